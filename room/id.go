@@ -1,0 +1,52 @@
+package room
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+)
+
+// NewID returns a new room id: 128 random bits in base64url.
+func NewID() string { return randomText(16) }
+
+// NewSocketID returns a name for a connection, unique among all nodes.
+func NewSocketID() string { return randomText(12) }
+
+// newEpoch returns a name for a numbering of messages.
+func newEpoch() string { return randomText(6) }
+
+// ValidID reports whether s can be a room id, which is one to 64 characters of
+// base64url. Anything else need not be looked up.
+func ValidID(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func randomText(bytes int) string {
+	return base64.RawURLEncoding.EncodeToString(randomBytes(bytes))
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
+	return b
+}
+
+// newUUID returns a random UUID (RFC 9562, section 5.4).
+func newUUID() string {
+	b := randomBytes(16)
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	h := hex.EncodeToString(b)
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}

@@ -1,0 +1,103 @@
+package room
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// A message is composed once, by the node that posts it, and forwarded as
+// bytes from then on. Its three forms differ in their first bytes only:
+//
+//	body:  "message":"hi","timestamp":"…","userId":"anna"}
+//	entry: {"seq":7,"message":"hi","timestamp":"…","userId":"anna"}
+//	frame: {"type":"message","seq":7,"message":"hi","timestamp":"…","userId":"anna"}
+//
+// The body is what the poster makes; the store gives it a number. The entry is
+// what a store keeps and what stands in the messages of welcome, replay and
+// history. The frame is what goes to every connection.
+const (
+	entryPrefix = `{"seq":`
+	framePrefix = `{"type":"message","seq":`
+)
+
+// EncodeBody composes the body of a message. id is the sender's number for the
+// message and session the public tag of its session; both are left out when id
+// is zero.
+func EncodeBody(message string, at time.Time, userID string, id uint64, session string) []byte {
+	var b bytes.Buffer
+	b.Grow(len(message) + len(userID) + 128)
+	b.WriteString(`"message":`)
+	writeString(&b, message)
+	b.WriteString(`,"timestamp":"`)
+	b.WriteString(FormatTime(at))
+	b.WriteString(`","userId":`)
+	writeString(&b, userID)
+	if id > 0 {
+		b.WriteString(`,"id":`)
+		b.WriteString(strconv.FormatUint(id, 10))
+		b.WriteString(`,"session":`)
+		writeString(&b, session)
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+// writeString writes s as a JSON string. HTML characters stay as they are: the
+// text is data, and escaping them would only make it longer.
+func writeString(b *bytes.Buffer, s string) {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	// A string always encodes and a Buffer always takes it; the encoder adds a
+	// newline, which is cut off.
+	_ = e.Encode(s)
+	b.Truncate(b.Len() - 1)
+}
+
+// Entry returns the entry of the message seq with the given body.
+func Entry(seq uint64, body []byte) []byte { return numbered(entryPrefix, seq, body) }
+
+// Frame returns the frame of the message seq with the given body.
+func Frame(seq uint64, body []byte) []byte { return numbered(framePrefix, seq, body) }
+
+func numbered(prefix string, seq uint64, body []byte) []byte {
+	b := make([]byte, 0, len(prefix)+20+1+len(body))
+	b = append(b, prefix...)
+	b = strconv.AppendUint(b, seq, 10)
+	b = append(b, ',')
+	return append(b, body...)
+}
+
+// FrameOfEntry returns the frame of a message whose entry is known.
+func FrameOfEntry(entry []byte) []byte { return exchange(entry, entryPrefix, framePrefix) }
+
+// EntryOfFrame returns the entry of a message whose frame is known.
+func EntryOfFrame(frame []byte) []byte { return exchange(frame, framePrefix, entryPrefix) }
+
+func exchange(b []byte, from, to string) []byte {
+	out := make([]byte, 0, len(b)-len(from)+len(to))
+	out = append(out, to...)
+	return append(out, b[len(from):]...)
+}
+
+// SeqOfEntry returns the number of the message with this entry, and whether
+// the bytes are an entry at all.
+func SeqOfEntry(entry []byte) (uint64, bool) { return seqAfter(entry, entryPrefix) }
+
+// SeqOfFrame returns the number of the message with this frame, and whether the
+// bytes are a frame at all.
+func SeqOfFrame(frame []byte) (uint64, bool) { return seqAfter(frame, framePrefix) }
+
+func seqAfter(b []byte, prefix string) (uint64, bool) {
+	rest, ok := bytes.CutPrefix(b, []byte(prefix))
+	if !ok {
+		return 0, false
+	}
+	digits, _, ok := bytes.Cut(rest, []byte{','})
+	if !ok {
+		return 0, false
+	}
+	seq, err := strconv.ParseUint(string(digits), 10, 64)
+	return seq, err == nil && seq > 0
+}

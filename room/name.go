@@ -1,0 +1,59 @@
+package room
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Limits of what people may call things, and of what they may keep secret.
+const (
+	MaxRoomName = 100  // characters
+	MaxUsername = 32   // characters
+	MaxPassword = 1024 // bytes
+)
+
+// cleanName returns a name without surrounding white space and in Unicode
+// normalization form C, so that names that look the same are the same.
+func cleanName(field, s string, maximum int) (string, error) {
+	if !utf8.ValidString(s) {
+		return "", fmt.Errorf("%w: %s is not valid UTF-8", ErrInvalidRequest, field)
+	}
+	s = norm.NFC.String(strings.TrimSpace(s))
+	switch n := utf8.RuneCountInString(s); {
+	case n == 0:
+		return "", fmt.Errorf("%w: %s is empty", ErrInvalidRequest, field)
+	case n > maximum:
+		return "", fmt.Errorf("%w: %s too long (max %d characters)", ErrInvalidRequest, field, maximum)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", fmt.Errorf("%w: %s contains control characters", ErrInvalidRequest, field)
+	}
+	return s, nil
+}
+
+// candidates returns the userIds that a new member may get, in order of
+// preference: the username, the username with a short suffix, a UUID.
+func candidates(username string) ([]string, error) {
+	if username == "" {
+		return []string{newUUID()}, nil
+	}
+	name, err := cleanName("username", username, MaxUsername)
+	if err != nil {
+		return nil, err
+	}
+	return []string{name, name + "-" + suffix(2), name + "-" + suffix(4), name + "-" + suffix(8), newUUID()}, nil
+}
+
+// suffix returns random lower-case letters and digits of which people can tell
+// each from the others.
+func suffix(n int) string {
+	const alphabet = "23456789abcdefghjkmnpqrstuvwxyz" // 31
+	b := randomBytes(n)
+	for i := range b {
+		b[i] = alphabet[int(b[i])%len(alphabet)]
+	}
+	return string(b)
+}

@@ -1,0 +1,57 @@
+package room
+
+import "time"
+
+// Room is the state of one room as a Store holds it.
+type Room struct {
+	// ID names the room: 128 random bits as 22 base64url characters.
+	ID string
+	// Name is what people see, 1 to 100 characters.
+	Name string
+	// Admin is the userId of the member who created the room.
+	Admin string
+	// TTL is the time from the start to the deadline, in whole seconds.
+	TTL time.Duration
+	// Locked means that nobody new may join.
+	Locked bool
+	// Key is the secret under which the room's sessions are signed, 32 bytes.
+	Key []byte
+	// Password is what HashPassword made; empty where the room has none.
+	Password []byte
+	// CreatedAt, StartedAt and Deadline are times of the store's clock in
+	// whole milliseconds. The latter two are zero until the room starts.
+	CreatedAt, StartedAt, Deadline time.Time
+	// Seq is the number of the newest message; the first one is 1.
+	Seq uint64
+	// Epoch names the numbering: where a store lost messages, numbers are
+	// given out anew under another epoch.
+	Epoch string
+}
+
+// Started reports whether the room's time runs.
+func (r *Room) Started() bool { return !r.Deadline.IsZero() }
+
+// Role says what a member may do.
+type Role string
+
+// The roles of a room.
+const (
+	RoleAdmin  Role = "admin"
+	RoleMember Role = "member"
+)
+
+// EndReason says why a room has ended.
+type EndReason string
+
+// The ends of a room.
+const (
+	EndExpired EndReason = "expired"
+	EndDeleted EndReason = "deleted"
+)
+
+// timeLayout is RFC 3339 with milliseconds.
+const timeLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// FormatTime writes a time the way the API shows it: RFC 3339 with
+// milliseconds, in UTC.
+func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
