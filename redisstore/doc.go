@@ -1,0 +1,3 @@
+package redisstore
+
+import _ "github.com/redis/go-redis/v9"

@@ -1,0 +1,3 @@
+package redisstore_test
+
+import _ "go.uber.org/goleak"
