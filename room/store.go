@@ -203,14 +203,18 @@ type Feed interface {
 	// returns the highest Post.ID that was stored for the session. EventOpened
 	// follows on every node, and EventJoined if the user was not online.
 	// ErrRemoved or ErrInvalidSession if the user is not a member, ErrRoomFull
-	// if the user is not online and maxOnline users are.
+	// if the user is not online and maxOnline users are. After any error that
+	// does not wrap ErrUnavailable nothing was changed; after ErrUnavailable it
+	// takes an Exit to be sure of that.
 	Enter(ctx context.Context, presence Presence, maxOnline int) (lastID uint64, err error)
 
-	// Exit says that the last connection of the user on this node is gone, the
-	// newest of which was socketID. Nothing happens if Enter has named a newer
-	// one since. EventLeft follows when no node has the user. When the store
-	// cannot be asked, it makes up for the call later.
-	Exit(ctx context.Context, userID, socketID string)
+	// Exit says that none of the user's connections on this node is left, of
+	// which order was the newest. It takes back each Enter of the user with an
+	// order up to this one, also one that is still under way or was not heard
+	// of again, and leaves alone what a later Enter says, whichever of the two
+	// the store is told first. EventLeft follows when no node has the user. When
+	// the store cannot be asked, it makes up for the call later.
+	Exit(ctx context.Context, userID string, order uint64)
 
 	// Typing says that the user is typing; EventTyping follows. It is told to
 	// those who listen now and kept nowhere.
@@ -225,8 +229,12 @@ type Feed interface {
 // Presence is a connection of a member.
 type Presence struct {
 	UserID string
-	// SocketID names the connection, uniquely.
+	// SocketID names the connection, uniquely among all nodes.
 	SocketID string
+	// Order numbers the connections of a user on this node, as their owner
+	// opens them; it is above zero and grows. It decides between an Enter and an
+	// Exit that overtake each other.
+	Order uint64
 	// Session is the public tag of the member's session.
 	Session string
 }
