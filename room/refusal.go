@@ -67,3 +67,17 @@ func RefusalOf(err error) Refusal {
 	}
 	return RefusalOf(ErrInternal)
 }
+
+// Explain returns what a client may read about err: its text, unless it is the
+// server that failed, of whose inner workings clients learn nothing.
+func Explain(err error) string {
+	for _, row := range refusals {
+		if errors.Is(err, row.err) {
+			if row.Status >= 500 {
+				return row.err.Error()
+			}
+			return err.Error()
+		}
+	}
+	return ErrInternal.Error()
+}
