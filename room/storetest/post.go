@@ -1,0 +1,273 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+var postTests = map[string]func(*testing.T, Backend){
+	"Order":           testOrder,
+	"Frame":           testFrame,
+	"Duplicates":      testDuplicates,
+	"ResendsAtOnce":   testResendsAtOnce,
+	"RemovedSender":   testRemovedSender,
+	"RemovalIsAtOnce": testRemovalIsAtOnce,
+}
+
+// testOrder has many senders talk on all nodes at once. Everybody is told one
+// and the same sequence, in which each sender's messages stand as sent.
+func testOrder(t *testing.T, b Backend) {
+	const senders, each = 8, 250
+	r := create(t, b, longTTL, longLobby)
+	all := watchAll(t, b, r.ID)
+	var mu sync.Mutex
+	want := make(map[uint64][]byte) // frames by the number that the receipts give
+	together(senders, func(i int) {
+		s := b.node(i)
+		user := fmt.Sprintf("user-%d", i)
+		last := uint64(0)
+		for n := range each {
+			p := numbered(s, user, "tag-"+user, uint64(n+1), fmt.Sprintf("%s says %d", user, n))
+			receipt, err := s.Post(t.Context(), r.ID, p)
+			if err != nil || receipt.Duplicate {
+				t.Errorf("Post: %+v, %v", receipt, err)
+				return
+			}
+			if receipt.Seq <= last {
+				t.Errorf("%s got number %d after %d", user, receipt.Seq, last)
+			}
+			last = receipt.Seq
+			mu.Lock()
+			if other, taken := want[receipt.Seq]; taken {
+				t.Errorf("number %d was given to two messages: %q and %q", receipt.Seq, other, p.Body)
+			}
+			want[receipt.Seq] = room.Frame(receipt.Seq, p.Body)
+			mu.Unlock()
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	for _, w := range all {
+		messages := w.awaitSeq(t, senders*each)
+		if len(messages) != senders*each {
+			t.Fatalf("node %d: %d messages came, want %d", w.node, len(messages), senders*each)
+		}
+		for i, m := range messages {
+			if m.Seq != uint64(i+1) || !bytes.Equal(m.Frame, want[m.Seq]) {
+				t.Fatalf("node %d: event %d is number %d %q, want %q", w.node, i, m.Seq, m.Frame, want[uint64(i+1)])
+			}
+		}
+	}
+	for i, s := range b.Nodes {
+		if got := load(t, s, r.ID).Seq; got != senders*each {
+			t.Errorf("node %d: Load says seq %d, want %d", i, got, senders*each)
+		}
+	}
+}
+
+// testFrame checks that what is kept and what is told are the same bytes, but
+// for the type.
+func testFrame(t *testing.T, b Backend) {
+	r := create(t, b, longTTL, longLobby)
+	all := watchAll(t, b, r.ID)
+	texts := []string{
+		"hi", "\"quotes\" \\ and \n newlines \x00 \x7f", "<script>&amp;</script>", "\u2028 🦊 \u00e4",
+		"%s %d {{.}} ARGV[1] $5\r\n", string(bytes.Repeat([]byte("long "), 2_000)),
+	}
+	for i, text := range texts {
+		s := b.node(i)
+		p := numbered(s, admin, "tag", uint64(i+1), text)
+		receipt, err := s.Post(t.Context(), r.ID, p)
+		if err != nil || receipt.Seq != uint64(i+1) || receipt.Duplicate {
+			t.Fatalf("Post %d: %+v, %v", i+1, receipt, err)
+		}
+		for _, w := range all {
+			messages := w.awaitSeq(t, receipt.Seq)
+			frame := messages[len(messages)-1].Frame
+			if want := room.Frame(receipt.Seq, p.Body); !bytes.Equal(frame, want) {
+				t.Errorf("node %d: the frame is %q, want %q", w.node, frame, want)
+			}
+			page, err := b.node(w.node).After(t.Context(), r.ID, receipt.Seq-1, maxBytes)
+			if err != nil || len(page.Entries) != 1 {
+				t.Fatalf("node %d: After %d gives %d entries, %v", w.node, receipt.Seq-1, len(page.Entries), err)
+			}
+			if want := room.Entry(receipt.Seq, p.Body); !bytes.Equal(page.Entries[0], want) {
+				t.Errorf("node %d: the entry is %q, want %q", w.node, page.Entries[0], want)
+			}
+		}
+	}
+}
+
+func testDuplicates(t *testing.T, b Backend) {
+	r := create(t, b, longTTL, longLobby)
+	all := watchAll(t, b, r.ID)
+	for i, c := range []struct {
+		session   string
+		id        uint64
+		duplicate bool
+	}{
+		{"one", 1, false},
+		{"one", 1, true},
+		{"one", 2, false},
+		{"one", 1, true}, // lower than the highest
+		{"one", 9, false},
+		{"one", 3, true}, // lower, though never stored
+		{"two", 1, false},
+		{"two", 9, false}, // the sessions have nothing to do with each other
+		{"two", 9, true},
+		{"one", 0, false}, // without an id nothing is a duplicate
+		{"one", 0, false},
+		{"one", 9, true}, // and nothing is forgotten
+		{"one", 10, false},
+		{"one", 1<<53 - 1, false}, // the largest that JavaScript counts to
+		{"one", 1<<53 - 2, true},
+		{"one", 1<<53 - 1, true},
+	} {
+		s := b.node(i)
+		before := load(t, s, r.ID).Seq
+		receipt, err := s.Post(t.Context(), r.ID, numbered(s, admin, c.session, c.id, fmt.Sprint(i)))
+		if err != nil {
+			t.Fatalf("post %d: %v", i, err)
+		}
+		want, seq := room.Receipt{Seq: before + 1}, before+1
+		if c.duplicate {
+			want, seq = room.Receipt{Duplicate: true}, before
+		}
+		if receipt != want {
+			t.Errorf("post %d with id %d of session %q: %+v, want %+v", i, c.id, c.session, receipt, want)
+		}
+		if after := load(t, b.node(i+1), r.ID).Seq; after != seq {
+			t.Errorf("post %d: the room's seq went from %d to %d, want %d", i, before, after, seq)
+		}
+	}
+	if got := len(all[0].fence(t, r.ID)) - 1; got != 9 { // without the start
+		t.Errorf("%d messages were told, want 9", got)
+	}
+	if last := all[len(all)-1].enter(t, room.Presence{UserID: admin, SocketID: "s", Order: 1, Session: "one"}); last != 1<<53-1 {
+		t.Errorf("Enter says that the last id is %d, want %d", last, uint64(1<<53-1))
+	}
+}
+
+// testResendsAtOnce has clients that send the same messages on all nodes at
+// once, as one does that thinks its first connection dead.
+func testResendsAtOnce(t *testing.T, b Backend) {
+	const ids, senders = 100, 4
+	r := create(t, b, longTTL, longLobby)
+	all := watchAll(t, b, r.ID)
+	var stored [senders]map[uint64]uint64 // seq by id
+	together(senders, func(i int) {
+		s := b.node(i)
+		stored[i] = make(map[uint64]uint64)
+		for id := uint64(1); id <= ids; id++ {
+			receipt, err := s.Post(t.Context(), r.ID, numbered(s, admin, "tag", id, fmt.Sprint(id)))
+			if err != nil {
+				t.Errorf("Post of id %d: %v", id, err)
+				return
+			}
+			if !receipt.Duplicate {
+				stored[i][id] = receipt.Seq
+			}
+		}
+	})
+	for id := uint64(1); id <= ids; id++ {
+		times := 0
+		for _, by := range stored {
+			if seq, ok := by[id]; ok {
+				times++
+				if seq != id {
+					t.Errorf("id %d got number %d: the order sent is not the order stored", id, seq)
+				}
+			}
+		}
+		if times != 1 {
+			t.Errorf("id %d was stored %d times, want once", id, times)
+		}
+	}
+	for _, w := range all {
+		w.awaitSeq(t, ids)
+		if got := len(ofKind(w.fence(t, r.ID), room.EventMessage)); got < ids {
+			t.Errorf("node %d was told %d messages, want %d", w.node, got, ids)
+		}
+	}
+}
+
+func testRemovedSender(t *testing.T, b Backend) {
+	r := create(t, b, longTTL, longLobby)
+	join(t, b, r.ID, "anna")
+	s := b.node(0)
+	if _, err := s.Post(t.Context(), r.ID, numbered(s, "anna", "tag", 1, "hello")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.node(1).Remove(t.Context(), r.ID, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range b.Nodes {
+		for _, id := range []uint64{0, 1, 2} { // also where it would be a duplicate
+			if _, err := s.Post(t.Context(), r.ID, numbered(s, "anna", "tag", id, "still here")); !errors.Is(err, room.ErrRemoved) {
+				t.Errorf("node %d: Post with id %d after the removal: %v, want ErrRemoved", i, id, err)
+			}
+		}
+		if seq := load(t, s, r.ID).Seq; seq != 1 {
+			t.Errorf("node %d: seq is %d after refused posts, want 1", i, seq)
+		}
+	}
+	// A removed sender does not start a room.
+	quiet := create(t, b, longTTL, longLobby)
+	join(t, b, quiet.ID, "anna")
+	if err := s.Remove(t.Context(), quiet.ID, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Post(t.Context(), quiet.ID, message(s, "anna", "hello")); !errors.Is(err, room.ErrRemoved) {
+		t.Errorf("Post after the removal: %v, want ErrRemoved", err)
+	}
+	if got := load(t, s, quiet.ID); got.Started() {
+		t.Error("a refused post started the room")
+	}
+}
+
+// testRemovalIsAtOnce checks that no message of a removed member follows its
+// removal, on any node.
+func testRemovalIsAtOnce(t *testing.T, b Backend) {
+	r := create(t, b, longTTL, longLobby)
+	join(t, b, r.ID, "anna")
+	all := watchAll(t, b, r.ID)
+	const senders, before = 4, 20
+	together(senders, func(i int) {
+		s := b.node(i)
+		for n := 0; ; n++ {
+			if i == 0 && n == before {
+				if err := s.Remove(t.Context(), r.ID, "anna"); err != nil {
+					t.Errorf("Remove: %v", err)
+				}
+			}
+			switch _, err := s.Post(t.Context(), r.ID, message(s, "anna", "hello")); {
+			case errors.Is(err, room.ErrRemoved):
+				return
+			case err != nil:
+				t.Errorf("Post: %v", err)
+				return
+			case i == 0 && n >= before:
+				t.Error("Post after Remove had returned succeeded")
+				return
+			}
+		}
+	})
+	for _, w := range all {
+		removed := false
+		for _, e := range w.fence(t, r.ID) {
+			if removed && e.Kind == room.EventMessage && bytes.Contains(e.Frame, []byte(`"userId":"anna"`)) {
+				t.Errorf("node %d: message %d of a member came after her removal", w.node, e.Seq)
+			}
+			removed = removed || e.Kind == room.EventRemoved
+		}
+		if !removed {
+			t.Errorf("node %d: the removal was not told", w.node)
+		}
+	}
+}
