@@ -1,0 +1,87 @@
+# `make help` lists the targets. Needs GNU make, bash and Go; `make test`
+# installs the rest on Debian and Ubuntu.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL := help
+
+# Tools are built from source at these versions, into ./bin.
+GOLANGCI_LINT_VERSION := v2.15.0
+XCADDY_VERSION        := v0.4.5
+
+BIN           := $(CURDIR)/bin
+GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+XCADDY        := $(BIN)/xcaddy-$(XCADDY_VERSION)
+
+# How long each fuzz target runs.
+FUZZTIME ?= 1m
+
+.PHONY: test
+test: packages ## everything that has to pass: lint, vet, all tests with -race, end-to-end tests, 10 s of each fuzz target
+	@$(MAKE) lint
+	go vet ./...
+	go test -race -timeout 20m ./...
+	@$(MAKE) e2e
+	@$(MAKE) fuzz FUZZTIME=10s
+
+.PHONY: e2e
+e2e: packages $(XCADDY) ## the end-to-end tests, which are a module of their own
+	cd e2e && go vet ./...
+	cd e2e && PATH="$(BIN):$$PATH" go test -race -timeout 30m ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## static checks
+	$(GOLANGCI_LINT) run ./...
+	cd e2e && $(GOLANGCI_LINT) run ./...
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## formats the code
+	$(GOLANGCI_LINT) fmt ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (1m)
+	@for package in $$(go list ./...); do \
+		listed="$$(go test -list '^Fuzz' "$$package")"; \
+		for target in $$(grep '^Fuzz' <<<"$$listed" || true); do \
+			echo "go test -fuzz $$target -fuzztime $(FUZZTIME) $$package"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime "$(FUZZTIME)" "$$package"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## the benchmarks, with allocations
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: build
+build: ## Caddy with this module, as ./bin/caddy
+	go build -trimpath -o $(BIN)/caddy ./cmd/caddy
+
+.PHONY: packages
+packages: ## installs what the tests need from the system: a C compiler for -race, Redis, Node.js
+	@missing=(); \
+	command -v cc           >/dev/null || missing+=(gcc libc6-dev); \
+	command -v redis-server >/dev/null || missing+=(redis-server); \
+	command -v node         >/dev/null || missing+=(nodejs); \
+	command -v npm          >/dev/null || missing+=(npm); \
+	if [[ $${#missing[@]} == 0 ]]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "Please install with your system's package manager what Debian calls: $${missing[*]}" >&2; \
+		exit 1; \
+	fi; \
+	as_root=(); \
+	if [[ $$(id -u) != 0 ]]; then as_root=(sudo); fi; \
+	"$${as_root[@]}" apt-get update; \
+	"$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$${missing[@]}"
+
+$(GOLANGCI_LINT):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+$(XCADDY):
+	GOBIN=$(BIN) go install github.com/caddyserver/xcaddy/cmd/xcaddy@$(XCADDY_VERSION)
+	cp $(BIN)/xcaddy $@
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,155 @@
+package ephemeralchat
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// maxBody is how many bytes the body of a request may have.
+const maxBody = 64 << 10
+
+// body is the JSON object that a request carries. Its methods return the value
+// of a field, and the zero value after a first mistake: whoever has asked for
+// all fields asks for the mistake, by err.
+//
+// Names of fields are matched exactly, unlike encoding/json does with structs.
+type body struct {
+	fields map[string]json.RawMessage
+	err    error
+}
+
+// readBody reads the body of a request: one JSON object in UTF-8 (RFC 8259,
+// section 8.1).
+func readBody(w http.ResponseWriter, r *http.Request) (*body, error) {
+	if !isJSON(r.Header.Get("Content-Type")) {
+		return nil, room.ErrUnsupportedMediaType
+	}
+	if r.ContentLength > maxBody {
+		return nil, room.ErrBodyTooLarge
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return nil, room.ErrBodyTooLarge
+		}
+		return nil, invalid("the body could not be read")
+	}
+	return parseBody(raw)
+}
+
+// isJSON reports whether a media type is application/json. The charset, which
+// JSON has no use for, may only name the one that it is in.
+func isJSON(contentType string) bool {
+	mediaType, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil || mediaType != "application/json" {
+		return false
+	}
+	charset, ok := parameters["charset"]
+	return !ok || strings.EqualFold(charset, "utf-8")
+}
+
+func parseBody(raw []byte) (*body, error) {
+	// encoding/json would replace what is not UTF-8.
+	if !utf8.Valid(raw) {
+		return nil, invalid("the body is not valid UTF-8")
+	}
+	trimmed := bytes.TrimLeft(raw, " \t\r\n")
+	switch {
+	case len(trimmed) == 0:
+		return nil, invalid("the body is empty; a JSON object is expected")
+	case trimmed[0] != '{':
+		return nil, invalid("the body is not a JSON object")
+	}
+	b := new(body)
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if err := decoder.Decode(&b.fields); err != nil {
+		return nil, invalid("the body is not valid JSON")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, invalid("something follows the JSON object")
+	}
+	return b, nil
+}
+
+func invalid(detail string) error { return fmt.Errorf("%w: %s", room.ErrInvalidRequest, detail) }
+
+// has reports whether an optional field is there. JSON's null is absence.
+func (b *body) has(name string) bool {
+	raw, ok := b.fields[name]
+	return ok && string(raw) != "null"
+}
+
+// text returns a field that must be a string.
+func (b *body) text(name string) string {
+	var value string
+	b.decode(name, &value, "a string")
+	return value
+}
+
+// optionalText returns a field that must be a string if it is there.
+func (b *body) optionalText(name string) string {
+	if !b.has(name) {
+		return ""
+	}
+	return b.text(name)
+}
+
+// flag returns a field that must be true or false.
+func (b *body) flag(name string) bool {
+	var value bool
+	b.decode(name, &value, "true or false")
+	return value
+}
+
+// optionalDuration returns a field that must be, if it is there, a whole number
+// of seconds or a string such as "30m" or "1d"; nil if it is not there.
+func (b *body) optionalDuration(name string) *time.Duration {
+	if !b.has(name) || b.err != nil {
+		return nil
+	}
+	raw := string(b.fields[name])
+	if strings.HasPrefix(raw, `"`) {
+		if d, err := caddy.ParseDuration(b.text(name)); err == nil {
+			return &d
+		}
+	} else if seconds, err := strconv.ParseInt(raw, 10, 64); err == nil &&
+		seconds >= math.MinInt64/int64(time.Second) && seconds <= math.MaxInt64/int64(time.Second) {
+		d := time.Duration(seconds) * time.Second
+		return &d
+	}
+	b.err = invalid(name + ` must be a whole number of seconds or a duration such as "30m"`)
+	return nil
+}
+
+// credentials returns the fields by which a member identifies itself.
+func (b *body) credentials() room.Credentials {
+	return room.Credentials{RoomID: b.text("roomId"), UserID: b.text("userId"), SessionID: b.text("sessionId")}
+}
+
+func (b *body) decode(name string, value any, kind string) {
+	if b.err != nil {
+		return
+	}
+	if !b.has(name) {
+		b.err = invalid(name + " is missing")
+		return
+	}
+	if json.Unmarshal(b.fields[name], value) != nil {
+		b.err = invalid(name + " must be " + kind)
+	}
+}

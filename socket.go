@@ -1,0 +1,25 @@
+package ephemeralchat
+
+import "net/http"
+
+// serveSocket opens a WebSocket. It goes on when this has returned, without the
+// request and without this handler.
+func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
+	admitted := h.admitOrigin(w, r)
+	if !h.allowMethod(w, r, http.MethodGet) {
+		return
+	}
+	if admitted != nil {
+		h.refuse(w, r, admitted)
+		return
+	}
+	// What a body is not read of would be taken for frames; and the server's
+	// time-outs go on for a request with a body.
+	if r.ContentLength != 0 {
+		h.refuse(w, r, invalid("an upgrade request has no body"))
+		return
+	}
+	if err := h.hub.Serve(w, r, h.settings); err != nil {
+		h.refuse(w, r, err)
+	}
+}
