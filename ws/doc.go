@@ -1,7 +1,39 @@
+// Package ws is the WebSocket side of ephemeral chat: it joins connections to
+// rooms and fans the events of each room out to its connections.
+//
+// # Protocol
+//
+// Frames are UTF-8 JSON objects with a type. A connection begins with a join:
+//
+//	client                              server
+//	  ── join ──────────────────────────▶  checks the session
+//	  ◀───────────────────────── welcome ──  state of the room, newest messages
+//	  ◀────────────────────────── replay ──  more of them, after a long absence
+//	  ── message, history, typing ──────▶
+//	  ◀─ message, history, joined, left, online, typing, started, locked,
+//	     gap, ack, error ──────────────────
+//	  ◀──────────── removed, ended, close ──
+//
+// The join may stand in the query of the request instead; then it is refused
+// by an HTTP status before the upgrade.
+//
+// # Structure
+//
+// A Hub holds one liveRoom for each room that has connections on this node. A
+// liveRoom follows its room through a room.Feed: events are queued by the
+// store, drained by one goroutine at a time, turned into frames once, and the
+// frames put into the queue of each connection. A conn is one goroutine that
+// reads, plus one that writes for as long as something is queued.
+//
+// Invariants, for whoever changes the code:
+//
+//   - Under liveRoom.mu, Hub.mu or conn.mu may be taken, and nothing else is
+//     nested. No I/O and no call of the store happens under any of them.
+//   - What is told to a connection goes through its queue, and welcome is the
+//     first frame in it.
+//   - A connection is in one of two states: live, and every message above its
+//     cursor is put into its queue by the fan-out; or behind, and its replay
+//     goroutine reads what follows the cursor from the store. The change from
+//     one to the other happens under liveRoom.mu.
+//   - A user counts as gone from this node only 3 s after its last connection.
 package ws
-
-import (
-	_ "github.com/gorilla/websocket"
-	_ "go.uber.org/zap"
-	_ "golang.org/x/time/rate"
-)

@@ -1,0 +1,353 @@
+package ws
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+const (
+	// maxQueue is how many bytes may wait for a connection that reads too
+	// slowly before it is given up.
+	maxQueue = 4 << 20
+	// closeGrace is how long a connection has to take what is queued when it is
+	// closed, and then to answer the close frame.
+	closeGrace = 5 * time.Second
+	// slowGrace is the same for a connection that was too slow. Its queue has
+	// been dropped, so that waiting costs next to nothing.
+	slowGrace = 10 * time.Second
+)
+
+// conn is a connection. It is made before its upgrade, so that it can be
+// refused a place in its room by an HTTP status.
+type conn struct {
+	// Fixed once the connection runs.
+	hub      *Hub
+	settings Settings
+	socketID string
+	order    uint64 // of all connections of this node
+	ws       *websocket.Conn
+
+	// Fixed once the connection has joined.
+	room    *liveRoom
+	userID  string
+	session room.Session
+
+	// Owned by the reading goroutine.
+	limiter  *rate.Limiter
+	typedAt  time.Time
+	refusals refusalCount
+	refused  refusedIDs
+	// retry is the lowest id that was answered unavailable and has not come
+	// again; zero if there is none.
+	retry uint64
+
+	// Guarded by room.mu.
+	index  int    // in room.conns; -1 when not in it
+	opened bool   // its own EventOpened has been seen
+	live   bool   // the fan-out delivers messages to it
+	cursor uint64 // number of the last message that it was given, until live
+
+	mu      sync.Mutex
+	out     *gatherConn        // nil until the upgrade
+	cancel  context.CancelFunc // ends the calls of the store that it makes; likewise
+	queue   []*frame
+	queued  int           // bytes that wait, those that are being written included
+	held    bool          // the queue waits for start
+	writing bool          // a goroutine runs write
+	closing bool          // nothing more is accepted; the last frame is a close
+	closeBy time.Time     // when closing: what is not written by then is lost
+	idle    chan struct{} // closed when writing ends, if somebody waits for that
+	pinger  *time.Timer
+}
+
+func newConn(h *Hub, s Settings) *conn {
+	return &conn{
+		hub:      h,
+		settings: s,
+		socketID: room.NewSocketID(),
+		limiter:  rate.NewLimiter(s.MessageRate, s.MessageBurst),
+		index:    -1,
+		held:     true,
+	}
+}
+
+// send queues a frame. When the queue is full, the connection is closed instead
+// with room.ErrTooSlow. It never blocks.
+func (c *conn) send(f *frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return
+	}
+	if c.queued+f.size > maxQueue {
+		c.dropQueue()
+		c.closeLocked(slowGrace, refusalFrame(room.ErrTooSlow))
+		return
+	}
+	c.push(f)
+}
+
+// sendUnbounded queues a frame that doesn't count against the limit of the
+// queue, because its sender waits for the queue to drain before it sends
+// another.
+func (c *conn) sendUnbounded(f *frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		c.push(&frame{message: f.message})
+	}
+}
+
+// hold keeps what is queued from now on until start.
+func (c *conn) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = true
+}
+
+// start lets the queue go, with first as its first frame, unless it is nil.
+func (c *conn) start(first *frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if first != nil {
+		c.queue = append([]*frame{first}, c.queue...)
+		c.queued += first.size
+	}
+	c.held = false
+	c.wake()
+}
+
+// push queues a frame and sees to it that somebody writes it.
+func (c *conn) push(frames ...*frame) {
+	for _, f := range frames {
+		c.queue = append(c.queue, f)
+		c.queued += f.size
+	}
+	c.wake()
+}
+
+func (c *conn) wake() {
+	if c.held || c.writing || len(c.queue) == 0 {
+		return
+	}
+	c.writing = true
+	// It ends when the queue is empty or a write fails, which closing the
+	// connection brings about. The reading goroutine waits for it (finish).
+	go c.write()
+}
+
+func (c *conn) dropQueue() {
+	for _, f := range c.queue {
+		c.queued -= f.size
+	}
+	clear(c.queue)
+	c.queue = c.queue[:0]
+}
+
+// write writes what is queued until nothing is, as much of it in one system
+// call as there is.
+func (c *conn) write() {
+	var batch []*frame
+	for {
+		c.mu.Lock()
+		for _, f := range batch {
+			c.queued -= f.size
+		}
+		clear(batch)
+		batch = batch[:0]
+		if !c.held {
+			batch, c.queue = c.queue, batch
+		}
+		if len(batch) == 0 {
+			c.stopWriting()
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+
+		if err := c.writeBatch(batch); err != nil {
+			c.mu.Lock()
+			c.closing = true
+			c.dropQueue()
+			c.stopWriting()
+			c.mu.Unlock()
+			_ = c.out.Close() // ends the reading
+			return
+		}
+	}
+}
+
+// stopWriting is called with mu held when there is nothing more to write.
+func (c *conn) stopWriting() {
+	c.writing = false
+	if len(c.queue) == 0 {
+		c.queue = nil // an idle connection keeps no memory for frames
+	}
+	if c.idle != nil {
+		close(c.idle)
+		c.idle = nil
+	}
+	if c.closing {
+		// The peer has this long to answer the close frame.
+		_ = c.out.SetReadDeadline(time.Now().Add(closeGrace))
+	}
+}
+
+func (c *conn) writeBatch(batch []*frame) error {
+	for len(batch) > 0 {
+		c.out.begin()
+		for len(batch) > 0 && c.out.gathered() < gatherSize {
+			if err := c.ws.WritePreparedMessage(batch[0].message); err != nil {
+				_ = c.flush()
+				return err
+			}
+			batch = batch[1:]
+		}
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) flush() error {
+	c.mu.Lock()
+	deadline := c.closeBy
+	if !c.closing {
+		deadline = time.Now().Add(c.settings.deadAfter())
+	}
+	_ = c.out.Conn.SetWriteDeadline(deadline)
+	c.mu.Unlock()
+	return c.out.flush()
+}
+
+// drained waits until everything that was queued has been written, and reports
+// whether the connection still lives.
+func (c *conn) drained(ctx context.Context) bool {
+	c.mu.Lock()
+	if !c.writing {
+		defer c.mu.Unlock()
+		return !c.closing
+	}
+	if c.idle == nil {
+		c.idle = make(chan struct{})
+	}
+	idle := c.idle
+	c.mu.Unlock()
+	select {
+	case <-idle:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return !c.closing
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// close ends the connection: last frames, then the close frame of the error.
+// What is queued is still written if the peer takes it within grace. Only the
+// first call counts.
+func (c *conn) close(grace time.Duration, frames ...*frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closeLocked(grace, frames...)
+}
+
+func (c *conn) closeLocked(grace time.Duration, frames ...*frame) {
+	if c.closing {
+		return
+	}
+	c.closing, c.closeBy = true, time.Now().Add(grace)
+	if c.out != nil {
+		_ = c.out.Conn.SetWriteDeadline(c.closeBy) // of a write that is under way
+	}
+	c.push(frames...)
+}
+
+// refusalFrame is the close frame that belongs to an error.
+func refusalFrame(err error) *frame {
+	refusal := room.RefusalOf(err)
+	if refusal.Close == 0 {
+		refusal = room.RefusalOf(room.ErrInternal)
+	}
+	return closeFrame(refusal.Close, refusal.Code)
+}
+
+// goingAwayFrame tells a client to come back after a while, at random so that
+// not all come back at once.
+func goingAwayFrame(after time.Duration) *frame {
+	return closeFrame(room.RefusalOf(room.ErrGoingAway).Close, fmt.Sprintf("retry=%d", after.Milliseconds()))
+}
+
+// startPinging pings the client every PingInterval.
+func (c *conn) startPinging() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		// The timer ends with the connection: finish stops it, and when it is
+		// too late for that, closing is set and it is not wound up again.
+		c.pinger = time.AfterFunc(c.settings.PingInterval, c.ping)
+	}
+}
+
+func (c *conn) ping() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return
+	}
+	c.push(pingFrame)
+	c.pinger.Reset(c.settings.PingInterval)
+}
+
+// alive extends the time for which the client may be silent. After a close it
+// is not extended any more.
+func (c *conn) alive() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		_ = c.out.SetReadDeadline(time.Now().Add(c.settings.deadAfter()))
+	}
+}
+
+func (c *conn) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing
+}
+
+// abort closes the connection without a word.
+func (c *conn) abort() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out != nil {
+		c.cancel()
+		_ = c.out.Close()
+	}
+}
+
+// finish is the end of the reading goroutine. If the connection is closing,
+// what is queued is written out, in the time that it has for that.
+func (c *conn) finish() {
+	c.mu.Lock()
+	if !c.closing { // the client is gone
+		c.closing = true
+		c.dropQueue()
+		_ = c.out.Close()
+	}
+	c.held = false
+	c.wake()
+	if c.pinger != nil {
+		c.pinger.Stop()
+	}
+	c.mu.Unlock()
+	c.drained(context.Background())
+	c.abort()
+}

@@ -1,0 +1,157 @@
+package ws
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// frame is a WebSocket frame that was encoded once and can be written to any
+// number of connections.
+type frame struct {
+	message *websocket.PreparedMessage
+	// size is what the frame counts for in a queue, in bytes.
+	size int
+}
+
+// frameOverhead is what a queued frame costs beside its payload, in bytes: its
+// header and its place in the queue.
+const frameOverhead = 64
+
+var pingFrame = newFrame(websocket.PingMessage, nil)
+
+// newFrame encodes a frame. It fails only for types that don't exist.
+func newFrame(messageType int, payload []byte) *frame {
+	message, err := websocket.NewPreparedMessage(messageType, payload)
+	if err != nil {
+		panic(fmt.Sprintf("ws: frame of type %d: %v", messageType, err))
+	}
+	return &frame{message: message, size: len(payload) + frameOverhead}
+}
+
+func textFrame(payload []byte) *frame { return newFrame(websocket.TextMessage, payload) }
+
+// closeFrame encodes a close frame. The reason is cut to what a control frame
+// may hold (RFC 6455, section 5.5: 125 bytes, of which two are the code).
+func closeFrame(code int, reason string) *frame {
+	return newFrame(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason[:min(len(reason), 123)]))
+}
+
+// The frames of the server, in the order of the documentation.
+type (
+	welcomeFrame struct {
+		Type        string    `json:"type"`
+		SocketID    string    `json:"socketId"`
+		UserID      string    `json:"userId"`
+		Session     string    `json:"session"`
+		Role        room.Role `json:"role"`
+		Room        roomState `json:"room"`
+		Now         string    `json:"now"`
+		Epoch       string    `json:"epoch"`
+		Seq         uint64    `json:"seq"`
+		LastID      uint64    `json:"lastId"`
+		Online      []string  `json:"online"`
+		OnlineCount int       `json:"onlineCount"`
+		More        bool      `json:"more"`
+		Gap         bool      `json:"gap"`
+	}
+	roomState struct {
+		RoomID    string  `json:"roomId"`
+		RoomName  string  `json:"roomName"`
+		TTL       int64   `json:"ttl"`
+		Locked    bool    `json:"locked"`
+		StartedAt *string `json:"startedAt"`
+		ExpiresAt *string `json:"expiresAt"`
+	}
+	replayFrame struct {
+		Type string `json:"type"`
+	}
+	historyFrame struct {
+		Type string `json:"type"`
+		More bool   `json:"more"`
+	}
+	startedFrame struct {
+		Type      string `json:"type"`
+		StartedAt string `json:"startedAt"`
+		ExpiresAt string `json:"expiresAt"`
+	}
+	userFrame struct { // joined, left, typing
+		Type   string `json:"type"`
+		UserID string `json:"userId"`
+	}
+	onlineFrame struct {
+		Type        string `json:"type"`
+		OnlineCount int    `json:"onlineCount"`
+	}
+	lockedFrame struct {
+		Type   string `json:"type"`
+		Locked bool   `json:"locked"`
+	}
+	gapFrame struct {
+		Type  string `json:"type"`
+		Epoch string `json:"epoch"`
+		Seq   uint64 `json:"seq"`
+	}
+	removedFrame struct {
+		Type string `json:"type"`
+	}
+	endedFrame struct {
+		Type   string         `json:"type"`
+		Reason room.EndReason `json:"reason"`
+	}
+	ackFrame struct {
+		Type string `json:"type"`
+		ID   uint64 `json:"id"`
+	}
+	errorFrame struct {
+		Type    string `json:"type"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		ID      uint64 `json:"id,omitempty"`
+	}
+)
+
+// encode encodes one of the frames above. HTML characters stay as they are.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(fmt.Sprintf("ws: encoding %T: %v", v, err)) // structs of strings and numbers
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// encodeWith encodes one of the frames above with entries as its messages.
+// Entries are JSON already and are copied as they are.
+func encodeWith(v any, entries [][]byte) []byte {
+	head := encode(v)
+	size := len(head) + len(`,"messages":[]}`)
+	for _, entry := range entries {
+		size += len(entry) + 1
+	}
+	b := make([]byte, 0, size)
+	b = append(b, head[:len(head)-1]...)
+	b = append(b, `,"messages":[`...)
+	for i, entry := range entries {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, entry...)
+	}
+	return append(b, "]}"...)
+}
+
+// stateOf returns what connections are told of a room.
+func stateOf(r *room.Room) roomState {
+	state := roomState{RoomID: r.ID, RoomName: r.Name, TTL: int64(r.TTL.Seconds()), Locked: r.Locked}
+	if r.Started() {
+		started, expires := room.FormatTime(r.StartedAt), room.FormatTime(r.Deadline)
+		state.StartedAt, state.ExpiresAt = &started, &expires
+	}
+	return state
+}

@@ -1,0 +1,224 @@
+package ws
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+const (
+	// storeTimeout bounds each call of the store.
+	storeTimeout = 5 * time.Second
+	// awayGrace is how long connections have to take the close frame when the
+	// hub closes.
+	awayGrace = time.Second
+	// retrySpread is the time within which clients of a hub that closes are
+	// told to come back.
+	retrySpread = 2 * time.Second
+)
+
+// Settings are what a site allows its connections.
+type Settings struct {
+	// Rooms are the rooms of the hub's store, under the limits of the site.
+	Rooms *room.Rooms
+	// PingInterval is the time between pings. A connection that has been silent
+	// for twice that is dead.
+	PingInterval time.Duration
+	// MessageRate and MessageBurst limit the messages of one connection;
+	// rate.Inf is no limit.
+	MessageRate  rate.Limit
+	MessageBurst int
+}
+
+// Hub holds the connections of one node to the rooms of one store. It is safe
+// for concurrent use.
+type Hub struct {
+	store room.Store
+	log   func() *zap.Logger
+
+	mu     sync.Mutex
+	closed bool
+	orders uint64
+	conns  map[*conn]struct{}
+	rooms  map[string]*liveRoom
+
+	running sync.WaitGroup // connections, and users who are about to leave
+}
+
+// NewHub returns a hub for the rooms of store. log is asked for a logger each
+// time something is logged, because loggers can be replaced while a hub lives.
+func NewHub(store room.Store, log func() *zap.Logger) *Hub {
+	return &Hub{
+		store: store,
+		log:   log,
+		conns: make(map[*conn]struct{}),
+		rooms: make(map[string]*liveRoom),
+	}
+}
+
+// Close closes every connection with 1001 (going away) and waits until they are
+// gone, about a second at most; a new one is refused with room.ErrGoingAway.
+// The reason of the close frame tells the client when to come back: retry=<ms>.
+// The store stays open; users stay online in it until it is closed.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	h.closed = true
+	conns := make([]*conn, 0, len(h.conns))
+	for c := range h.conns {
+		conns = append(conns, c)
+	}
+	rooms := make([]*liveRoom, 0, len(h.rooms))
+	for _, lr := range h.rooms {
+		rooms = append(rooms, lr)
+	}
+	h.mu.Unlock()
+
+	for _, lr := range rooms {
+		lr.forgetLeaving()
+	}
+	for _, c := range conns {
+		c.close(awayGrace, goingAwayFrame(rand.N(retrySpread))) //nolint:gosec // G404: spreads load, guards nothing
+	}
+	gone := make(chan struct{})
+	// It ends when the connections have, which the deadlines below see to.
+	go func() {
+		h.running.Wait()
+		close(gone)
+	}()
+	timer := time.NewTimer(awayGrace)
+	defer timer.Stop()
+	select {
+	case <-gone:
+		return
+	case <-timer.C:
+	}
+	for _, c := range conns {
+		c.abort()
+	}
+	<-gone
+}
+
+// add registers a connection.
+func (h *Hub) add(c *conn) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return room.ErrGoingAway
+	}
+	h.orders++
+	c.order = h.orders
+	h.running.Add(1)
+	h.conns[c] = struct{}{}
+	return nil
+}
+
+// drop forgets a connection that add has registered.
+func (h *Hub) drop(c *conn) {
+	h.mu.Lock()
+	delete(h.conns, c)
+	h.mu.Unlock()
+	h.running.Done()
+}
+
+// acquire returns the live room with the given id, opening it if it is not. The
+// caller releases it.
+func (h *Hub) acquire(ctx context.Context, roomID string) (*liveRoom, error) {
+	for {
+		h.mu.Lock()
+		if h.closed {
+			h.mu.Unlock()
+			return nil, room.ErrGoingAway
+		}
+		lr := h.rooms[roomID]
+		switch {
+		case lr == nil:
+			lr = newLiveRoom(h, roomID)
+			h.rooms[roomID] = lr
+			h.mu.Unlock()
+			return h.open(ctx, lr)
+		case lr.refs == 0: // it is being closed; a room is watched once at a time
+			h.mu.Unlock()
+			select {
+			case <-lr.closed:
+			case <-ctx.Done():
+				return nil, unavailable(ctx)
+			}
+		default:
+			lr.refs++
+			h.mu.Unlock()
+			select {
+			case <-lr.ready:
+			case <-ctx.Done():
+				h.release(lr)
+				return nil, unavailable(ctx)
+			}
+			if lr.err != nil {
+				h.release(lr)
+				return nil, lr.err
+			}
+			return lr, nil
+		}
+	}
+}
+
+func (h *Hub) open(ctx context.Context, lr *liveRoom) (*liveRoom, error) {
+	lr.err = lr.watch(ctx)
+	close(lr.ready)
+	if lr.err != nil {
+		h.release(lr)
+		return nil, lr.err
+	}
+	return lr, nil
+}
+
+// release gives up one hold on a live room. The last one closes it.
+func (h *Hub) release(lr *liveRoom) {
+	h.mu.Lock()
+	lr.refs--
+	last := lr.refs == 0
+	h.mu.Unlock()
+	if !last {
+		return
+	}
+	lr.close()
+	h.mu.Lock()
+	delete(h.rooms, lr.id)
+	h.mu.Unlock()
+	close(lr.closed)
+}
+
+// hold takes another hold on a live room that the caller holds, for something
+// that Close has to wait for. It fails when the hub is closing.
+func (h *Hub) hold(lr *liveRoom) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	lr.refs++
+	h.running.Add(1)
+	return true
+}
+
+// peek returns the key of a room that is open on this node, so that a session
+// can be checked without asking the store.
+func (h *Hub) peek(roomID string) (key []byte, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	lr := h.rooms[roomID]
+	if lr == nil || lr.refs == 0 {
+		return nil, false
+	}
+	select {
+	case <-lr.ready:
+		return lr.key, lr.err == nil
+	default:
+		return nil, false
+	}
+}

@@ -1,0 +1,364 @@
+package ws
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+	"go.uber.org/zap"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+const (
+	// joinTimeout is how long a connection may take to join.
+	joinTimeout = 10 * time.Second
+	// typingInterval is the time in which a connection is typing once.
+	typingInterval = 3 * time.Second
+	// endTimeout is how long the server waits for a room's end to be told of, when
+	// a message has found the room gone.
+	endTimeout = time.Second
+	// lingerLimit bounds what is read, in bytes, from a client that was sent a
+	// close frame and goes on sending.
+	lingerLimit = 16 << 20
+)
+
+// readBuffers hold frames while they are decoded.
+var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// run is the life of a connection after its upgrade. joined is nil if the
+// client has yet to join.
+func (c *conn) run(joined *entrance) {
+	defer c.hub.drop(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	c.mu.Lock()
+	c.cancel = cancel
+	c.mu.Unlock()
+	defer cancel()
+	if joined == nil {
+		c.start(nil)
+		joined = c.join(ctx)
+	}
+	if joined != nil {
+		defer c.hub.release(c.room)
+		defer c.room.leave(c)
+		c.talk(ctx, joined)
+	}
+	c.start(nil)
+	c.linger()
+	c.finish()
+}
+
+// join waits for the first frame and enters the room that it names.
+func (c *conn) join(ctx context.Context) *entrance {
+	if c.ws == nil {
+		return nil
+	}
+	c.prepare()
+	_ = c.out.SetReadDeadline(time.Now().Add(joinTimeout))
+	f, err := c.readJoin()
+	if err != nil {
+		if timeout(err) {
+			err = room.ErrJoinTimeout
+		}
+		c.fail(err)
+		return nil
+	}
+	c.hold() // the welcome goes first
+	e, err := c.enter(ctx, &f)
+	if err != nil {
+		c.fail(err)
+		return nil
+	}
+	return e
+}
+
+func (c *conn) readJoin() (f clientFrame, err error) {
+	err = c.read(func(data []byte) error {
+		f, err = decodeFrame(data)
+		if errors.Is(err, room.ErrInvalidFrame) {
+			return fmt.Errorf("%w: %w", room.ErrBadFrame, err)
+		}
+		if err == nil && f.Type != "join" {
+			return room.ErrJoinRequired
+		}
+		return err
+	})
+	return f, err
+}
+
+// talk welcomes the client and handles its frames until it goes or is closed.
+func (c *conn) talk(ctx context.Context, joined *entrance) {
+	if c.ws == nil {
+		return
+	}
+	c.prepare()
+	if err := c.welcome(ctx, joined.from, joined.lastID); err != nil {
+		c.fail(err)
+		return
+	}
+	for !c.isClosing() {
+		c.alive()
+		if err := c.read(func(data []byte) error { return c.handle(ctx, data) }); err != nil {
+			c.fail(err)
+			return
+		}
+	}
+}
+
+// prepare sets what gorilla/websocket does with control frames. All of it goes
+// through the queue.
+func (c *conn) prepare() {
+	c.ws.SetReadLimit(c.settings.frameLimit())
+	c.ws.SetPingHandler(func(payload string) error {
+		if c.room != nil { // a client that only pings doesn't join later
+			c.alive()
+		}
+		c.send(newFrame(websocket.PongMessage, []byte(payload)))
+		return nil
+	})
+	c.ws.SetPongHandler(func(string) error {
+		if c.room != nil {
+			c.alive()
+		}
+		return nil
+	})
+	c.ws.SetCloseHandler(func(code int, _ string) error {
+		// RFC 6455, section 5.5.1: a close is answered with the same code.
+		if code == websocket.CloseNoStatusReceived {
+			code = websocket.CloseNormalClosure
+		}
+		c.close(closeGrace, closeFrame(code, ""))
+		return nil
+	})
+}
+
+// errDisconnected means that the client is gone, or that gorilla/websocket has
+// closed the connection for a violation of the protocol.
+var errDisconnected = errors.New("disconnected")
+
+// read reads the next frame and hands its bytes, which are good until handle
+// returns, to handle.
+func (c *conn) read(handle func(data []byte) error) error {
+	kind, r, err := c.ws.NextReader()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errDisconnected, err)
+	}
+	if kind != websocket.TextMessage {
+		return room.ErrBadFrame
+	}
+	buffer := readBuffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buffer.Cap() <= minFrameLimit {
+			buffer.Reset()
+			readBuffers.Put(buffer)
+		}
+	}()
+	if _, err := buffer.ReadFrom(r); err != nil {
+		return fmt.Errorf("%w: %w", errDisconnected, err)
+	}
+	if !utf8.Valid(buffer.Bytes()) {
+		return room.ErrNotUTF8
+	}
+	if c.isClosing() {
+		return nil // what a client says after a close frame is not heard
+	}
+	return handle(buffer.Bytes())
+}
+
+// handle handles a frame of a client that has joined. An error ends the
+// connection.
+func (c *conn) handle(ctx context.Context, data []byte) error {
+	f, err := decodeFrame(data)
+	if errors.Is(err, room.ErrInvalidFrame) {
+		return c.refuse(err, f.id())
+	}
+	if err != nil {
+		return err
+	}
+	switch f.Type {
+	case "message":
+		return c.post(ctx, f.id(), f.Message)
+	case "history":
+		return c.history(ctx, &f)
+	case "typing":
+		c.typing(ctx)
+		return nil
+	default:
+		return c.refuse(room.ErrUnknownType, f.id())
+	}
+}
+
+// post stores a message.
+func (c *conn) post(ctx context.Context, id uint64, message string) error {
+	if reason := c.refused.reason(id); reason != nil {
+		return c.refuse(reason, id)
+	}
+	if c.retry > 0 && id > c.retry {
+		// Stored now, it would overtake the one that the client has to send again.
+		c.tellError(room.ErrUnavailable, id)
+		return nil
+	}
+	now := time.Now()
+	charge := c.limiter.ReserveN(now, 1)
+	if !charge.OK() || charge.DelayFrom(now) > 0 {
+		charge.CancelAt(now)
+		return c.refuse(room.ErrRateLimited, id)
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	receipt, err := c.settings.Rooms.Post(ctx, c.room.id, c.userID, c.session.Tag, id, message)
+	switch {
+	case err == nil:
+		if receipt.Duplicate {
+			charge.CancelAt(now)
+			c.send(textFrame(encode(ackFrame{"ack", id})))
+		}
+		c.settle(id)
+		return nil
+	case errors.Is(err, room.ErrRoomNotFound):
+		return c.gone(ctx)
+	case errors.Is(err, room.ErrRemoved):
+		c.closeRemoved()
+		return nil
+	case final(err):
+		return c.refuse(err, id)
+	default:
+		charge.CancelAt(now)
+		if id > 0 {
+			c.retry = id
+		}
+		c.report("storing a message", err)
+		c.tellError(err, id)
+		return nil
+	}
+}
+
+// settle notes that the client has the last word on the message id.
+func (c *conn) settle(id uint64) {
+	if id == c.retry {
+		c.retry = 0
+	}
+}
+
+// history sends older messages.
+func (c *conn) history(ctx context.Context, f *clientFrame) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	var before uint64
+	if f.Before != nil {
+		before = *f.Before
+	}
+	limit := defaultHistory
+	if f.Limit != nil {
+		limit = *f.Limit
+	}
+	page, err := c.hub.store.Before(ctx, c.room.id, before, limit, pieceSize)
+	switch {
+	case err == nil:
+		c.send(textFrame(encodeWith(historyFrame{"history", olderKept(&page)}, page.Entries)))
+		return nil
+	case errors.Is(err, room.ErrRoomNotFound):
+		return c.gone(ctx)
+	default:
+		c.report("reading the history", err)
+		c.tellError(err, 0)
+		return nil
+	}
+}
+
+// typing tells the others. It is not worth an error frame if they can't be told.
+func (c *conn) typing(ctx context.Context) {
+	if now := time.Now(); now.Sub(c.typedAt) >= typingInterval && !c.room.isLarge() {
+		c.typedAt = now
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		_ = c.room.feed.Typing(ctx, c.userID)
+	}
+}
+
+// gone is called when a call of the store has found the room gone. The store
+// tells why; if it doesn't, the connection ends all the same.
+func (c *conn) gone(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	select {
+	case <-c.room.gone:
+	case <-ctx.Done():
+		c.closeEnded(room.EndDeleted)
+	}
+	return nil
+}
+
+// refuse answers a frame that cannot be accepted, and ends the connection when
+// there have been too many.
+func (c *conn) refuse(err error, id uint64) error {
+	c.refused.add(id, err)
+	c.settle(id)
+	c.tellError(err, id)
+	if c.refusals.add(time.Now()) {
+		return room.ErrTooFast
+	}
+	return nil
+}
+
+func (c *conn) tellError(err error, id uint64) {
+	c.send(textFrame(encode(errorFrame{"error", room.RefusalOf(err).Code, room.Explain(err), id})))
+}
+
+// fail closes the connection for an error.
+func (c *conn) fail(err error) {
+	switch {
+	case errors.Is(err, errDisconnected):
+		_, network := errors.AsType[net.Error](err)
+		_, closed := errors.AsType[*websocket.CloseError](err)
+		if !network && !closed {
+			c.close(closeGrace) // the close frame is on its way
+		}
+	case errors.Is(err, room.ErrRemoved):
+		c.closeRemoved()
+	default:
+		if room.RefusalOf(err) == room.RefusalOf(room.ErrInternal) {
+			c.report("ending a connection", err)
+		}
+		c.close(closeGrace, refusalFrame(err))
+	}
+}
+
+// report logs a failure of the store. It holds nothing of what was said.
+func (c *conn) report(doing string, err error) {
+	c.hub.log().Warn("ephemeral chat: "+doing, zap.Error(err))
+}
+
+// linger reads on after the connection was closed by this side, until the client
+// has answered the close frame or its time is up. To close a TCP connection with
+// unread data would reset it, and the client might never see why.
+func (c *conn) linger() {
+	if c.ws == nil || !c.isClosing() {
+		return
+	}
+	for {
+		if _, _, err := c.ws.NextReader(); err != nil {
+			if _, closed := errors.AsType[*websocket.CloseError](err); closed {
+				return
+			}
+			break
+		}
+	}
+	_ = c.out.SetReadDeadline(time.Now().Add(time.Second))
+	_, _ = io.Copy(io.Discard, io.LimitReader(c.out, lingerLimit))
+}
+
+func timeout(err error) bool {
+	if e, ok := errors.AsType[net.Error](err); ok {
+		return e.Timeout()
+	}
+	return false
+}

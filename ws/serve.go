@@ -1,0 +1,203 @@
+package ws
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// readBuffer is the size of a connection's read buffer in bytes. Most frames of
+// a chat fit, and there may be many connections.
+const readBuffer = 512
+
+// writeBuffers is never used, as all frames are prepared, but without a pool
+// every connection would have a write buffer of its own.
+var writeBuffers sync.Pool
+
+// Serve upgrades the request to a WebSocket (RFC 6455) and returns; the
+// connection lives on without the request and its context. Where the origin of
+// the request matters, the caller has checked it.
+//
+// If Serve returns an error, nothing has been written to w, and the caller has
+// to answer with the error's room.Refusal: room.ErrInvalidRequest if the request
+// is no upgrade, and what the query of the request is refused for if it holds a
+// join.
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
+	if r.ContentLength != 0 {
+		// The server's read deadline for the body would outlive the upgrade.
+		return fmt.Errorf("%w: an upgrade must not have a body", room.ErrInvalidRequest)
+	}
+	if !websocket.IsWebSocketUpgrade(r) {
+		return fmt.Errorf("%w: not a WebSocket upgrade", room.ErrInvalidRequest)
+	}
+	c := newConn(h, s)
+	if err := h.add(c); err != nil {
+		return err
+	}
+	joined, err := c.joinByQuery(r)
+	if err == nil {
+		if err = c.upgrade(w, r); err == nil {
+			// It ends when the client goes, or is closed; the hub waits for it.
+			go c.run(joined)
+			return nil
+		}
+		if joined != nil {
+			c.room.leave(c)
+			h.release(c.room)
+		}
+	}
+	h.drop(c)
+	return err
+}
+
+// joinByQuery joins with what stands in the query of the request. It returns
+// nil if nothing does.
+func (c *conn) joinByQuery(r *http.Request) (*entrance, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("%w: malformed query", room.ErrInvalidRequest)
+	}
+	if !query.Has("roomId") {
+		return nil, nil //nolint:nilnil // no join is no error
+	}
+	f := clientFrame{
+		RoomID:    query.Get("roomId"),
+		UserID:    query.Get("userId"),
+		SessionID: query.Get("sessionId"),
+		Epoch:     query.Get("epoch"),
+	}
+	if after := query.Get("after"); after != "" {
+		n, err := strconv.ParseUint(after, 10, 64)
+		if err != nil || n > maxInteger {
+			return nil, fmt.Errorf("%w: after must be an integer from 0 to 2^53-1", room.ErrInvalidRequest)
+		}
+		f.After = &n
+	}
+	return c.enter(r.Context(), &f)
+}
+
+func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
+	var refused error
+	upgrader := websocket.Upgrader{
+		ReadBufferSize:  readBuffer,
+		WriteBufferPool: &writeBuffers,
+		CheckOrigin:     func(*http.Request) bool { return true }, // the caller has
+		Error: func(_ http.ResponseWriter, _ *http.Request, status int, reason error) {
+			refused = fmt.Errorf("%w: %w", room.ErrInvalidRequest, reason)
+			if status >= http.StatusInternalServerError {
+				refused = fmt.Errorf("%w: %w", room.ErrInternal, reason)
+			}
+		},
+	}
+	taken := &takeover{ResponseWriter: bottom(w)}
+	ws, err := upgrader.Upgrade(taken, r, nil)
+	if refused != nil {
+		return refused
+	}
+	// Whatever records the response learns of its status from this call only;
+	// the connection no longer is the recorder's.
+	w.WriteHeader(http.StatusSwitchingProtocols)
+	if err != nil {
+		// The connection was taken over and has failed. There is nobody left to
+		// be answered; the reading goroutine finds that out at once.
+		ws = nil
+	}
+	c.mu.Lock()
+	c.ws, c.out = ws, taken.conn
+	c.mu.Unlock()
+	return nil
+}
+
+// bottom returns the writer that the server made. A connection that was taken
+// over from a wrapper of it would keep the wrapper, and with it the request,
+// for as long as it lives.
+func bottom(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
+}
+
+// takeover hijacks the connection of a response for gorilla/websocket, which
+// asks for http.Hijacker only, and puts a gatherConn on it.
+type takeover struct {
+	http.ResponseWriter
+	conn *gatherConn
+}
+
+func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffers, err := http.NewResponseController(t.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	t.conn = &gatherConn{Conn: conn}
+	return t.conn, buffers, nil
+}
+
+// entrance is what a connection has after it has entered a room and before it
+// is welcomed.
+type entrance struct {
+	lastID uint64
+	from   *position
+}
+
+// enter checks the session of a join and takes a place in the room, which the
+// caller gives back by leave and release.
+func (c *conn) enter(ctx context.Context, f *clientFrame) (*entrance, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	session, err := c.authenticate(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	lr, err := c.hub.acquire(ctx, f.RoomID)
+	if err != nil {
+		return nil, err
+	}
+	c.room, c.userID, c.session = lr, f.UserID, session
+	if err := lr.reserve(c); err != nil {
+		c.hub.release(lr)
+		return nil, err
+	}
+	presence := room.Presence{UserID: c.userID, SocketID: c.socketID, Session: session.Tag, Order: c.order}
+	lastID, err := lr.feed.Enter(ctx, presence, c.settings.Rooms.Limits().MaxMembers)
+	lr.entered(c, err)
+	if err != nil {
+		lr.leave(c)
+		c.hub.release(lr)
+		return nil, err
+	}
+	e := &entrance{lastID: lastID}
+	if f.After != nil {
+		e.from = &position{after: *f.After, epoch: f.Epoch}
+	}
+	return e, nil
+}
+
+// authenticate checks the session of a join. Whether its user still is a member
+// is for Feed.Enter to say.
+func (c *conn) authenticate(ctx context.Context, f *clientFrame) (room.Session, error) {
+	if key, ok := c.hub.peek(f.RoomID); ok {
+		return room.VerifySession(key, f.RoomID, f.UserID, f.SessionID)
+	}
+	m, err := c.settings.Rooms.Authenticate(ctx, room.Credentials{RoomID: f.RoomID, UserID: f.UserID, SessionID: f.SessionID})
+	return m.Session, err
+}
+
+// unavailable is the error of a call that ctx has ended.
+func unavailable(ctx context.Context) error {
+	return errors.Join(room.ErrUnavailable, context.Cause(ctx))
+}
