@@ -145,7 +145,8 @@ func testHammered(t *testing.T, b Backend) {
 			return err
 		},
 		func(n int, s room.Store, _ *watch) error {
-			_, err := s.Join(t.Context(), r.ID, joinAs(fmt.Sprintf("user-%d", n), room.NewID()))
+			join := room.Join{Candidates: []string{fmt.Sprintf("user-%d", n), room.NewID()}, MaxOnline: manyUsers, MaxMembers: 1 << 20}
+			_, err := s.Join(t.Context(), r.ID, join)
 			return err
 		},
 		func(n int, s room.Store, _ *watch) error { return s.SetLocked(t.Context(), r.ID, n%5 == 0) },

@@ -190,8 +190,8 @@ func testOpened(t *testing.T, b Backend) {
 			t.Fatalf("node %d was told of %d connections, want %d", w.node, len(opened), len(want))
 		}
 		for i, e := range opened {
-			if got := (room.Presence{UserID: e.UserID, SocketID: e.SocketID, Session: e.Session}); got != want[i] {
-				t.Errorf("node %d was told of %+v, want %+v", w.node, got, want[i])
+			if p := want[i]; e.UserID != p.UserID || e.SocketID != p.SocketID || e.Session != p.Session {
+				t.Errorf("node %d was told of %q, socket %q, session %q; want %+v", w.node, e.UserID, e.SocketID, e.Session, p)
 			}
 		}
 	}
