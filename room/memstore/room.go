@@ -51,12 +51,11 @@ func (l *liveRoom) lock() (time.Time, error) {
 // due time while the timer was firing; and where the wall clock, by which rooms
 // live, has gone back, the timer is early.
 func (l *liveRoom) expire() {
-	at, err := l.lock()
-	if err != nil {
+	if _, err := l.lock(); err != nil {
 		return
 	}
 	defer l.mu.Unlock()
-	l.timer.Reset(l.due.Sub(at))
+	l.timer.Reset(time.Until(l.due))
 }
 
 // end ends the room, which must not have ended: nobody finds it, watchers are
@@ -99,7 +98,7 @@ func (l *liveRoom) start(at time.Time) {
 	}
 	l.room.StartedAt, l.room.Deadline = at, at.Add(l.room.TTL)
 	l.due = l.room.Deadline
-	l.timer.Reset(l.room.TTL)
+	l.timer.Reset(time.Until(l.due))
 	l.tell(room.Event{Kind: room.EventStarted, StartedAt: l.room.StartedAt, Deadline: l.room.Deadline})
 }
 

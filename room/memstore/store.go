@@ -68,7 +68,7 @@ func (s *Store) Create(_ context.Context, r room.Room, limits room.CreateLimits)
 	l.mu.Lock() // the timer may fire before it is assigned
 	defer l.mu.Unlock()
 	// Its goroutine ends with expire, which waits for locks only.
-	l.timer = time.AfterFunc(limits.Lobby, l.expire)
+	l.timer = time.AfterFunc(time.Until(l.due), l.expire)
 	return nil
 }
 

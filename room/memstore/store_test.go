@@ -33,12 +33,12 @@ func TestStore(t *testing.T) {
 	}
 }
 
-func newStore(t testing.TB) *memstore.Store {
-	t.Helper()
+func newStore(tb testing.TB) *memstore.Store {
+	tb.Helper()
 	store := memstore.New()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := store.Close(); err != nil {
-			t.Errorf("Close: %v", err)
+			tb.Errorf("Close: %v", err)
 		}
 	})
 	return store

@@ -1,3 +1,4 @@
+//nolint:thelper // the functions that take a Backend are the tests, not helpers of one
 package storetest
 
 import (
@@ -33,7 +34,7 @@ func expectPage(t *testing.T, what string, page room.Page, epoch string, first, 
 	}
 	want := 0
 	if first > 0 {
-		want = int(last - first + 1) //nolint:gosec // G115: a test's few messages
+		want = int(last - first + 1)
 	}
 	if len(page.Entries) != want {
 		t.Errorf("%s: %d entries, want %d", what, len(page.Entries), want)
@@ -114,7 +115,7 @@ func testTrim(t *testing.T, b Backend) {
 				t.Fatalf("history %d: %d messages are kept after %d, want at least %d and at most %d",
 					keep, kept, n, min(n, keep), keep+keep/4)
 			}
-			newest := uint64(n) //nolint:gosec // G115: not negative
+			newest := uint64(n)
 			oldest := newest - uint64(kept) + 1
 			expectPage(t, fmt.Sprintf("history %d: After 0", keep), page, r.Epoch, oldest, newest, oldest, newest)
 			expectPage(t, fmt.Sprintf("history %d: Before 0", keep), before(t, b.node(n), r.ID, 0, keep, maxBytes),

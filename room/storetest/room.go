@@ -1,3 +1,4 @@
+//nolint:thelper // the functions that take a Backend are the tests, not helpers of one
 package storetest
 
 import (
@@ -19,7 +20,7 @@ var roomTests = map[string]func(*testing.T, Backend){
 	"Remove":           testRemove,
 	"Delete":           testDelete,
 	"DeleteOnAllNodes": testDeleteOnAllNodes,
-	"CancelledContext": testCancelledContext,
+	"CanceledContext":  testCanceledContext,
 	"NowIsNeverAhead":  testNow,
 	"OtherRoomsStay":   testOtherRoomsStay,
 }
@@ -241,7 +242,7 @@ func testDeleteOnAllNodes(t *testing.T, b Backend) {
 	expectGone(t, b, r.ID)
 }
 
-func testCancelledContext(t *testing.T, b Backend) {
+func testCanceledContext(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	w := watchOn(t, b, 0, r.ID)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -250,7 +251,7 @@ func testCancelledContext(t *testing.T, b Backend) {
 		// The write may have happened, so later methods may find no room.
 		if err != nil && !errors.Is(err, room.ErrUnavailable) && !errors.Is(err, room.ErrRoomNotFound) &&
 			!errors.Is(err, room.ErrRemoved) && !errors.Is(err, room.ErrMemberNotFound) && !errors.Is(err, room.ErrRoomLocked) {
-			t.Errorf("%s with a cancelled context: %v, want success or ErrUnavailable", what, err)
+			t.Errorf("%s with a canceled context: %v, want success or ErrUnavailable", what, err)
 		}
 	}
 	_, err := w.tryEnter(ctx, presence(admin), manyUsers)

@@ -1,3 +1,4 @@
+//nolint:thelper // the functions that take a Backend are the tests, not helpers of one
 package storetest
 
 import (

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -107,7 +108,7 @@ func (w *watch) close(ctx context.Context) {
 func (w *watch) events() []arrival {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.arrivals[:len(w.arrivals):len(w.arrivals)]
+	return slices.Clip(w.arrivals)
 }
 
 // await waits until the events so far satisfy a condition, and returns them.
@@ -122,7 +123,7 @@ func (w *watch) awaitWithin(t *testing.T, within time.Duration, what string, sat
 	defer timeout.Stop()
 	for {
 		w.mu.Lock()
-		events, changed := w.arrivals[:len(w.arrivals):len(w.arrivals)], w.changed
+		events, changed := slices.Clip(w.arrivals), w.changed
 		w.mu.Unlock()
 		if satisfied(events) {
 			return events
@@ -167,9 +168,9 @@ func (w *watch) awaitUserWithin(t *testing.T, within time.Duration, kind room.Ev
 func (w *watch) awaitSeq(t *testing.T, seq uint64) []arrival {
 	t.Helper()
 	events := w.await(t, fmt.Sprintf("message %d", seq), func(events []arrival) bool {
-		for i := len(events) - 1; i >= 0; i-- {
-			if events[i].Kind == room.EventMessage {
-				return events[i].Seq >= seq
+		for _, e := range slices.Backward(events) {
+			if e.Kind == room.EventMessage {
+				return e.Seq >= seq
 			}
 		}
 		return false

@@ -1,0 +1,134 @@
+package memstore_test
+
+import (
+	"bytes"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/memstore"
+)
+
+// TestSecretsAreWiped checks that the key and the password hash of a room are
+// overwritten when it ends, whatever ends it, and that copies which callers
+// hold stay good.
+func TestSecretsAreWiped(t *testing.T) {
+	ends := map[string]func(*testing.T, *memstore.Store, string){
+		"deleted": func(t *testing.T, store *memstore.Store, roomID string) {
+			t.Helper()
+			if err := store.Delete(t.Context(), roomID); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"expired": func(t *testing.T, store *memstore.Store, roomID string) {
+			t.Helper()
+			if _, err := store.Start(t.Context(), roomID); err != nil {
+				t.Fatal(err)
+			}
+			elapse(day)
+		},
+		"reaped": func(*testing.T, *memstore.Store, string) {
+			elapse(time.Hour)
+		},
+		"closed": func(t *testing.T, store *memstore.Store, _ string) {
+			t.Helper()
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := memstore.New()
+				r := newRoom()
+				create(t, store, r, time.Hour)
+				key, password := memstore.Secrets(store, r.ID)
+				if !bytes.Equal(key, r.Key) || !bytes.Equal(password, r.Password) {
+					t.Fatal("these are not the secrets of the room")
+				}
+				given, err := store.Load(t.Context(), r.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				end(t, store, r.ID)
+				if !bytes.Equal(key, make([]byte, len(key))) || !bytes.Equal(password, make([]byte, len(password))) {
+					t.Errorf("after the end the store's memory holds key %x, password hash %x", key, password)
+				}
+				if !bytes.Equal(given.Key, r.Key) || !bytes.Equal(given.Password, r.Password) {
+					t.Error("the copy of a caller was overwritten")
+				}
+				if err := store.Close(); err != nil {
+					t.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// TestEndedRoomIsCollected checks that a room that has ended, and its messages,
+// are garbage, even while a feed of it is still open.
+func TestEndedRoomIsCollected(t *testing.T) {
+	store := newStore(t)
+	r := newRoom()
+	create(t, store, r, time.Hour)
+	_, feed, err := store.Watch(t.Context(), r.ID, func(room.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer feed.Close()
+	var before, during, after runtime.MemStats
+	measure := func(stats *runtime.MemStats) {
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(stats)
+	}
+	measure(&before)
+	const messages, size = 1_000, 8 << 10
+	text := string(bytes.Repeat([]byte("x"), size))
+	for range messages {
+		body := room.EncodeBody(text, store.Now(), "anna", 0, "")
+		if _, err := store.Post(t.Context(), r.ID, room.Post{UserID: "anna", Body: body, History: messages}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	measure(&during)
+	if err := store.Delete(t.Context(), r.ID); err != nil {
+		t.Fatal(err)
+	}
+	measure(&after)
+	held := int64(during.HeapAlloc) - int64(before.HeapAlloc)
+	left := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	if held < messages*size {
+		t.Fatalf("the room held %d bytes, which cannot be its %d messages", held, messages)
+	}
+	if left > messages*size/10 {
+		t.Errorf("of %d bytes that the room held, %d are left after its end", held, left)
+	}
+}
+
+// TestHistoryIsBounded checks that a room that talks for long holds no more
+// than its history.
+func TestHistoryIsBounded(t *testing.T) {
+	store := newStore(t)
+	r := newRoom()
+	create(t, store, r, time.Hour)
+	const keep, size = 100, 8 << 10
+	text := string(bytes.Repeat([]byte("x"), size))
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range 50 * keep {
+		body := room.EncodeBody(text, store.Now(), "anna", 0, "")
+		if _, err := store.Post(t.Context(), r.ID, room.Post{UserID: "anna", Body: body, History: keep}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 2*keep*size {
+		t.Errorf("a history of %d messages of %d bytes takes %d bytes", keep, size, grown)
+	}
+}
