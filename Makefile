@@ -41,7 +41,8 @@ fmt: $(GOLANGCI_LINT) ## formats the code
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (1m)
-	@for package in $$(go list ./...); do \
+	@packages="$$(go list ./...)"; \
+	for package in $$packages; do \
 		listed="$$(go test -list '^Fuzz' "$$package")"; \
 		for target in $$(grep '^Fuzz' <<<"$$listed" || true); do \
 			echo "go test -fuzz $$target -fuzztime $(FUZZTIME) $$package"; \

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -46,13 +45,6 @@ type RedisStore struct {
 
 	options redisstore.Options // set by Provision
 }
-
-// Mistakes that are found when the Caddyfile is read, and in JSON when it is
-// loaded.
-var (
-	errNegativeDB       = errors.New("db must not be negative")
-	errSeveralAddresses = errors.New("several addresses are for Sentinel and cluster, which are not supported yet")
-)
 
 // RedisTLS says how a connection to Redis is encrypted.
 type RedisTLS struct {
@@ -105,70 +97,56 @@ func (s *RedisStore) Open(log func() *zap.Logger) (room.Store, error) {
 	return redisstore.New(options)
 }
 
-// resolve turns the configuration into the options of the store.
+// resolve turns the configuration into the options of the store, which judges
+// addresses itself when it is opened.
 func (s *RedisStore) resolve(replacer *caddy.Replacer) (redisstore.Options, error) {
-	// A value that cannot be resolved is not shown: in part it may be a secret.
-	plain := make(map[string]string)
-	for name, value := range map[string]string{
-		"username": s.Username, "password": s.Password, "key_prefix": s.KeyPrefix,
+	if err := s.check(); err != nil {
+		return redisstore.Options{}, err
+	}
+	options := redisstore.Options{DB: s.DB}
+	address := "localhost"
+	if len(s.Addresses) == 1 {
+		address = s.Addresses[0]
+	}
+	for _, field := range []struct {
+		name, text string
+		target     *string
+	}{
+		{"address", address, &address},
+		{"username", s.Username, &options.Username},
+		{"password", s.Password, &options.Password},
+		{"key_prefix", s.KeyPrefix, &options.KeyPrefix},
 	} {
-		resolved, err := replacer.ReplaceOrErr(value, true, true)
+		resolved, err := replacer.ReplaceOrErr(field.text, true, true)
 		if err != nil {
-			return redisstore.Options{}, fmt.Errorf("%s: %w", name, err)
+			return redisstore.Options{}, fmt.Errorf("%s: %w", field.name, err)
 		}
-		plain[name] = resolved
+		*field.target = resolved
 	}
-	options := redisstore.Options{
-		Username:  plain["username"],
-		Password:  plain["password"],
-		KeyPrefix: plain["key_prefix"],
-		DB:        s.DB,
-	}
-	address, err := s.address(replacer)
-	if err != nil {
-		return redisstore.Options{}, err
-	}
-	options.Addrs = []string{address.dial}
-	if err := address.complete(&options); err != nil {
-		return redisstore.Options{}, err
-	}
-	if options.DB < 0 {
-		return redisstore.Options{}, errNegativeDB
-	}
-	if options.Username != "" && options.Password == "" {
-		return redisstore.Options{}, errors.New("username without a password")
-	}
-	if s.TLS != nil || address.tls {
-		if options.TLS, err = s.TLS.config(replacer, address.host); err != nil {
+	options.Addrs = []string{address}
+	if s.TLS != nil {
+		config, err := s.TLS.config(replacer)
+		if err != nil {
 			return redisstore.Options{}, fmt.Errorf("tls: %w", err)
 		}
+		options.TLS = config
 	}
 	return options, nil
 }
 
-// address returns the one address of Redis.
-func (s *RedisStore) address(replacer *caddy.Replacer) (redisAddress, error) {
-	switch len(s.Addresses) {
-	case 0:
-		return parseRedisAddress("localhost")
-	case 1:
-	default:
-		return redisAddress{}, errSeveralAddresses
+// check reports what is wrong whatever the placeholders stand for.
+func (s *RedisStore) check() error {
+	if len(s.Addresses) > 1 {
+		return errors.New("several addresses are for Sentinel and cluster, which are not supported yet")
 	}
-	text, err := replacer.ReplaceOrErr(s.Addresses[0], true, true)
-	if err != nil {
-		return redisAddress{}, fmt.Errorf("address: %w", err)
+	if s.DB < 0 {
+		return errors.New("db must not be negative")
 	}
-	return parseRedisAddress(text)
+	return nil
 }
 
-// config returns the settings of the TLS connection to a host. A nil
-// configuration is the default one.
-func (t *RedisTLS) config(replacer *caddy.Replacer, host string) (*tls.Config, error) {
-	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
-	if t == nil {
-		return config, nil
-	}
+// config returns the settings of TLS connections.
+func (t *RedisTLS) config(replacer *caddy.Replacer) (*tls.Config, error) {
 	texts := append([]string{t.ServerName, t.Certificate, t.Key}, t.CA...)
 	for i, text := range texts {
 		resolved, err := replacer.ReplaceOrErr(text, true, true)
@@ -178,12 +156,10 @@ func (t *RedisTLS) config(replacer *caddy.Replacer, host string) (*tls.Config, e
 		texts[i] = resolved
 	}
 	name, certificate, key, authorities := texts[0], texts[1], texts[2], texts[3:]
-	if name != "" {
-		config.ServerName = name
-	}
-	config.InsecureSkipVerify = t.InsecureSkipVerify
-	if config.ServerName == "" && !config.InsecureSkipVerify {
-		return nil, errors.New("server_name is needed for an address without a host")
+	config := &tls.Config{
+		ServerName:         name,
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // G402: the administrator asks for it by this name
 	}
 	if (certificate == "") != (key == "") {
 		return nil, errors.New("certificate and key go together")
@@ -209,9 +185,6 @@ func (t *RedisTLS) config(replacer *caddy.Replacer, host string) (*tls.Config, e
 	}
 	return config, nil
 }
-
-// hasPlaceholder reports whether text can be judged only when it is loaded.
-func hasPlaceholder(text string) bool { return strings.Contains(text, "{") }
 
 // Interface guards
 var (

@@ -23,7 +23,7 @@ import (
 func (s *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the store
 	s.Addresses = d.RemainingArgs()
-	if err := s.checkAddresses(); err != nil {
+	if err := s.check(); err != nil {
 		return d.Errf("redis: %w", err)
 	}
 	seen := make(map[string]bool)
@@ -34,23 +34,6 @@ func (s *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		seen[name] = true
 		if err := s.unmarshalOption(d, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkAddresses reports what is wrong with addresses as far as they are known
-// before placeholders are resolved.
-func (s *RedisStore) checkAddresses() error {
-	if len(s.Addresses) > 1 {
-		return errSeveralAddresses
-	}
-	for _, address := range s.Addresses {
-		if hasPlaceholder(address) {
-			continue
-		}
-		if _, err := parseRedisAddress(address); err != nil {
 			return err
 		}
 	}
@@ -74,10 +57,10 @@ func (s *RedisStore) unmarshalOption(d *caddyfile.Dispenser, name string) error 
 		if err != nil {
 			return d.Errf("redis: db: %w", err)
 		}
-		if number < 0 {
-			return d.Errf("redis: %w", errNegativeDB)
-		}
 		s.DB = number
+		if err := s.check(); err != nil {
+			return d.Errf("redis: %w", err)
+		}
 	case "tls":
 		return s.unmarshalTLS(d)
 	case "sentinel", "cluster":

@@ -1,0 +1,158 @@
+package ephemeralchat_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMount checks where the endpoints are found, and that everything else
+// reaches the next handler with the path that it had.
+func TestMount(t *testing.T) {
+	const next = `respond "next {http.request.uri.path}" 203`
+	for name, test := range map[string]struct {
+		directives string
+		mounts     []string
+		next       []string
+	}{
+		"root":          {"ephemeral_chat\n" + next, []string{""}, []string{"/chat/createRoom", "/x"}},
+		"every path":    {"ephemeral_chat *\n" + next, []string{""}, []string{"/x"}},
+		"root matcher":  {"ephemeral_chat /*\n" + next, []string{""}, []string{"/x"}},
+		"path matcher":  {"ephemeral_chat /chat/*\n" + next, []string{"/chat", "/Chat", "/%63hat"}, []string{"/createRoom", "/chat", "/chat/x", "/chat/chat/createRoom", "/chatty/createRoom"}},
+		"deep matcher":  {"ephemeral_chat /a/b.c/*\n" + next, []string{"/a/b.c"}, []string{"/a/createRoom", "/a/bxc/createRoom"}},
+		"handle_path":   {"handle_path /chat/* {\nephemeral_chat\n" + next + "\n}\nrespond \"next outside\" 203", []string{"/chat"}, []string{"/createRoom", "/chat/x"}},
+		"both":          {"handle_path /site/* {\nephemeral_chat /chat/*\n}\n" + next, []string{"/site/chat"}, []string{"/chat/createRoom"}},
+		"named matcher": {"@chat path /createRoom /x\nephemeral_chat @chat\n" + next, []string{""}, []string{"/x", "/joinRoom"}},
+		"two":           {"ephemeral_chat /a/*\nephemeral_chat /b/*\n" + next, []string{"/a", "/b"}, []string{"/createRoom"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, test.directives)
+			for _, mount := range test.mounts {
+				s.post(t, mount+"/createRoom", object(t, "roomName", "x")).ok(t)
+			}
+			for _, path := range test.next {
+				got := s.post(t, path, object(t, "roomName", "x"))
+				if got.status != 203 || !strings.HasPrefix(string(got.body), "next ") {
+					t.Errorf("%s: %d %s", path, got.status, got.body)
+				}
+			}
+		})
+	}
+}
+
+func TestNextSeesWholePath(t *testing.T) {
+	s := serve(t, "ephemeral_chat /chat/*\nrespond \"{http.request.uri.path}\"")
+	if got := s.send(t, http.MethodGet, "/chat/other", ""); string(got.body) != "/chat/other" {
+		t.Errorf("next handler saw %s", got.body)
+	}
+}
+
+// TestBesideFiles is the first example of the README: a chat beside the files of
+// a site.
+func TestBesideFiles(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "index.html"), []byte("the site"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, "root * "+root+"\nredir /chat /chat/\nephemeral_chat /chat/*\nfile_server")
+	if got := s.send(t, http.MethodGet, "/", ""); string(got.body) != "the site" {
+		t.Errorf("site: %d %s", got.status, got.body)
+	}
+	if got := s.send(t, http.MethodGet, "/chat", ""); got.status != http.StatusFound || got.header.Get("Location") != "/chat/" {
+		t.Errorf("redirect: %d %v", got.status, got.header)
+	}
+	if got := s.send(t, http.MethodGet, "/chat/none", ""); got.status != http.StatusNotFound {
+		t.Errorf("unknown path below the mount: %d", got.status)
+	}
+	s.post(t, "/chat/createRoom", object(t, "roomName", "x")).ok(t)
+}
+
+func TestPage(t *testing.T) {
+	s := serve(t, "ephemeral_chat /chat/*\nrespond next")
+	got := s.send(t, http.MethodGet, "/chat/", "")
+	if got.status != http.StatusOK || !strings.HasPrefix(string(got.body), "<!DOCTYPE html>") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	got.isPrivate(t)
+	for name, want := range map[string]string{
+		"Content-Type":            "text/html; charset=utf-8",
+		"Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	} {
+		if got.header.Get(name) != want {
+			t.Errorf("%s: %q", name, got.header.Get(name))
+		}
+	}
+	for _, forbidden := range []string{"<script", "<style", "style=", " on"} {
+		if bytes.Contains(got.body, []byte(forbidden+`="`)) || forbidden[0] == '<' && bytes.Contains(got.body, []byte(forbidden)) {
+			t.Errorf("page contains %s", forbidden)
+		}
+	}
+	head := s.send(t, http.MethodHead, "/chat/", "")
+	if head.status != http.StatusOK || len(head.body) != 0 || head.header.Get("Content-Length") != got.header.Get("Content-Length") {
+		t.Errorf("HEAD: %d %v", head.status, head.header)
+	}
+}
+
+func TestPageOff(t *testing.T) {
+	s := serve(t, "ephemeral_chat {\npage off\n}\nrespond next 203")
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if got := s.send(t, method, "/", ""); got.status != 203 {
+			t.Errorf("%s: %d %s", method, got.status, got.body)
+		}
+	}
+	s.create(t)
+}
+
+func TestEncodeInFront(t *testing.T) {
+	s := serve(t, "encode {\ngzip\nminimum_length 1\n}\nephemeral_chat")
+	got := s.post(t, "/createRoom", object(t, "roomName", strings.Repeat("x", 100)), header("Accept-Encoding", "gzip"))
+	if got.header.Get("Content-Encoding") != "gzip" {
+		t.Fatalf("not encoded: %v", got.header)
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(got.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !json.Valid(content) || !bytes.Contains(content, []byte(`"role":"admin"`)) {
+		t.Errorf("body %s", content)
+	}
+}
+
+// TestTwoSites checks which sites of one configuration have the same rooms.
+func TestTwoSites(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, second string
+		shared        bool
+	}{
+		"defaults":        {"", "", true},
+		"default by name": {"", "store memory", true},
+		"same name":       {"store memory a", "store memory a", true},
+		"same, limits differ": {
+			"store memory a\nttl 5m\ncreate_rate off", "store memory a\nttl 10m", true,
+		},
+		"other name":      {"store memory a", "store memory b", false},
+		"name or default": {"store memory a", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := newSite(t), newSite(t)
+			load(t, first.block("ephemeral_chat {\n"+test.first+"\n}")+second.block("ephemeral_chat {\n"+test.second+"\n}"))
+			admin := first.create(t)
+			got := second.post(t, "/joinRoom", admin.as(t))
+			if test.shared {
+				got.ok(t)
+			} else {
+				got.refused(t, 404, "room_not_found")
+			}
+		})
+	}
+}
