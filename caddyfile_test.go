@@ -1,0 +1,234 @@
+package ephemeralchat_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	_ "github.com/ephemeralchat/caddy-ephemeral-chat"
+)
+
+var update = flag.Bool("update", false, "write what is adapted into testdata/caddyfile")
+
+// TestCaddyfile adapts each file of testdata/caddyfile: a Caddyfile, a line of
+// hyphens, and the JSON that it stands for. Each is provisioned as well.
+func TestCaddyfile(t *testing.T) {
+	files, err := filepath.Glob("testdata/caddyfile/*.caddyfiletest")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	t.Setenv("CHAT_REDIS", "redis://localhost:6379")
+	t.Setenv("CHAT_PASSWORD", "tea")
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfiletest"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			caddyfile, want, _ := strings.Cut(string(content), "----------\n")
+			config, warnings, err := adapt(caddyfile)
+			if err != nil || len(warnings) > 0 {
+				t.Fatalf("adapting: %v, warnings %v", err, warnings)
+			}
+			var indented bytes.Buffer
+			if err := json.Indent(&indented, config, "", "\t"); err != nil {
+				t.Fatal(err)
+			}
+			indented.WriteByte('\n')
+			if *update {
+				content = []byte(caddyfile + "----------\n" + indented.String())
+				if err := os.WriteFile(file, content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			} else if indented.String() != want {
+				t.Errorf("adapted to\n%s\nwant\n%s", indented.String(), want)
+			}
+			if err := provision(config); err != nil {
+				t.Errorf("provisioning: %v", err)
+			}
+		})
+	}
+}
+
+// provision does all that loading a configuration does, short of starting it.
+func provision(config []byte) error {
+	var parsed caddy.Config
+	if err := json.Unmarshal(config, &parsed); err != nil {
+		return err
+	}
+	off := false
+	parsed.Admin = &caddy.AdminConfig{Disabled: true, Config: &caddy.ConfigSettings{Persist: &off}}
+	return caddy.Validate(&parsed)
+}
+
+// TestRefusedCaddyfiles checks that mistakes are found when the Caddyfile is
+// read, and where they are said to be.
+func TestRefusedCaddyfiles(t *testing.T) {
+	for name, test := range map[string]struct {
+		directive string // from line 2 on
+		message   string
+		line      int
+	}{
+		"unknown option":      {"ephemeral_chat {\nttl 1h\ntll 2h\n}", `unknown option "tll" of ephemeral_chat`, 4},
+		"user, not there yet": {"ephemeral_chat {\nuser {http.auth.user.id}\n}", `unknown option "user" of ephemeral_chat`, 3},
+		"repeated option":     {"ephemeral_chat {\nttl 1h\nhistory 5\nttl 1h\n}", "ttl is given twice", 5},
+		"repeated origins":    {"ephemeral_chat {\norigins https://a\norigins https://b\n}", "origins is given twice", 4},
+		"argument":            {"ephemeral_chat x", "wrong argument count", 2},
+		"second argument":     {"ephemeral_chat /chat/* x", "wrong argument count", 2},
+
+		"matcher of one path":  {"ephemeral_chat /chat", `path matcher "/chat" must end in /*`, 2},
+		"matcher of a prefix":  {"ephemeral_chat /chat*", `path matcher "/chat*" must end in /*`, 2},
+		"matcher of wildcards": {"ephemeral_chat /*/chat/*", "is taken literally", 2},
+		"matcher of doubles":   {"ephemeral_chat //chat/*", "is taken literally", 2},
+		"matcher with escapes": {"ephemeral_chat /ch%61t/*", "is taken literally", 2},
+		"matcher placeholder":  {"ephemeral_chat /{env.X}/*", "is taken literally", 2},
+
+		"no value":          {"ephemeral_chat {\nttl\n}", "wrong argument count", 3},
+		"two values":        {"ephemeral_chat {\nhistory 5 6\n}", "wrong argument count", 3},
+		"block":             {"ephemeral_chat {\nhistory 5 {\nx\n}\n}", `unexpected block: "x"`, 4},
+		"no duration":       {"ephemeral_chat {\nttl long\n}", `ttl: time: invalid duration "long"`, 3},
+		"ttl without unit":  {"ephemeral_chat {\nttl 60\n}", "ttl: time: missing unit", 3},
+		"ttl of zero":       {"ephemeral_chat {\nttl 0s\n}", "ttl must be from 1s to", 3},
+		"ttl with fraction": {"ephemeral_chat {\nttl 1500ms\n}", "ttl must be a multiple of 1s, not 1.5s", 3},
+		"max_ttl too short": {"ephemeral_chat {\nmax_ttl 999ms\n}", "max_ttl must be from 1s to", 3},
+		"max_ttl too long":  {"ephemeral_chat {\nmax_ttl 4000d\n}", "max_ttl must be from 1s to", 3},
+		"lobby negative":    {"ephemeral_chat {\nlobby -1s\n}", "lobby must be from 1s to", 3},
+		"lobby, fraction":   {"ephemeral_chat {\nlobby 1h0.5s\n}", "lobby must be a multiple of 1s", 3},
+		"ping too often":    {"ephemeral_chat {\nping_interval 900ms\n}", "ping_interval must be from 1s to 1h0m0s, not 900ms", 3},
+		"no number":         {"ephemeral_chat {\nhistory many\n}", `history: a whole number is expected, not "many"`, 3},
+		"history of zero":   {"ephemeral_chat {\nhistory 0\n}", "history must be from 1 to 100000, not 0", 3},
+		"history too long":  {"ephemeral_chat {\nhistory 100001\n}", "history must be from 1 to 100000, not 100001", 3},
+		"no size":           {"ephemeral_chat {\nmax_message big\n}", `max_message: a size such as 4KiB is expected, not "big"`, 3},
+		"size of zero":      {"ephemeral_chat {\nmax_message 0\n}", "max_message must be from 1 to 1048576, not 0", 3},
+		"size too big":      {"ephemeral_chat {\nmax_message 2MiB\n}", "max_message must be from 1 to 1048576, not 2097152", 3},
+		"size far too big":  {"ephemeral_chat {\nmax_message 9EB\n}", "max_message: a size such as 4KiB is expected", 3},
+		"nobody":            {"ephemeral_chat {\nmax_members 0\n}", "max_members must be from 1 to", 3},
+		"no rooms":          {"ephemeral_chat {\nmax_rooms 0\n}", "max_rooms must be from 1 to", 3},
+
+		"rate of nothing":     {"ephemeral_chat {\njoin_rate\n}", "join_rate takes a count and a window, or off", 3},
+		"rate without window": {"ephemeral_chat {\njoin_rate 5\n}", "join_rate takes a count and a window, or off", 3},
+		"rate with more":      {"ephemeral_chat {\njoin_rate 5 1m 1\n}", "join_rate takes a count and a window, or off", 3},
+		"rate on":             {"ephemeral_chat {\njoin_rate on\n}", "join_rate takes a count and a window, or off", 3},
+		"rate of zero":        {"ephemeral_chat {\ncreate_rate 0 1m\n}", "create_rate: count must be from 1 to 1000000, not 0", 3},
+		"rate in no time":     {"ephemeral_chat {\nmessage_rate 5 0s\n}", "message_rate: window must be from 1ms to 24h0m0s, not 0s", 3},
+		"rate in ages":        {"ephemeral_chat {\npassword_rate 5 25h\n}", "password_rate: window must be from 1ms to 24h0m0s, not 25h0m0s", 3},
+		"rate, no number":     {"ephemeral_chat {\ncreate_rate few 1m\n}", `create_rate: a whole number is expected, not "few"`, 3},
+		"rate, no window":     {"ephemeral_chat {\ncreate_rate 5 minute\n}", `create_rate: time: invalid duration "minute"`, 3},
+
+		"no origin":           {"ephemeral_chat {\norigins\n}", "wrong argument count", 3},
+		"any origin":          {"ephemeral_chat {\norigins *\n}", `origin "*" must be scheme://host`, 3},
+		"origin of wildcard":  {"ephemeral_chat {\norigins https://*.a.example\n}", "must be scheme://host", 3},
+		"origin without":      {"ephemeral_chat {\norigins a.example\n}", "must be scheme://host", 3},
+		"origin with path":    {"ephemeral_chat {\norigins https://a.example/\n}", "must be scheme://host", 3},
+		"origin with port":    {"ephemeral_chat {\norigins https://a.example:\n}", "must be scheme://host", 3},
+		"origin with user":    {"ephemeral_chat {\norigins https://u@a.example\n}", "must be scheme://host", 3},
+		"origin that is null": {"ephemeral_chat {\norigins null\n}", "must be scheme://host", 3},
+		"page of its own":     {"ephemeral_chat {\npage index.html\n}", `page is on or off, not "index.html"`, 3},
+		"page of nothing":     {"ephemeral_chat {\npage\n}", "wrong argument count", 3},
+
+		"ttl above max_ttl":   {"ephemeral_chat {\nmax_ttl 1h\nttl 2h\n}", "ttl (2h0m0s) is longer than max_ttl (1h0m0s)", 4},
+		"max_ttl below ttl":   {"ephemeral_chat {\nttl 2h\nhistory 5\nmax_ttl 1h\n}", "ttl (2h0m0s) is longer than max_ttl (1h0m0s)", 5},
+		"ttl above default":   {"ephemeral_chat {\nttl 48h\nhistory 5\n}", "ttl (48h0m0s) is longer than max_ttl (24h0m0s)", 2},
+		"redis and store":     {"ephemeral_chat {\nredis\nstore memory\n}", "redis and store exclude each other", 4},
+		"store and redis":     {"ephemeral_chat {\nstore memory\nredis\n}", "redis and store exclude each other", 4},
+		"rooms of redis":      {"ephemeral_chat {\nmax_rooms 5\nredis\n}", "max_rooms is for the memory store only", 4},
+		"redis and its rooms": {"ephemeral_chat {\nredis\nmax_rooms 5\n}", "max_rooms is for the memory store only", 4},
+
+		"no store":           {"ephemeral_chat {\nstore\n}", "wrong argument count", 3},
+		"unknown store":      {"ephemeral_chat {\nstore etcd\n}", `there is no store "etcd"`, 3},
+		"memory twice":       {"ephemeral_chat {\nstore memory a b\n}", "wrong argument count", 3},
+		"memory with block":  {"ephemeral_chat {\nstore memory a {\nsize 5\n}\n}", `unknown option "size" of the memory store`, 4},
+		"redis addresses":    {"ephemeral_chat {\nredis a:1 b:2\n}", "several addresses are for Sentinel and cluster, which are not supported yet", 3},
+		"redis sentinel":     {"ephemeral_chat {\nredis {\nsentinel main\n}\n}", "redis: sentinel is not supported yet", 4},
+		"redis cluster":      {"ephemeral_chat {\nredis {\ncluster\n}\n}", "redis: cluster is not supported yet", 4},
+		"redis unknown":      {"ephemeral_chat {\nredis {\npool 5\n}\n}", `redis: unknown option "pool"`, 4},
+		"redis repeated":     {"ephemeral_chat {\nredis {\ndb 1\ndb 1\n}\n}", "redis: db is given twice", 5},
+		"redis db":           {"ephemeral_chat {\nredis {\ndb zero\n}\n}", `redis: db: a whole number is expected, not "zero"`, 4},
+		"redis db negative":  {"ephemeral_chat {\nredis {\ndb -1\n}\n}", "redis: db must not be negative", 4},
+		"redis passwords":    {"ephemeral_chat {\nredis {\npassword a secret\n}\n}", "redis: password takes one value", 4},
+		"redis no user":      {"ephemeral_chat {\nredis {\nusername\n}\n}", "redis: username takes one value", 4},
+		"redis key prefixes": {"ephemeral_chat {\nredis {\nkey_prefix a b\n}\n}", "redis: key_prefix takes one value", 4},
+		"redis tls argument": {"ephemeral_chat {\nredis {\ntls on\n}\n}", "wrong argument count", 4},
+		"redis tls unknown":  {"ephemeral_chat {\nredis {\ntls {\ncaa x\n}\n}\n}", `redis: tls: unknown option "caa"`, 5},
+		"redis tls repeated": {"ephemeral_chat {\nredis {\ntls {\nca x\nca y\n}\n}\n}", "redis: tls: ca is given twice", 6},
+		"redis tls no key":   {"ephemeral_chat {\nredis {\ntls {\ncertificate x\n}\n}\n}", "wrong argument count", 5},
+		"redis tls no ca":    {"ephemeral_chat {\nredis {\ntls {\nca\n}\n}\n}", "wrong argument count", 5},
+		"redis tls skip":     {"ephemeral_chat {\nredis {\ntls {\ninsecure_skip_verify off\n}\n}\n}", "wrong argument count", 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := adapt(":80 {\n" + test.directive + "\n}\n")
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if !strings.Contains(err.Error(), test.message) {
+				t.Errorf("error %q, want %q", err, test.message)
+			}
+			if where := fmt.Sprintf(", at Caddyfile:%d", test.line); !strings.Contains(err.Error()+" ", where) || !strings.HasSuffix(err.Error(), where) {
+				t.Errorf("error %q, want it%s", err, where)
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("error %q shows a secret", err)
+			}
+		})
+	}
+}
+
+// TestRefusedConfigurations checks what a Caddyfile cannot get wrong, or not
+// before it is loaded.
+func TestRefusedConfigurations(t *testing.T) {
+	for name, test := range map[string]struct{ handler, message string }{
+		"ttl":            {`"ttl": -1`, "ttl must be from 1s to"},
+		"ttl of ns":      {`"ttl": 1000000001`, "ttl must be a multiple of 1s"},
+		"ttl, max_ttl":   {`"ttl": "2h", "max_ttl": "1h"`, "ttl (2h0m0s) is longer than max_ttl (1h0m0s)"},
+		"history":        {`"history": -1`, "history must be from 1 to 100000, not -1"},
+		"rate of zero":   {`"join_rate": {}`, "join_rate: count must be from 1 to 1000000, not 0"},
+		"rate, no time":  {`"join_rate": {"count": 5}`, "join_rate: window must be from 1ms"},
+		"rate half off":  {`"join_rate": {"count": 5, "off": true}`, "join_rate: a rate that is off has neither count nor window"},
+		"origin":         {`"origins": ["https://a.example", "a"]`, `origin "a" must be scheme://host`},
+		"prefix":         {`"path_prefix": "chat"`, `path prefix "chat" must begin with a slash`},
+		"prefix's end":   {`"path_prefix": "/chat/"`, `path prefix "/chat/" must begin with a slash, must not end with one`},
+		"rooms":          {`"max_rooms": 5, "store": {"store": "redis"}`, "max_rooms is for the memory store only"},
+		"store":          {`"store": {"store": "etcd"}`, "unknown module: http.handlers.ephemeral_chat.stores.etcd"},
+		"unknown":        {`"tll": "1h"`, `unknown field "tll"`},
+		"unset variable": {`"store": {"store": "redis", "addresses": ["{env.CHAT_UNSET}"]}`, "address: evaluated placeholder {env.CHAT_UNSET} is empty"},
+		"unset password": {`"store": {"store": "redis", "password": "{env.CHAT_UNSET}"}`, "password: evaluated placeholder {env.CHAT_UNSET} is empty"},
+		"unknown placeholder": {
+			`"store": {"store": "redis", "username": "{chat.user}"}`, "username: unrecognized placeholder {chat.user}",
+		},
+		"missing file":  {`"store": {"store": "redis", "password": "{file./nonexistent/secret}"}`, "password: "},
+		"db":            {`"store": {"store": "redis", "db": -1}`, "db must not be negative"},
+		"addresses":     {`"store": {"store": "redis", "addresses": ["a", "b"]}`, "not supported yet"},
+		"port":          {`"store": {"store": "redis", "addresses": ["localhost:99999"]}`, "address"},
+		"scheme":        {`"store": {"store": "redis", "addresses": ["http://:secret@localhost"]}`, "address"},
+		"broken URL":    {`"store": {"store": "redis", "addresses": ["redis://:secret%zz@localhost"]}`, "address"},
+		"by variable":   {`"store": {"store": "redis", "addresses": ["{env.CHAT_BROKEN}"]}`, "address"},
+		"two passwords": {`"store": {"store": "redis", "addresses": ["redis://:secret@localhost"], "password": "secret"}`, "password"},
+		"no password":   {`"store": {"store": "redis", "username": "chat"}`, "password"},
+		"no ca":         {`"store": {"store": "redis", "tls": {"ca": ["/nonexistent"]}}`, "tls: ca: open /nonexistent"},
+		"empty ca":      {`"store": {"store": "redis", "tls": {"ca": ["/dev/null"]}}`, "tls: ca: no certificate in /dev/null"},
+		"no key":        {`"store": {"store": "redis", "tls": {"certificate": "/dev/null"}}`, "tls: certificate and key go together"},
+		"empty key":     {`"store": {"store": "redis", "tls": {"certificate": "/dev/null", "key": "/dev/null"}}`, "tls: client certificate: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("CHAT_BROKEN", "redis://:secret@localhost:port")
+			err := provision([]byte(`{"apps": {"http": {"servers": {"chat": {"listen": ["127.0.0.1:0"], "routes": [{"handle": [` +
+				`{"handler": "ephemeral_chat", ` + test.handler + `}]}]}}}}}`))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if !strings.Contains(err.Error(), test.message) {
+				t.Errorf("error %q, want %q", err, test.message)
+			}
+			if strings.Contains(err.Error(), "secret@") || strings.Contains(err.Error(), "secret%") {
+				t.Errorf("error %q shows a secret", err)
+			}
+		})
+	}
+}
