@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -31,13 +32,14 @@ type conn struct {
 	hub      *Hub
 	settings Settings
 	socketID string
-	order    uint64 // of all connections of this node
+	cancel   context.CancelFunc // ends the calls of the store that it makes
 	ws       *websocket.Conn
 
 	// Fixed once the connection has joined.
 	room    *liveRoom
 	userID  string
 	session room.Session
+	order   uint64 // of the connections that have entered rooms on this node
 
 	// Owned by the reading goroutine.
 	limiter  *rate.Limiter
@@ -55,8 +57,7 @@ type conn struct {
 	cursor uint64 // number of the last message that it was given, until live
 
 	mu      sync.Mutex
-	out     *gatherConn        // nil until the upgrade
-	cancel  context.CancelFunc // ends the calls of the store that it makes; likewise
+	out     *gatherConn // nil until the upgrade
 	queue   []*frame
 	queued  int           // bytes that wait, those that are being written included
 	held    bool          // the queue waits for start
@@ -67,9 +68,10 @@ type conn struct {
 	pinger  *time.Timer
 }
 
-func newConn(h *Hub, s Settings) *conn {
+func newConn(h *Hub, s Settings, cancel context.CancelFunc) *conn {
 	return &conn{
 		hub:      h,
+		cancel:   cancel,
 		settings: s,
 		socketID: room.NewSocketID(),
 		limiter:  rate.NewLimiter(s.MessageRate, s.MessageBurst),
@@ -178,7 +180,12 @@ func (c *conn) write() {
 			c.dropQueue()
 			c.stopWriting()
 			c.mu.Unlock()
-			_ = c.out.Close() // ends the reading
+			if !errors.Is(err, websocket.ErrCloseSent) {
+				c.out.abort() // ends the reading
+			}
+			// Otherwise gorilla/websocket has closed the connection for a
+			// violation of the protocol, and the reading goroutine waits for
+			// the client to take that in.
 			return
 		}
 	}
@@ -323,13 +330,14 @@ func (c *conn) isClosing() bool {
 	return c.closing
 }
 
-// abort closes the connection without a word.
+// abort closes the connection without a word, and ends what it is doing.
 func (c *conn) abort() {
+	c.cancel()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.out != nil {
-		c.cancel()
-		_ = c.out.Close()
+	out := c.out
+	c.mu.Unlock()
+	if out != nil {
+		out.abort()
 	}
 }
 
@@ -337,10 +345,10 @@ func (c *conn) abort() {
 // what is queued is written out, in the time that it has for that.
 func (c *conn) finish() {
 	c.mu.Lock()
-	if !c.closing { // the client is gone
+	gone := !c.closing // the client is
+	if gone {
 		c.closing = true
 		c.dropQueue()
-		_ = c.out.Close()
 	}
 	c.held = false
 	c.wake()
@@ -348,6 +356,9 @@ func (c *conn) finish() {
 		c.pinger.Stop()
 	}
 	c.mu.Unlock()
+	if gone {
+		c.out.abort()
+	}
 	c.drained(context.Background())
-	c.abort()
+	_ = c.out.Close()
 }

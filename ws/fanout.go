@@ -107,10 +107,14 @@ func (lr *liveRoom) remove(userID string) {
 // gap tells every connection that messages were lost. Whoever was behind goes
 // on from here as well: what it was to be given may be gone.
 func (lr *liveRoom) gap(e *room.Event) {
+	same := e.Epoch == lr.room.Epoch
 	lr.room.Epoch, lr.room.Seq = e.Epoch, e.Seq
 	f := textFrame(encode(gapFrame{"gap", e.Epoch, e.Seq}))
 	for _, c := range lr.conns {
-		c.live, c.cursor = true, e.Seq
+		if !same || c.cursor < e.Seq { // else it has been given some of what follows
+			c.cursor = e.Seq
+		}
+		c.live = true
 		c.send(f)
 	}
 }

@@ -52,9 +52,19 @@ func (g *gatherConn) Write(p []byte) (int, error) {
 // SetWriteDeadline does nothing: deadlines belong to flushes, not to frames.
 func (g *gatherConn) SetWriteDeadline(time.Time) error { return nil }
 
+// abort closes the network connection. Close, where there is TLS, tells the peer
+// first, which takes up to 5 s if the peer does not read.
+func (g *gatherConn) abort() {
+	conn := g.Conn
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secure.NetConn()
+	}
+	_ = conn.Close()
+}
+
 // begin starts to collect.
 func (g *gatherConn) begin() {
-	buffer := gatherBuffers.Get().(*[]byte)
+	buffer, _ := gatherBuffers.Get().(*[]byte)
 	g.mu.Lock()
 	g.buffer = buffer
 	g.mu.Unlock()

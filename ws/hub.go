@@ -2,8 +2,10 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,9 +44,10 @@ type Hub struct {
 	store room.Store
 	log   func() *zap.Logger
 
+	orders atomic.Uint64 // numbers the connections that enter rooms
+
 	mu     sync.Mutex
 	closed bool
-	orders uint64
 	conns  map[*conn]struct{}
 	rooms  map[string]*liveRoom
 
@@ -111,8 +114,6 @@ func (h *Hub) add(c *conn) error {
 	if h.closed {
 		return room.ErrGoingAway
 	}
-	h.orders++
-	c.order = h.orders
 	h.running.Add(1)
 	h.conns[c] = struct{}{}
 	return nil
@@ -158,17 +159,25 @@ func (h *Hub) acquire(ctx context.Context, roomID string) (*liveRoom, error) {
 				h.release(lr)
 				return nil, unavailable(ctx)
 			}
-			if lr.err != nil {
-				h.release(lr)
+			if lr.err == nil {
+				return lr, nil
+			}
+			h.release(lr)
+			if !lr.deserted {
 				return nil, lr.err
 			}
-			return lr, nil
+			select {
+			case <-lr.closed:
+			case <-ctx.Done():
+				return nil, unavailable(ctx)
+			}
 		}
 	}
 }
 
 func (h *Hub) open(ctx context.Context, lr *liveRoom) (*liveRoom, error) {
 	lr.err = lr.watch(ctx)
+	lr.deserted = lr.err != nil && errors.Is(ctx.Err(), context.Canceled)
 	close(lr.ready)
 	if lr.err != nil {
 		h.release(lr)

@@ -25,6 +25,9 @@ type liveRoom struct {
 	err  error
 	key  []byte
 	feed room.Feed
+	// deserted means that err is only because the connection that was opening
+	// the room has gone: another one that waits for it tries again.
+	deserted bool
 
 	// refs counts the connections and the users who are about to leave, and is
 	// guarded by hub.mu.
@@ -110,7 +113,10 @@ func (lr *liveRoom) reserve(c *conn) error {
 		lr.users[c.userID] = user
 	}
 	user.conns = append(user.conns, c)
-	user.newest = max(user.newest, c.order)
+	// The number is given out under mu, and to a connection that joins now, not
+	// to one that was opened: an Exit takes back every Enter with a lower one.
+	c.order = lr.hub.orders.Add(1)
+	user.newest = c.order
 	lr.sessions[c.session.Tag] = append(lr.sessions[c.session.Tag], c)
 	stayed := user.leaving != nil && user.leaving.Stop()
 	user.leaving = nil

@@ -33,23 +33,19 @@ const (
 // readBuffers hold frames while they are decoded.
 var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// run is the life of a connection after its upgrade. joined is nil if the
-// client has yet to join.
-func (c *conn) run(joined *entrance) {
+// run is the life of a connection after its upgrade. ctx is what c.cancel ends;
+// joined is nil if the client has yet to join.
+func (c *conn) run(ctx context.Context, joined *entrance) {
 	defer c.hub.drop(c)
-	ctx, cancel := context.WithCancel(context.Background())
-	c.mu.Lock()
-	c.cancel = cancel
-	c.mu.Unlock()
-	defer cancel()
+	defer c.cancel()
 	if joined == nil {
 		c.start(nil)
 		joined = c.join(ctx)
 	}
 	if joined != nil {
 		defer c.hub.release(c.room)
-		defer c.room.leave(c)
 		c.talk(ctx, joined)
+		c.room.leave(c) // the others need not wait for the rest
 	}
 	c.start(nil)
 	c.linger()
@@ -84,7 +80,7 @@ func (c *conn) readJoin() (f clientFrame, err error) {
 	err = c.read(func(data []byte) error {
 		f, err = decodeFrame(data)
 		if errors.Is(err, room.ErrInvalidFrame) {
-			return fmt.Errorf("%w: %w", room.ErrBadFrame, err)
+			return room.ErrBadFrame // there is nobody yet whom an error frame could be for
 		}
 		if err == nil && f.Type != "join" {
 			return room.ErrJoinRequired
@@ -154,7 +150,7 @@ func (c *conn) read(handle func(data []byte) error) error {
 	if kind != websocket.TextMessage {
 		return room.ErrBadFrame
 	}
-	buffer := readBuffers.Get().(*bytes.Buffer)
+	buffer, _ := readBuffers.Get().(*bytes.Buffer)
 	defer func() {
 		if buffer.Cap() <= minFrameLimit {
 			buffer.Reset()

@@ -37,6 +37,7 @@ func (c *conn) welcome(ctx context.Context, from *position, lastID uint64) error
 		if err != nil {
 			return err
 		}
+		now := lr.hub.store.Now()
 		lr.mu.Lock()
 		if lr.ended {
 			lr.mu.Unlock()
@@ -51,7 +52,7 @@ func (c *conn) welcome(ctx context.Context, from *position, lastID uint64) error
 			}
 			continue
 		}
-		head := lr.welcomeHead(c, &page, lastID)
+		head := lr.welcomeHead(c, &page, lastID, now)
 		head.Gap = gap
 		c.cursor = page.Newest
 		if last := page.Last(); last > 0 {
@@ -65,13 +66,9 @@ func (c *conn) welcome(ctx context.Context, from *position, lastID uint64) error
 		c.start(textFrame(encodeWith(head, page.Entries)))
 		c.startPinging()
 		if behind {
-			c.hub.running.Add(1)
 			// It ends when the connection is live, closed, or the room gone; the
 			// hub waits for it.
-			go func() {
-				defer c.hub.running.Done()
-				c.replay(ctx)
-			}()
+			c.hub.running.Go(func() { c.replay(ctx) })
 		}
 		return nil
 	}
@@ -100,7 +97,7 @@ func (lr *liveRoom) resume(ctx context.Context, from *position) (page room.Page,
 
 // welcomeHead composes a welcome, without its messages. It is called with lr.mu
 // held.
-func (lr *liveRoom) welcomeHead(c *conn, page *room.Page, lastID uint64) welcomeFrame {
+func (lr *liveRoom) welcomeHead(c *conn, page *room.Page, lastID uint64, now time.Time) welcomeFrame {
 	head := welcomeFrame{
 		Type:     "welcome",
 		SocketID: c.socketID,
@@ -108,7 +105,7 @@ func (lr *liveRoom) welcomeHead(c *conn, page *room.Page, lastID uint64) welcome
 		Session:  c.session.Tag,
 		Role:     c.session.Role,
 		Room:     stateOf(&lr.room),
-		Now:      room.FormatTime(lr.hub.store.Now()),
+		Now:      room.FormatTime(now),
 		Epoch:    lr.room.Epoch,
 		Seq:      max(lr.room.Seq, page.Newest),
 		LastID:   lastID,

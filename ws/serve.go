@@ -40,15 +40,18 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 	if !websocket.IsWebSocketUpgrade(r) {
 		return fmt.Errorf("%w: not a WebSocket upgrade", room.ErrInvalidRequest)
 	}
-	c := newConn(h, s)
+	// The connection outlives the request, and must not keep it.
+	ctx, cancel := context.WithCancel(context.Background())
+	c := newConn(h, s, cancel)
 	if err := h.add(c); err != nil {
+		cancel()
 		return err
 	}
-	joined, err := c.joinByQuery(r)
+	joined, err := c.joinByQuery(ctx, r)
 	if err == nil {
 		if err = c.upgrade(w, r); err == nil {
 			// It ends when the client goes, or is closed; the hub waits for it.
-			go c.run(joined)
+			go c.run(ctx, joined)
 			return nil
 		}
 		if joined != nil {
@@ -56,13 +59,14 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 			h.release(c.room)
 		}
 	}
+	cancel()
 	h.drop(c)
 	return err
 }
 
 // joinByQuery joins with what stands in the query of the request. It returns
-// nil if nothing does.
-func (c *conn) joinByQuery(r *http.Request) (*entrance, error) {
+// nil if nothing does. It fails when the request or ctx is done.
+func (c *conn) joinByQuery(ctx context.Context, r *http.Request) (*entrance, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, fmt.Errorf("%w: malformed query", room.ErrInvalidRequest)
@@ -83,7 +87,10 @@ func (c *conn) joinByQuery(r *http.Request) (*entrance, error) {
 		}
 		f.After = &n
 	}
-	return c.enter(r.Context(), &f)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.Context(), cancel)()
+	return c.enter(ctx, &f)
 }
 
 func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
@@ -104,9 +111,11 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
 	if refused != nil {
 		return refused
 	}
-	// Whatever records the response learns of its status from this call only;
-	// the connection no longer is the recorder's.
-	w.WriteHeader(http.StatusSwitchingProtocols)
+	if taken.ResponseWriter != w {
+		// Whatever records the response learns of its status from this call only;
+		// the connection no longer is the recorder's.
+		w.WriteHeader(http.StatusSwitchingProtocols)
+	}
 	if err != nil {
 		// The connection was taken over and has failed. There is nobody left to
 		// be answered; the reading goroutine finds that out at once.

@@ -1,0 +1,133 @@
+package ws_test
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net/http/httptest"
+	"sync"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// flakyStore is a store that can fail, or hold calls up, at will.
+type flakyStore struct {
+	room.Store
+
+	mu      sync.Mutex
+	failing map[string]bool
+	before  func(method string)         // called before each call that doesn't fail
+	watcher map[string]func(room.Event) // of each room that was watched
+}
+
+// fail makes methods answer room.ErrUnavailable from now on.
+func (s *flakyStore) fail(methods ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failing = make(map[string]bool)
+	for _, method := range methods {
+		s.failing[method] = true
+	}
+}
+
+// intercept has before called before each call that doesn't fail, with the
+// name of the method.
+func (s *flakyStore) intercept(before func(method string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = before
+}
+
+// tell sends an event to whoever watches a room, as if the store did. Nothing
+// else may happen in the room meanwhile.
+func (s *flakyStore) tell(roomID string, e room.Event) {
+	s.mu.Lock()
+	watcher := s.watcher[roomID]
+	s.mu.Unlock()
+	watcher(e)
+}
+
+func (s *flakyStore) call(method string) error {
+	s.mu.Lock()
+	failing, before := s.failing[method], s.before
+	s.mu.Unlock()
+	if failing {
+		return fmt.Errorf("%w: secret inner workings", room.ErrUnavailable)
+	}
+	if before != nil {
+		before(method)
+	}
+	return nil
+}
+
+func (s *flakyStore) Member(ctx context.Context, roomID, userID string) (room.Room, room.Membership, error) {
+	if err := s.call("Member"); err != nil {
+		return room.Room{}, room.Stranger, err
+	}
+	return s.Store.Member(ctx, roomID, userID)
+}
+
+func (s *flakyStore) Post(ctx context.Context, roomID string, post room.Post) (room.Receipt, error) {
+	if err := s.call("Post"); err != nil {
+		return room.Receipt{}, err
+	}
+	receipt, err := s.Store.Post(ctx, roomID, post)
+	if err == nil {
+		err = s.call("after Post")
+	}
+	return receipt, err
+}
+
+func (s *flakyStore) Before(ctx context.Context, roomID string, before uint64, limit, maxBytes int) (room.Page, error) {
+	if err := s.call("Before"); err != nil {
+		return room.Page{}, err
+	}
+	return s.Store.Before(ctx, roomID, before, limit, maxBytes)
+}
+
+func (s *flakyStore) After(ctx context.Context, roomID string, after uint64, maxBytes int) (room.Page, error) {
+	if err := s.call("After"); err != nil {
+		return room.Page{}, err
+	}
+	return s.Store.After(ctx, roomID, after, maxBytes)
+}
+
+func (s *flakyStore) Watch(ctx context.Context, roomID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
+	if err := s.call("Watch"); err != nil {
+		return room.Snapshot{}, nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return room.Snapshot{}, nil, fmt.Errorf("%w: %w", room.ErrUnavailable, err)
+	}
+	s.mu.Lock()
+	if s.watcher == nil {
+		s.watcher = make(map[string]func(room.Event))
+	}
+	s.watcher[roomID] = watcher
+	s.mu.Unlock()
+	snapshot, feed, err := s.Store.Watch(ctx, roomID, watcher)
+	if err != nil {
+		return snapshot, nil, err
+	}
+	return snapshot, &flakyFeed{Feed: feed, store: s}, nil
+}
+
+type flakyFeed struct {
+	room.Feed
+	store *flakyStore
+}
+
+func (f *flakyFeed) Enter(ctx context.Context, presence room.Presence, maxOnline int) (uint64, error) {
+	if err := f.store.call("Enter"); err != nil {
+		return 0, err
+	}
+	return f.Feed.Enter(ctx, presence, maxOnline)
+}
+
+func rootsOf(server *httptest.Server) *x509.CertPool {
+	roots := x509.NewCertPool()
+	if certificate := server.Certificate(); certificate != nil {
+		roots.AddCert(certificate)
+	}
+	return roots
+}

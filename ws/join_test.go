@@ -1,0 +1,357 @@
+package ws_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+func TestWelcome(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	anna, zoe := s.admit(t, admin, "anna"), s.admit(t, admin, "zoe")
+
+	_, empty := s.join(t, admin)
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(empty.raw, &keys); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"type", "socketId", "userId", "session", "role", "room", "now", "epoch", "seq", "lastId",
+		"online", "onlineCount", "messages", "more", "gap",
+	} {
+		if _, ok := keys[name]; !ok {
+			t.Errorf("welcome lacks %q: %s", name, empty.raw)
+		}
+		delete(keys, name)
+	}
+	if len(keys) > 0 {
+		t.Errorf("welcome has fields that the protocol lacks: %v", keys)
+	}
+	if string(empty.raw[:len(`{"type":"welcome"`)]) != `{"type":"welcome"` {
+		t.Errorf("welcome does not begin with its type: %.60s", empty.raw)
+	}
+	want := map[string]any{
+		"roomId": admin.Room.ID, "roomName": "Ärger im Büro", "ttl": 3600.0, "locked": false,
+		"startedAt": nil, "expiresAt": nil,
+	}
+	if fmt.Sprint(empty.Room) != fmt.Sprint(want) {
+		t.Errorf("room %v, want %v", empty.Room, want)
+	}
+	if empty.Messages == nil || len(empty.Messages) > 0 || empty.Seq != 0 || empty.More || empty.Gap || empty.LastID != 0 {
+		t.Errorf("welcome to an empty room: %s", empty.raw)
+	}
+	if empty.Role != "admin" || empty.UserID != "admin" || len(empty.Session) != 12 || empty.SocketID == "" || empty.Epoch == "" {
+		t.Errorf("welcome of the admin: %s", empty.raw)
+	}
+	if now, err := time.Parse("2006-01-02T15:04:05.000Z", empty.Now); err != nil || time.Since(now).Abs() > time.Minute {
+		t.Errorf("now is %q (%v)", empty.Now, err)
+	}
+	if strings.Contains(string(empty.raw), admin.SessionID) {
+		t.Error("welcome shows the secret session id")
+	}
+
+	s.join(t, zoe)
+	s.post(t, admin, numbered("m", 60)...)
+	if err := s.rooms.SetLocked(t.Context(), credentials(admin), true); err != nil {
+		t.Fatal(err)
+	}
+	_, full := s.join(t, anna)
+	if !slices.Equal(full.Online, []string{"admin", "anna", "zoe"}) || full.OnlineCount != 3 {
+		t.Errorf("online %v (%d), want admin, anna, zoe", full.Online, full.OnlineCount)
+	}
+	if full.Role != "member" || full.UserID != "anna" || full.SocketID == empty.SocketID || full.Session == empty.Session {
+		t.Errorf("welcome of a member: %s", full.raw)
+	}
+	if got := texts(full.Messages); !slices.Equal(got, numbered("m", 60)[10:]) {
+		t.Errorf("newest messages %v, want m11 to m60", got)
+	}
+	if first := full.Messages[0]; first.Seq != 11 || first.UserID != "admin" || first.Timestamp == "" {
+		t.Errorf("first message %+v", first)
+	}
+	if full.Seq != 60 || !full.More || full.Gap || full.Epoch != empty.Epoch {
+		t.Errorf("seq %d, more %v, gap %v, epoch %q", full.Seq, full.More, full.Gap, full.Epoch)
+	}
+	clock, err := s.rooms.Start(t.Context(), credentials(admin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if full.Room["locked"] != true || full.Room["startedAt"] != room.FormatTime(clock.StartedAt) ||
+		full.Room["expiresAt"] != room.FormatTime(clock.Deadline) {
+		t.Errorf("room %v, want it locked and with the times of its start", full.Room)
+	}
+}
+
+func TestJoinByQuery(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	s.post(t, admin, numbered("m", 5)...)
+	c, welcome := s.joinByQuery(t, admin, "after", "3", "epoch", admin.Room.Epoch)
+	if got := texts(welcome.Messages); !slices.Equal(got, []string{"m4", "m5"}) || welcome.Gap {
+		t.Errorf("after 3: %v, gap %v; want m4 and m5", got, welcome.Gap)
+	}
+	c.say(1, "hello")
+	c.nextMessage("hello")
+	if _, welcome := s.joinByQuery(t, s.again(t, admin)); len(welcome.Messages) != 6 {
+		t.Errorf("without after: %d messages, want 6", len(welcome.Messages))
+	}
+}
+
+func TestResume(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, limits(func(l *room.Limits) { l.History = 8 }))
+	admin := s.create(t)
+	s.post(t, admin, numbered("m", 30)...)
+	page, err := s.store.Before(t.Context(), admin.Room.ID, 0, 100, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldest := page.First
+	if oldest < 2 || oldest > 23 {
+		t.Fatalf("of 30 messages those from %d on are kept; the test needs some of them gone", oldest)
+	}
+	all := numbered("m", 30)
+	for name, test := range map[string]struct {
+		after uint64
+		epoch string
+		want  []string
+		gap   bool
+		more  bool
+	}{
+		"some":                {after: 28, epoch: page.Epoch, want: all[28:], more: true},
+		"no epoch given":      {after: 28, want: all[28:], more: true},
+		"nothing":             {after: 30, epoch: page.Epoch, want: nil},
+		"everything kept":     {after: oldest - 1, epoch: page.Epoch, want: all[oldest-1:]},
+		"one is gone":         {after: oldest - 2, epoch: page.Epoch, want: all[oldest-1:], gap: true},
+		"from the beginning":  {after: 0, epoch: page.Epoch, want: all[oldest-1:], gap: true},
+		"another epoch":       {after: 28, epoch: "other", want: all[oldest-1:], gap: true},
+		"ahead of the newest": {after: 31, epoch: page.Epoch, want: all[oldest-1:], gap: true},
+		"ahead without epoch": {after: 1<<53 - 1, want: all[oldest-1:], gap: true},
+		"newest, other epoch": {after: 30, epoch: "other", want: all[oldest-1:], gap: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			more := fields{"after": test.after}
+			if test.epoch != "" {
+				more["epoch"] = test.epoch
+			}
+			c, welcome := s.join(t, s.again(t, admin), more)
+			if got := texts(welcome.Messages); !slices.Equal(got, test.want) {
+				t.Errorf("messages %v, want %v", got, test.want)
+			}
+			if welcome.Gap != test.gap || welcome.More != test.more || welcome.Seq != 30 || welcome.Epoch != page.Epoch {
+				t.Errorf("gap %v, more %v, seq %d, epoch %q; want %v, %v, 30, %q",
+					welcome.Gap, welcome.More, welcome.Seq, welcome.Epoch, test.gap, test.more, page.Epoch)
+			}
+			c.send(fields{"type": "history", "limit": 1})
+			c.next("history") // and not a replay
+		})
+	}
+}
+
+func TestQueryRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, limits(func(l *room.Limits) { l.MaxMembers = 1 }))
+	admin := s.create(t)
+	removed := s.admit(t, admin, "anna")
+	bert := s.admit(t, admin, "bert")
+	if err := s.rooms.Remove(t.Context(), credentials(admin), "anna"); err != nil {
+		t.Fatal(err)
+	}
+	other := s.create(t)
+	s.join(t, admin)
+
+	without := func(name string) url.Values { q := joinQuery(admin); q.Del(name); return q }
+	with := func(name, value string) url.Values { q := joinQuery(admin); q.Set(name, value); return q }
+	for name, test := range map[string]struct {
+		query url.Values
+		want  int
+	}{
+		"no session":         {without("sessionId"), http.StatusUnauthorized},
+		"no user":            {without("userId"), http.StatusUnauthorized},
+		"another's name":     {with("userId", "bert"), http.StatusUnauthorized},
+		"another's session":  {with("sessionId", bert.SessionID), http.StatusUnauthorized},
+		"session of a room":  {with("sessionId", other.SessionID), http.StatusUnauthorized},
+		"removed":            {joinQuery(removed), http.StatusUnauthorized},
+		"unknown room":       {with("roomId", room.NewID()), http.StatusNotFound},
+		"no room id":         {with("roomId", ""), http.StatusNotFound},
+		"odd room id":        {with("roomId", "../../etc/passwd"), http.StatusNotFound},
+		"full":               {joinQuery(bert), http.StatusConflict},
+		"after is no number": {with("after", "x"), http.StatusBadRequest},
+		"after is negative":  {with("after", "-1"), http.StatusBadRequest},
+		"after is too large": {with("after", "9007199254740992"), http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := s.refused(t, test.query); got != test.want {
+				t.Errorf("status %d, want %d", got, test.want)
+			}
+		})
+	}
+	t.Run("store down", func(t *testing.T) {
+		s := newSite(t)
+		admin := s.create(t)
+		for _, method := range []string{"Member", "Watch", "Enter"} {
+			s.store.fail(method)
+			if got := s.refused(t, joinQuery(admin)); got != http.StatusServiceUnavailable {
+				t.Errorf("%s fails: status %d, want 503", method, got)
+			}
+		}
+		s.store.fail()
+		s.joinByQuery(t, admin)
+	})
+	t.Run("malformed query", func(t *testing.T) {
+		r := s.upgradeRequest(t, nil)
+		r.URL.RawQuery = "roomId=%zz"
+		if got := s.get(t, r); got != http.StatusBadRequest {
+			t.Errorf("status %d, want 400", got)
+		}
+	})
+}
+
+func TestUpgradeRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	for name, change := range map[string]func(*http.Request) *http.Request{
+		"no upgrade":      func(r *http.Request) *http.Request { r.Header.Del("Upgrade"); return r },
+		"another method":  func(r *http.Request) *http.Request { r.Method = http.MethodPut; return r },
+		"another version": func(r *http.Request) *http.Request { r.Header.Set("Sec-WebSocket-Version", "12"); return r },
+		"no key":          func(r *http.Request) *http.Request { r.Header.Del("Sec-WebSocket-Key"); return r },
+		"a body": func(r *http.Request) *http.Request {
+			body, err := http.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), strings.NewReader("body"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body.Header = r.Header
+			return body
+		},
+		"a chunked body": func(r *http.Request) *http.Request {
+			body, err := http.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), struct{ *strings.Reader }{strings.NewReader("body")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body.Header = r.Header
+			return body
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := s.get(t, change(s.upgradeRequest(t, joinQuery(admin)))); got != http.StatusBadRequest {
+				t.Errorf("status %d, want 400", got)
+			}
+		})
+	}
+	// What was refused has left nobody in the room.
+	if _, welcome := s.join(t, s.admit(t, admin, "anna")); !slices.Contains(welcome.Online, "anna") {
+		t.Errorf("online %v, want anna", welcome.Online)
+	}
+}
+
+func TestFirstFrame(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, limits(func(l *room.Limits) { l.MaxMembers = 1 }))
+	admin := s.create(t)
+	removed, bert := s.admit(t, admin, "anna"), s.admit(t, admin, "bert")
+	if err := s.rooms.Remove(t.Context(), credentials(admin), "anna"); err != nil {
+		t.Fatal(err)
+	}
+	s.join(t, admin)
+	encode := func(f fields) string { b, _ := json.Marshal(f); return string(b) }
+	join := func(more fields) string { return encode(joinFields(admin, more)) }
+	for name, test := range map[string]struct {
+		kind int
+		text string
+		want int
+	}{
+		"not JSON":          {websocket.TextMessage, "hello", 4400},
+		"nothing":           {websocket.TextMessage, "", 4400},
+		"cut off":           {websocket.TextMessage, `{"type":"join"`, 4400},
+		"more than one":     {websocket.TextMessage, `{"type":"join"}{}`, 4400},
+		"an array":          {websocket.TextMessage, `[{"type":"join"}]`, 4400},
+		"null":              {websocket.TextMessage, ` null`, 4400},
+		"a string":          {websocket.TextMessage, `"join"`, 4400},
+		"type is a number":  {websocket.TextMessage, `{"type":1}`, 4400},
+		"room is a number":  {websocket.TextMessage, join(fields{"roomId": 1}), 4400},
+		"after is a string": {websocket.TextMessage, join(fields{"after": "1"}), 4400},
+		"after is negative": {websocket.TextMessage, join(fields{"after": -1}), 4400},
+		"binary":            {websocket.BinaryMessage, join(nil), 4400},
+		"invalid UTF-8":     {websocket.TextMessage, "{\"type\":\"join\",\"roomId\":\"\xff\"}", 1007},
+		"another type":      {websocket.TextMessage, encode(fields{"type": "message", "message": "hi"}), 4401},
+		"no type":           {websocket.TextMessage, `{}`, 4401},
+		"type is null":      {websocket.TextMessage, `{"type":null}`, 4401},
+		"bad session":       {websocket.TextMessage, join(fields{"sessionId": bert.SessionID}), 4401},
+		"no session":        {websocket.TextMessage, join(fields{"sessionId": nil}), 4401},
+		"unknown room":      {websocket.TextMessage, join(fields{"roomId": room.NewID()}), 4404},
+		"odd room":          {websocket.TextMessage, join(fields{"roomId": "a b"}), 4404},
+		"no room":           {websocket.TextMessage, join(fields{"roomId": nil}), 4404},
+		"full":              {websocket.TextMessage, encode(joinFields(bert)), 4413},
+		"too large":         {websocket.TextMessage, strings.Repeat(" ", 64<<10) + join(nil), 1009},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := s.connect(t)
+			if err := c.socket.WriteMessage(test.kind, []byte(test.text)); err != nil {
+				t.Fatal(err)
+			}
+			c.closed(test.want)
+		})
+	}
+	t.Run("removed", func(t *testing.T) {
+		t.Parallel()
+		c := s.connect(t)
+		c.send(joinFields(removed))
+		c.next("removed")
+		c.closed(4403)
+	})
+	t.Run("store down", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t)
+		admin := s.create(t)
+		for _, method := range []string{"Member", "Watch", "Enter", "Before"} {
+			s.store.fail(method)
+			c := s.connect(t)
+			c.send(joinFields(admin))
+			if end := c.closed(1013); end.Text != "unavailable" {
+				t.Errorf("reason %q", end.Text)
+			}
+		}
+		s.store.fail()
+		s.join(t, admin)
+		if logged := s.logged.String(); strings.Contains(logged, admin.SessionID) || strings.Contains(logged, admin.Room.ID) {
+			t.Errorf("the log holds secrets: %s", logged)
+		}
+	})
+}
+
+func TestJoinTimeout(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		silent, pinging, late := s.connect(t), s.connect(t), s.connect(t)
+		admin := s.create(t)
+		for range 9 {
+			elapse(time.Second)
+			if err := pinging.socket.WriteControl(websocket.PingMessage, []byte("x"), time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		elapse(999 * time.Millisecond)
+		silent.alive()
+		pinging.alive()
+		late.send(joinFields(admin))
+		late.next("welcome")
+		elapse(time.Millisecond)
+		silent.closed(4408)
+		pinging.closed(4408)
+		elapse(time.Minute - 10*time.Second)
+		late.alive()
+	})
+}
