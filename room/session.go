@@ -9,7 +9,7 @@ import (
 
 // A session id is stateless: a nonce, the role, and an HMAC-SHA256 over room,
 // user, role and nonce under the room's key. It is the secret by which a member
-// is recognised, and it dies with the room, whose key is nowhere else. It does
+// is recognized, and it dies with the room, whose key is nowhere else. It does
 // not say whether its user still is a member; a Store does.
 const (
 	nonceSize   = 15

@@ -1,0 +1,199 @@
+package room_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+var moment = time.Date(2026, 3, 1, 12, 30, 15, 42_999_999, time.FixedZone("", 3600))
+
+func TestEncodeBody(t *testing.T) {
+	for name, c := range map[string]struct {
+		got  []byte
+		want string
+	}{
+		"without id": {
+			room.EncodeBody("hi", moment, "anna", 0, "tag"),
+			`"message":"hi","timestamp":"2026-03-01T11:30:15.042Z","userId":"anna"}`,
+		},
+		"with id": {
+			room.EncodeBody("hi", moment, "anna", 7, "tag"),
+			`"message":"hi","timestamp":"2026-03-01T11:30:15.042Z","userId":"anna","id":7,"session":"tag"}`,
+		},
+		"html stays": {
+			room.EncodeBody("<b>&amp;'", moment, "<i>", 0, ""),
+			`"message":"<b>&amp;'","timestamp":"2026-03-01T11:30:15.042Z","userId":"<i>"}`,
+		},
+		"line separators of JavaScript": {
+			room.EncodeBody("\u2028\u2029", moment, "anna", 0, ""),
+			`"message":"\u2028\u2029","timestamp":"2026-03-01T11:30:15.042Z","userId":"anna"}`,
+		},
+		"largest id": {
+			room.EncodeBody("", moment, "", math.MaxUint64, `"`),
+			`"message":"","timestamp":"2026-03-01T11:30:15.042Z","userId":"","id":18446744073709551615,"session":"\""}`,
+		},
+	} {
+		if string(c.got) != c.want {
+			t.Errorf("%s: %s\nwant %s", name, c.got, c.want)
+		}
+	}
+}
+
+// decoded is a message as a client sees it.
+type decoded struct {
+	Type      string    `json:"type"`
+	Seq       uint64    `json:"seq"`
+	Message   string    `json:"message"`
+	Timestamp time.Time `json:"timestamp"`
+	UserID    string    `json:"userId"`
+	ID        uint64    `json:"id"`
+	Session   string    `json:"session"`
+}
+
+var hostile = []string{
+	"", "hi", `"`, `\`, `\"`, "\"}", `","userId":"admin","x":"`, "\x00\x01\x1f\x7f", "\r\n\t\b\f", "\u0085\u200b\ufeff\u2028\u2029",
+	"</script><!--", "🦊\U0010ffff", "\xff\xfe", "a\xc3", "\xed\xa0\x80", "\xc0\x80", strings.Repeat("\\\"\n", 1_000),
+}
+
+func TestHostileStrings(t *testing.T) {
+	for _, text := range hostile {
+		checkForms(t, text, text, 7, "tag")
+		checkForms(t, text, "anna", 0, "")
+		checkForms(t, "hi", text, 1, text)
+	}
+}
+
+// checkForms checks all that holds for a message, whatever it says.
+func checkForms(t *testing.T, text, userID string, id uint64, session string) {
+	t.Helper()
+	body := room.EncodeBody(text, moment, userID, id, session)
+	want := decoded{Seq: 41, Message: valid(text), Timestamp: moment.UTC().Truncate(time.Millisecond), UserID: valid(userID)}
+	if id > 0 {
+		want.ID, want.Session = id, valid(session)
+	}
+	entry, frame := room.Entry(41, body), room.Frame(41, body)
+	for _, form := range [][]byte{entry, frame} {
+		if !json.Valid(form) || !utf8.Valid(form) || bytes.ContainsAny(form, "\r\n\x00") {
+			t.Fatalf("%q is not one line of JSON in UTF-8", form)
+		}
+		var got decoded
+		if err := json.Unmarshal(form, &got); err != nil {
+			t.Fatalf("%q: %v", form, err)
+		}
+		if &form[0] == &frame[0] {
+			if got.Type != "message" {
+				t.Errorf("the type of %q is %q", form, got.Type)
+			}
+			got.Type = ""
+		}
+		if got != want {
+			t.Errorf("%q says %+v, want %+v", form, got, want)
+		}
+	}
+	if got := room.FrameOfEntry(entry); !bytes.Equal(got, frame) {
+		t.Errorf("the frame of an entry is %q, want %q", got, frame)
+	}
+	if got := room.EntryOfFrame(frame); !bytes.Equal(got, entry) {
+		t.Errorf("the entry of a frame is %q, want %q", got, entry)
+	}
+}
+
+// valid puts one U+FFFD in the place of each byte that is not UTF-8.
+func valid(s string) string { return string([]rune(s)) }
+
+func TestSeq(t *testing.T) {
+	body := room.EncodeBody("hi", moment, "anna", 0, "")
+	for _, seq := range []uint64{1, 9, 10, 99_999, 1 << 53, math.MaxUint64} {
+		entry, frame := room.Entry(seq, body), room.Frame(seq, body)
+		if got, ok := room.SeqOfEntry(entry); !ok || got != seq {
+			t.Errorf("the seq of entry %d is %d, %v", seq, got, ok)
+		}
+		if got, ok := room.SeqOfFrame(frame); !ok || got != seq {
+			t.Errorf("the seq of frame %d is %d, %v", seq, got, ok)
+		}
+		if got, ok := room.SeqOfEntry(frame); ok {
+			t.Errorf("a frame is taken for entry %d", got)
+		}
+		if got, ok := room.SeqOfFrame(entry); ok {
+			t.Errorf("an entry is taken for frame %d", got)
+		}
+	}
+	for _, text := range []string{
+		"", "{", `{"seq":`, `{"seq":7`, `{"seq":7}`, `{"seq":,`, `{"seq":0,`, `{"seq":-1,`, `{"seq":+1,`, `{"seq":1.5,`, `{"seq":1e3,`,
+		`{"seq":"7",`, `{"seq": 7,`, `{ "seq":7,`, `{"seq":18446744073709551616,`, `{"Seq":7,`, `{"message":"x","seq":7,`, `null`,
+	} {
+		if seq, ok := room.SeqOfEntry([]byte(text)); ok {
+			t.Errorf("%q is taken for entry %d", text, seq)
+		}
+		frame := strings.Replace(text, `{"seq"`, `{"type":"message","seq"`, 1)
+		if seq, ok := room.SeqOfFrame([]byte(frame)); ok {
+			t.Errorf("%q is taken for frame %d", frame, seq)
+		}
+	}
+}
+
+func FuzzSeq(f *testing.F) {
+	body := room.EncodeBody("hi", moment, "anna", 7, "tag")
+	f.Add(room.Entry(7, body))
+	f.Add(room.Frame(1<<63, body))
+	f.Add([]byte(`{"seq":007,}`))
+	f.Add([]byte(`{"type":"message","seq":18446744073709551616,`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := bytes.Clone(b)
+		if seq, ok := room.SeqOfEntry(b); ok {
+			if frame := room.FrameOfEntry(b); !bytes.Equal(room.EntryOfFrame(frame), b) {
+				t.Fatalf("entry %q became frame %q and did not come back", b, frame)
+			} else if got, ok := room.SeqOfFrame(frame); !ok || got != seq {
+				t.Fatalf("entry %q is number %d, its frame is %d, %v", b, seq, got, ok)
+			}
+		}
+		if seq, ok := room.SeqOfFrame(b); ok {
+			if entry := room.EntryOfFrame(b); !bytes.Equal(room.FrameOfEntry(entry), b) {
+				t.Fatalf("frame %q became entry %q and did not come back", b, entry)
+			} else if got, ok := room.SeqOfEntry(entry); !ok || got != seq {
+				t.Fatalf("frame %q is number %d, its entry is %d, %v", b, seq, got, ok)
+			}
+		}
+		if !bytes.Equal(b, before) {
+			t.Fatal("the bytes were changed")
+		}
+	})
+}
+
+func FuzzEncodeBody(f *testing.F) {
+	for i, text := range hostile {
+		f.Add(text, "anna", uint64(i), "tag")
+		f.Add("hi", text, uint64(i), text)
+	}
+	f.Fuzz(func(t *testing.T, text, userID string, id uint64, session string) {
+		checkForms(t, text, userID, id, session)
+	})
+}
+
+func BenchmarkEncodeBody(b *testing.B) {
+	for _, size := range []int{60, 4_096} {
+		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
+			text := strings.Repeat("See you at eight, then. ", size/24+1)[:size]
+			b.ReportAllocs()
+			for b.Loop() {
+				room.EncodeBody(text, moment, "anna", 7, "wPZ1x8Cq0k3T")
+			}
+		})
+	}
+}
+
+func BenchmarkFrame(b *testing.B) {
+	body := room.EncodeBody("See you at eight, then, at the usual place.", moment, "anna", 7, "wPZ1x8Cq0k3T")
+	b.ReportAllocs()
+	for b.Loop() {
+		room.Frame(123_456, body)
+	}
+}

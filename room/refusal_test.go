@@ -1,0 +1,186 @@
+package room_test
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// sentinels are the errors of errors.go by name. TestSentinels sees to it that
+// none is missing here.
+var sentinels = map[string]error{
+	"ErrInvalidRequest":       room.ErrInvalidRequest,
+	"ErrInvalidSession":       room.ErrInvalidSession,
+	"ErrRemoved":              room.ErrRemoved,
+	"ErrWrongPassword":        room.ErrWrongPassword,
+	"ErrNotAdmin":             room.ErrNotAdmin,
+	"ErrRoomLocked":           room.ErrRoomLocked,
+	"ErrRoomFull":             room.ErrRoomFull,
+	"ErrRoomNotFound":         room.ErrRoomNotFound,
+	"ErrRoomGone":             room.ErrRoomGone,
+	"ErrMemberNotFound":       room.ErrMemberNotFound,
+	"ErrTooManyRooms":         room.ErrTooManyRooms,
+	"ErrRateLimited":          room.ErrRateLimited,
+	"ErrUnavailable":          room.ErrUnavailable,
+	"ErrInternal":             room.ErrInternal,
+	"ErrMethodNotAllowed":     room.ErrMethodNotAllowed,
+	"ErrBodyTooLarge":         room.ErrBodyTooLarge,
+	"ErrUnsupportedMediaType": room.ErrUnsupportedMediaType,
+	"ErrOriginNotAllowed":     room.ErrOriginNotAllowed,
+	"ErrUnknownType":          room.ErrUnknownType,
+	"ErrInvalidFrame":         room.ErrInvalidFrame,
+	"ErrInvalidMessage":       room.ErrInvalidMessage,
+	"ErrMessageTooLong":       room.ErrMessageTooLong,
+	"ErrBadFrame":             room.ErrBadFrame,
+	"ErrNotUTF8":              room.ErrNotUTF8,
+	"ErrFrameTooLarge":        room.ErrFrameTooLarge,
+	"ErrJoinRequired":         room.ErrJoinRequired,
+	"ErrJoinTimeout":          room.ErrJoinTimeout,
+	"ErrReplaced":             room.ErrReplaced,
+	"ErrTooFast":              room.ErrTooFast,
+	"ErrTooSlow":              room.ErrTooSlow,
+	"ErrGoingAway":            room.ErrGoingAway,
+}
+
+// TestSentinels reads the source: every sentinel that is declared is known to
+// the tests.
+func TestSentinels(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "errors.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := make(map[string]bool)
+	for _, d := range file.Decls {
+		decl, ok := d.(*ast.GenDecl)
+		if !ok || decl.Tok != token.VAR {
+			continue
+		}
+		for _, s := range decl.Specs {
+			spec, ok := s.(*ast.ValueSpec)
+			if !ok {
+				continue
+			}
+			for _, name := range spec.Names {
+				declared[name.Name] = true
+				if sentinels[name.Name] == nil {
+					t.Errorf("%s is declared and not among the sentinels of this test", name.Name)
+				}
+			}
+		}
+	}
+	if len(declared) < 30 {
+		t.Errorf("errors.go declares %d sentinels; the test does not read it rightly", len(declared))
+	}
+	for name := range sentinels {
+		if !declared[name] {
+			t.Errorf("%s is not declared in errors.go", name)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	snakeCase := regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+	rows := make(map[room.Refusal]string)
+	texts := make(map[string]string)
+	for name, err := range sentinels {
+		r := room.RefusalOf(err)
+		if r == room.RefusalOf(room.ErrInternal) && !errors.Is(err, room.ErrInternal) {
+			t.Errorf("%s is missing from the table", name)
+			continue
+		}
+		if !snakeCase.MatchString(r.Code) {
+			t.Errorf("%s: the code %q is not in snake case", name, r.Code)
+		}
+		if r.Status != 0 && (r.Status < 400 || r.Status > 599) {
+			t.Errorf("%s: status %d is not an error", name, r.Status)
+		}
+		// RFC 6455, section 7.4: 1000 to 1015 are the protocol's, of which some
+		// never stand in a frame; 4000 to 4999 are for private use.
+		switch {
+		case r.Close == 0, r.Close >= 4000 && r.Close <= 4999:
+		case r.Close == 1001, r.Close == 1007, r.Close == 1009, r.Close == 1011, r.Close == 1013:
+		default:
+			t.Errorf("%s: close code %d", name, r.Close)
+		}
+		if len(r.Code) > 123 { // RFC 6455, section 5.5.1, less the two bytes of the code
+			t.Errorf("%s: the code does not fit a close frame", name)
+		}
+		if r.Status == 0 && r.Close == 0 && !onlyFrames[r.Code] {
+			t.Errorf("%s is neither a status nor a close code nor an error frame", name)
+		}
+		if other, taken := rows[r]; taken {
+			t.Errorf("%s and %s share the row %+v", name, other, r)
+		}
+		if other, taken := texts[err.Error()]; taken {
+			t.Errorf("%s and %s share the text %q", name, other, err)
+		}
+		rows[r], texts[err.Error()] = name, name
+	}
+}
+
+// onlyFrames are the codes that stand in error frames and nowhere else.
+var onlyFrames = map[string]bool{"unknown_type": true, "invalid_frame": true, "invalid_message": true, "message_too_long": true}
+
+// TestDocumentedRefusals pins what clients rely on.
+func TestDocumentedRefusals(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want room.Refusal
+	}{
+		{room.ErrInvalidRequest, room.Refusal{Status: 400, Code: "invalid_request", Close: 4400}},
+		{room.ErrInvalidSession, room.Refusal{Status: 401, Code: "invalid_session", Close: 4401}},
+		{room.ErrRemoved, room.Refusal{Status: 401, Code: "invalid_session", Close: 4403}},
+		{room.ErrWrongPassword, room.Refusal{Status: 403, Code: "wrong_password"}},
+		{room.ErrNotAdmin, room.Refusal{Status: 403, Code: "not_admin"}},
+		{room.ErrRoomLocked, room.Refusal{Status: 403, Code: "room_locked"}},
+		{room.ErrRoomNotFound, room.Refusal{Status: 404, Code: "room_not_found", Close: 4404}},
+		{room.ErrRoomGone, room.Refusal{Status: 404, Code: "room_not_found", Close: 4410}},
+		{room.ErrMemberNotFound, room.Refusal{Status: 404, Code: "member_not_found"}},
+		{room.ErrRoomFull, room.Refusal{Status: 409, Code: "room_full", Close: 4413}},
+		{room.ErrRateLimited, room.Refusal{Status: 429, Code: "rate_limited"}},
+		{room.ErrTooManyRooms, room.Refusal{Status: 503, Code: "too_many_rooms"}},
+		{room.ErrUnavailable, room.Refusal{Status: 503, Code: "unavailable", Close: 1013}},
+		{room.ErrTooFast, room.Refusal{Code: "too_fast", Close: 4429}},
+		{room.ErrTooSlow, room.Refusal{Code: "too_slow", Close: 4503}},
+		{room.ErrReplaced, room.Refusal{Code: "replaced", Close: 4409}},
+		{room.ErrJoinTimeout, room.Refusal{Code: "join_timeout", Close: 4408}},
+		{room.ErrNotUTF8, room.Refusal{Code: "invalid_utf8", Close: 1007}},
+		{room.ErrFrameTooLarge, room.Refusal{Code: "frame_too_large", Close: 1009}},
+	} {
+		if got := room.RefusalOf(c.err); got != c.want {
+			t.Errorf("%v: %+v, want %+v", c.err, got, c.want)
+		}
+		if got := room.RefusalOf(fmt.Errorf("reading: %w (really)", c.err)); got != c.want {
+			t.Errorf("%v, wrapped: %+v, want %+v", c.err, got, c.want)
+		}
+	}
+	for _, err := range []error{errors.New("something else"), nil} {
+		if got, want := room.RefusalOf(err), (room.Refusal{Status: 500, Code: "internal_error", Close: 1011}); got != want {
+			t.Errorf("%v: %+v, want %+v", err, got, want)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	const inner = "dial tcp 10.0.0.1:6379: refused"
+	for name, sentinel := range sentinels {
+		err := fmt.Errorf("%w: %s", sentinel, inner)
+		got := room.Explain(err)
+		if !strings.HasPrefix(got, sentinel.Error()) {
+			t.Errorf("%s is explained as %q", name, got)
+		}
+		if ours := room.RefusalOf(err).Status >= 500; ours == strings.Contains(got, inner) {
+			t.Errorf("%s is the server's own: %v, and is explained as %q", name, ours, got)
+		}
+	}
+	if got := room.Explain(errors.New(inner)); strings.Contains(got, inner) {
+		t.Errorf("an unknown error is explained as %q", got)
+	}
+}
