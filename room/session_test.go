@@ -14,7 +14,7 @@ var sessionKey = []byte("0123456789abcdef0123456789abcdef")
 // issued is a session of the admin anna in the room "room", from an earlier run.
 // Nodes of different versions share rooms, so it must stay good.
 const (
-	issued    = "TLcF1dFn9yuDtIO3y_NZYUYiKP0I4i2hUMN64WJQeu7S5PiikH0YuO_HlSWS0js9" //nolint:gosec // G101: under the key above
+	issued    = "TLcF1dFn9yuDtIO3y_NZYUYiKP0I4i2hUMN64WJQeu7S5PiikH0YuO_HlSWS0js9"
 	issuedTag = "jwXTkIHn8Dca"
 )
 
