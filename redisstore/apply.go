@@ -1,0 +1,250 @@
+package redisstore
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// receive takes a payload from the room's channel.
+func (f *feed) receive(payload string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.over:
+	case f.live:
+		f.apply(payload)
+	case f.mark == "":
+		// A synchronisation is still to come, and will read what this did.
+	case f.hasMark:
+		f.queued += len(payload)
+		if f.queued < maxQueued {
+			f.queue = append(f.queue, payload)
+		} else {
+			f.queue = nil // the synchronisation must be done again
+		}
+	case payload == f.mark:
+		f.hasMark = true
+		close(f.marked)
+	}
+}
+
+// goLive tells what waits in the queue and whatever comes from now on. The
+// caller holds mu.
+func (f *feed) goLive() {
+	queue := f.queue
+	f.live, f.mark, f.queue, f.queued = true, "", nil, 0
+	for _, payload := range queue {
+		if !f.live {
+			return
+		}
+		f.apply(payload)
+	}
+}
+
+// apply tells what a payload says. The caller holds mu.
+func (f *feed) apply(payload string) {
+	frame := []byte(payload)
+	if seq, ok := room.SeqOfFrame(frame); ok {
+		f.applyMessage(seq, frame)
+		return
+	}
+	e, err := decodeEvent(payload)
+	if err != nil {
+		return // not ours: anybody may publish
+	}
+	switch e.Type {
+	case typeStarted:
+		f.applyStarted(e)
+	case typeLocked:
+		f.applyLocked(e.Locked)
+	case typeRemoved:
+		f.applyRemoved(e.UserID)
+	case typeOpened:
+		f.appear(e.Node, e.UserID)
+		delete(f.unheard, e.SocketID)
+		f.tell(room.Event{Kind: room.EventOpened, UserID: e.UserID, SocketID: e.SocketID, Session: e.Session})
+	case typePresent:
+		f.appear(e.Node, e.UserID)
+	case typeClosed:
+		f.disappear(e.Node, e.UserID)
+	case typeTyping:
+		f.tell(room.Event{Kind: room.EventTyping, UserID: e.UserID})
+	case typeEpoch:
+		if e.Epoch != f.epoch {
+			f.resync()
+		}
+	case typeEnded:
+		f.end(e.Reason)
+	}
+}
+
+// applyMessage tells a message, or synchronises if it is not the next one.
+func (f *feed) applyMessage(seq uint64, frame []byte) {
+	switch {
+	case seq == f.seq+1:
+		f.deliver(seq, frame)
+	case seq <= f.seq && f.recent.holds(seq, hashOfFrame(frame)):
+		// Read by a synchronisation already.
+	default:
+		f.resync()
+	}
+}
+
+// deliver tells the next message.
+func (f *feed) deliver(seq uint64, frame []byte) {
+	f.seq = seq
+	f.recent.add(seq, hashOfFrame(frame))
+	f.tell(room.Event{Kind: room.EventMessage, Seq: seq, Frame: frame})
+}
+
+func (f *feed) applyStarted(e wireEvent) {
+	switch {
+	case e.deadline().Equal(f.deadline):
+	case !f.deadline.IsZero() && e.deadline().After(f.deadline):
+		// Redis has lost the start, and somebody has started the room anew.
+		// The deadline that people were told holds.
+		f.resync()
+	default:
+		f.begin(room.Clock{StartedAt: e.startedAt(), Deadline: e.deadline()})
+	}
+}
+
+// begin tells the start.
+func (f *feed) begin(c room.Clock) {
+	f.started, f.deadline = c.StartedAt, c.Deadline
+	f.tell(room.Event{Kind: room.EventStarted, StartedAt: c.StartedAt, Deadline: c.Deadline})
+	f.arm()
+}
+
+func (f *feed) applyLocked(locked bool) {
+	if locked != f.locked {
+		f.locked = locked
+		f.tell(room.Event{Kind: room.EventLocked, Locked: locked})
+	}
+}
+
+// maxRemoved is how many removals a feed remembers.
+const maxRemoved = 1000
+
+// applyRemoved tells a removal and takes the user offline on this node.
+func (f *feed) applyRemoved(userID string) {
+	if _, known := f.removed[userID]; known {
+		return
+	}
+	if len(f.removed) < maxRemoved {
+		f.removed[userID] = struct{}{}
+	}
+	f.tell(room.Event{Kind: room.EventRemoved, UserID: userID})
+	if f.store.presence.socket(roomUser{f.roomID, userID}) != "" {
+		f.store.spawn(func(ctx context.Context) { f.store.expel(ctx, f.roomID, userID) })
+	}
+}
+
+// appear says that a user is on a node.
+func (f *feed) appear(node, userID string) {
+	if f.enterCrowd(node, userID) {
+		f.tell(room.Event{Kind: room.EventJoined, UserID: userID})
+	}
+}
+
+// enterCrowd reports whether the user was on no node.
+func (f *feed) enterCrowd(node, userID string) (isNew bool) {
+	if node != f.store.node && f.online.on(node) == 0 {
+		f.store.nodes.join(node)
+	}
+	return f.online.add(node, userID)
+}
+
+// disappear says that a user is not on a node.
+func (f *feed) disappear(node, userID string) {
+	before := f.online.on(node)
+	left := f.online.remove(node, userID)
+	if node != f.store.node && before > 0 && f.online.on(node) == 0 {
+		f.store.nodes.leave(node)
+	}
+	if left {
+		f.tell(room.Event{Kind: room.EventLeft, UserID: userID})
+	}
+}
+
+// crowd is who is online in a room, and on which nodes.
+type crowd struct {
+	where  map[string][]string // nodes by user, few each
+	counts map[string]int      // users by node
+	fields int                 // pairs of user and node
+}
+
+// add reports whether the user was on no node.
+func (c *crowd) add(node, userID string) bool {
+	if c.where == nil {
+		c.where, c.counts = make(map[string][]string), make(map[string]int)
+	}
+	nodes := c.where[userID]
+	if slices.Contains(nodes, node) {
+		return false
+	}
+	c.where[userID] = append(nodes, node)
+	c.counts[node]++
+	c.fields++
+	return len(nodes) == 0
+}
+
+// remove reports whether the user was on this node and is on none now.
+func (c *crowd) remove(node, userID string) bool {
+	nodes := c.where[userID]
+	i := slices.Index(nodes, node)
+	if i < 0 {
+		return false
+	}
+	c.fields--
+	if c.counts[node]--; c.counts[node] == 0 {
+		delete(c.counts, node)
+	}
+	if nodes = slices.Delete(nodes, i, i+1); len(nodes) > 0 {
+		c.where[userID] = nodes
+		return false
+	}
+	delete(c.where, userID)
+	return true
+}
+
+func (c *crowd) contains(node, userID string) bool { return slices.Contains(c.where[userID], node) }
+
+// on is how many users are on a node.
+func (c *crowd) on(node string) int { return c.counts[node] }
+
+// surplus is by how much the pairs outnumber the users.
+func (c *crowd) surplus() int { return c.fields - len(c.where) }
+
+func (c *crowd) has(userID string) bool { return len(c.where[userID]) > 0 }
+
+// users returns everybody.
+func (c *crowd) users() []string {
+	users := make([]string, 0, len(c.where))
+	for user := range c.where {
+		users = append(users, user)
+	}
+	return users
+}
+
+// nodes returns the nodes that somebody is on.
+func (c *crowd) nodes() []string {
+	nodes := make([]string, 0, len(c.counts))
+	for node := range c.counts {
+		nodes = append(nodes, node)
+	}
+	return nodes
+}
+
+// usersOn returns who is on a node.
+func (c *crowd) usersOn(node string) []string {
+	var users []string
+	for user, nodes := range c.where {
+		if slices.Contains(nodes, node) {
+			users = append(users, user)
+		}
+	}
+	return users
+}

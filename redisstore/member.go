@@ -1,0 +1,85 @@
+package redisstore
+
+import (
+	"context"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// Member implements room.Store.
+func (s *Store) Member(ctx context.Context, roomID, userID string) (room.Room, room.Membership, error) {
+	r, err := s.runTimed(ctx, scriptLoad, s.keys.room(roomID).keys, userID)
+	if err != nil {
+		return room.Room{}, 0, err
+	}
+	if err := s.refusal(r, roomID); err != nil {
+		return room.Room{}, 0, err
+	}
+	membership := room.Stranger
+	switch r.number(3) {
+	case 1:
+		membership = room.IsMember
+	case 2:
+		membership = room.WasRemoved
+	}
+	return decodeRoom(roomID, r.list(2)), membership, nil
+}
+
+// Join implements room.Store. It is O(1), unless the room seems to be full of
+// people who are online: then it reads who they are.
+func (s *Store) Join(ctx context.Context, roomID string, join room.Join) (room.Joined, error) {
+	k := s.keys.room(roomID)
+	surplus := 0
+	for look := range 2 {
+		args := make([]any, 0, 3+len(join.Candidates))
+		args = append(args, join.MaxOnline, surplus, join.MaxMembers)
+		for _, candidate := range join.Candidates {
+			args = append(args, candidate)
+		}
+		r, err := s.runTimed(ctx, scriptJoin, k.keys, args...)
+		if err != nil {
+			return room.Joined{}, err
+		}
+		if r.number(0) == replyFull && r.number(2) == 1 && look == 0 {
+			c, err := s.takeCensus(ctx, k)
+			if err != nil {
+				return room.Joined{}, err
+			}
+			surplus = c.surplus()
+			continue
+		}
+		if err := s.refusal(r, roomID); err != nil {
+			return room.Joined{}, err
+		}
+		return room.Joined{Room: decodeRoom(roomID, r.list(2)), UserID: r.text(3)}, nil
+	}
+	return room.Joined{}, room.ErrRoomFull
+}
+
+// SetLocked implements room.Store.
+func (s *Store) SetLocked(ctx context.Context, roomID string, locked bool) error {
+	k := s.keys.room(roomID)
+	flag := 0
+	if locked {
+		flag = 1
+	}
+	r, err := s.run(ctx, scriptLock, k.keys, k.channel, flag, encodeLocked(locked))
+	if err != nil {
+		return err
+	}
+	return s.refusal(r, roomID)
+}
+
+// Remove implements room.Store. Each node takes the user offline when it hears
+// of the removal.
+func (s *Store) Remove(ctx context.Context, roomID, userID string) error {
+	k := s.keys.room(roomID)
+	r, err := s.run(ctx, scriptRemove, k.keys, k.channel, userID, encodeRemoved(userID), 0)
+	if err != nil {
+		return err
+	}
+	if r.number(0) == replyNot {
+		return room.ErrMemberNotFound
+	}
+	return s.refusal(r, roomID)
+}

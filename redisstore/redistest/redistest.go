@@ -1,0 +1,248 @@
+// Package redistest runs real Redis servers for tests.
+package redistest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// startTimeout is how long a server may take until it answers.
+const startTimeout = 10 * time.Second
+
+// Options say how a server runs. The zero value is one that keeps nothing on
+// disk and listens on a free port of the loopback interface.
+type Options struct {
+	// AOF writes each change to disk before it is acknowledged, so that a
+	// server that is killed and restarted has all of them.
+	AOF bool
+	// Password, where not empty, is required of the default user.
+	Password string
+	// Unix listens on a unix socket instead of a port.
+	Unix bool
+	// Args are further arguments of redis-server.
+	Args []string
+}
+
+// Server is a running redis-server. It ends with the test.
+type Server struct {
+	options Options
+	binary  string
+	dir     string
+	port    int
+
+	mu      sync.Mutex
+	process *exec.Cmd // nil while it is not running
+	client  *redis.Client
+}
+
+// Start starts a server. It fails the test if redis-server is not installed.
+func Start(tb testing.TB, o Options) *Server {
+	tb.Helper()
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		tb.Fatal("redis-server is not installed; this test needs it (Debian, Ubuntu: apt-get install redis-server)")
+	}
+	// Not tb.TempDir: the name of a test may make the path of a socket too long.
+	dir, err := os.MkdirTemp("", "redistest")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &Server{options: o, binary: binary, dir: dir}
+	tb.Cleanup(func() {
+		s.Kill(tb)
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Error(err)
+		}
+	})
+	// Somebody else may take a free port before the server does.
+	for attempt := 1; ; attempt++ {
+		if !o.Unix {
+			if s.port, err = freePort(tb.Context()); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		err := s.start(tb.Context())
+		if err == nil {
+			return s
+		}
+		if attempt == 3 {
+			tb.Fatalf("redis-server does not start: %v\n%s", err, s.log())
+		}
+	}
+}
+
+func freePort(ctx context.Context) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = l.Close() }()
+	address, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, errors.New("no port")
+	}
+	return address.Port, nil
+}
+
+// Addr is where the server listens: host:port or the path of a socket.
+func (s *Server) Addr() string {
+	if s.options.Unix {
+		return filepath.Join(s.dir, "redis.sock")
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
+}
+
+// Client is a client of the test's own. It repeats nothing.
+func (s *Server) Client() *redis.Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client == nil {
+		network := "tcp"
+		if s.options.Unix {
+			network = "unix"
+		}
+		s.client = redis.NewClient(&redis.Options{
+			Network: network, Addr: s.Addr(), Password: s.options.Password,
+			Protocol: 2, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true,
+		})
+	}
+	return s.client
+}
+
+// Kill ends the server as a crash does (SIGKILL), and returns when it is gone.
+func (s *Server) Kill(tb testing.TB) {
+	tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client != nil {
+		_ = s.client.Close() // fails only if it is closed
+		s.client = nil
+	}
+	if s.process == nil {
+		return
+	}
+	if err := s.process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		tb.Errorf("killing redis-server: %v", err)
+	}
+	_ = s.process.Wait() // says that it was killed
+	s.process = nil
+}
+
+// Restart starts a killed server again, on the same port and files.
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
+	if err := s.start(context.WithoutCancel(tb.Context())); err != nil {
+		tb.Fatalf("redis-server does not restart: %v\n%s", err, s.log())
+	}
+}
+
+// Pause stops the server without ending it: connections stay and nothing is
+// answered, as when a machine hangs. Resume lets it go on.
+func (s *Server) Pause(tb testing.TB) { s.signal(tb, syscall.SIGSTOP) }
+
+// Resume undoes Pause.
+func (s *Server) Resume(tb testing.TB) { s.signal(tb, syscall.SIGCONT) }
+
+func (s *Server) signal(tb testing.TB, signal syscall.Signal) {
+	tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		tb.Fatal("redis-server is not running")
+	}
+	if err := s.process.Process.Signal(signal); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func (s *Server) start(ctx context.Context) error {
+	args := []string{"--dir", s.dir, "--logfile", s.logFile(), "--save", "", "--daemonize", "no", "--port", strconv.Itoa(s.port)}
+	if s.options.Unix {
+		args = append(args, "--unixsocket", s.Addr())
+	} else {
+		args = append(args, "--bind", "127.0.0.1")
+	}
+	if s.options.AOF {
+		args = append(args, "--appendonly", "yes", "--appendfsync", "always")
+	}
+	if s.options.Password != "" {
+		args = append(args, "--requirepass", s.options.Password)
+	}
+	// Not CommandContext: the server ends with Kill, which waits for it.
+	process := exec.Command(s.binary, append(args, s.options.Args...)...) //nolint:gosec,noctx // G204: a test says what runs
+	endWithParent(process)
+	if err := process.Start(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.process = process
+	s.mu.Unlock()
+	if err := s.await(ctx); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_ = process.Process.Kill() // it may have ended by itself
+		_ = process.Wait()         // says that it was killed
+		s.process = nil
+		return err
+	}
+	return nil
+}
+
+// await waits until the server that was started answers, and has read its
+// files.
+func (s *Server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		info, err := s.info(ctx)
+		if err == nil && strings.Contains(info, "loading:0") {
+			if strings.Contains(info, fmt.Sprintf("process_id:%d\r", s.process.Process.Pid)) {
+				return nil
+			}
+			return errors.New("another server has the port")
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("it does not answer: %w", err)
+		}
+	}
+}
+
+// info asks the server for its state. It dials first, because the client reports
+// each attempt that fails on standard error.
+func (s *Server) info(ctx context.Context) (string, error) {
+	network := "tcp"
+	if s.options.Unix {
+		network = "unix"
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, s.Addr())
+	if err != nil {
+		return "", err
+	}
+	_ = conn.Close() // nothing was sent
+	return s.Client().Info(ctx, "server", "persistence").Result()
+}
+
+func (s *Server) logFile() string { return filepath.Join(s.dir, "redis.log") }
+
+func (s *Server) log() string {
+	text, err := os.ReadFile(s.logFile())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}

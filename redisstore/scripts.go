@@ -1,0 +1,67 @@
+package redisstore
+
+import (
+	"embed"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed scripts/*.lua
+var scriptFiles embed.FS
+
+// Each script says at its top what it is given and what it replies. The others
+// named here are functions that it uses.
+var (
+	scriptPush    = newScript("push", "now")
+	scriptCreate  = newScript("create", "now")
+	scriptLoad    = newScript("load", "now", "fields")
+	scriptJoin    = newScript("join", "now", "fields")
+	scriptStart   = newScript("start", "now", "begin")
+	scriptResume  = newScript("resume", "now", "begin")
+	scriptLock    = newScript("lock")
+	scriptRemove  = newScript("remove")
+	scriptDelete  = newScript("delete")
+	scriptReap    = newScript("reap")
+	scriptFinish  = newScript("finish", "now")
+	scriptPost    = newScript("post", "now", "begin")
+	scriptHistory = newScript("history")
+	scriptEnter   = newScript("enter")
+	scriptReenter = newScript("reenter")
+	scriptExit    = newScript("exit")
+	scriptSync    = newScript("sync", "now", "fields")
+	scriptEpoch   = newScript("epoch")
+	scriptPeek    = newScript("peek", "now")
+	scriptPop     = newScript("pop")
+	scriptBeat    = newScript("beat", "now")
+)
+
+// The first number of a reply, where a script says so.
+const (
+	replyOK        = 0
+	replyGone      = 1 // no such room
+	replyRemoved   = 2
+	replyNot       = 3 // not a member; of post: not stored, a duplicate
+	replyLocked    = 4
+	replyFull      = 5
+	replyTooLate   = 6
+	replyRoomTaken = 7
+)
+
+// script is a script and its name, which errors give.
+type script struct {
+	name string
+	*redis.Script
+}
+
+func newScript(name string, uses ...string) script {
+	var b strings.Builder
+	for _, file := range append(uses, name) {
+		source, err := scriptFiles.ReadFile("scripts/" + file + ".lua")
+		if err != nil {
+			panic(err) // a name above has no file
+		}
+		b.Write(source)
+	}
+	return script{name, redis.NewScript(b.String())}
+}

@@ -1,0 +1,16 @@
+-- exit says that users are no longer connected to a node.
+-- KEYS: room, messages, roomUser, online, sent
+-- ARGV: channel, and for each user: field of online, socketId that it must have
+--       or '', event
+-- reply: for each user 1 if the field was there and is gone
+local gone = {}
+for i = 2, #ARGV, 3 do
+  gone[#gone + 1] = 0
+  if ARGV[i + 1] == '' or redis.call('HGET', KEYS[4], ARGV[i]) == ARGV[i + 1] then
+    if redis.call('HDEL', KEYS[4], ARGV[i]) == 1 then
+      redis.call('PUBLISH', ARGV[1], ARGV[i + 2])
+      gone[#gone] = 1
+    end
+  end
+end
+return gone

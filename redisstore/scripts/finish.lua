@@ -1,0 +1,17 @@
+-- finish clears away what is left of a room that is past the deadline that a
+-- node knows. Redis has expired the keys already where its clock agrees, and
+-- touching them frees them; where it has lost the deadline they are still there.
+-- KEYS: room, messages, roomUser, online, sent
+-- ARGV: channel, event, deadline (ms)
+-- reply: {1, time}: the room is gone; {0, time}: it is not
+local time = now()
+local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline')
+if room[1] then
+  local own = tonumber(room[2])
+  if time < tonumber(ARGV[3]) and not (own and own <= time) then
+    return { 0, time }
+  end
+  redis.call('PUBLISH', ARGV[1], ARGV[2])
+end
+redis.call('UNLINK', unpack(KEYS))
+return { 1, time }

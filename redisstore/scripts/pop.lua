@@ -1,0 +1,15 @@
+-- pop takes rooms off the list that are done with, as long as they still stand
+-- at its head, and the list's length off the set once the list is empty.
+-- KEYS: lobby list, set of lobby lengths
+-- ARGV: length (s), entries...
+-- reply: {0}
+for i = 2, #ARGV do
+  if redis.call('LINDEX', KEYS[1], 0) ~= ARGV[i] then
+    break
+  end
+  redis.call('LPOP', KEYS[1])
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  redis.call('SREM', KEYS[2], ARGV[1])
+end
+return { 0 }

@@ -1,0 +1,42 @@
+-- post stores a message under the next number and tells it.
+-- KEYS: room, messages, roomUser, online, sent
+-- ARGV: channel, userId, body, session tag, id or 0, history, messages between
+--       two trims
+-- reply: {0, seq}; {1}: no such room; {2}: the user was removed; {3}: a message
+-- of the session with this id or a higher one had been stored
+local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'ttl', 'x:' .. ARGV[2])
+if not room[1] then
+  return { 1 }
+end
+if room[4] then
+  return { 2 }
+end
+local deadline = room[2]
+local id = ARGV[5]
+if id ~= '0' then
+  -- As text, because a number of Lua's is exact up to 2^53 only. Ids have no
+  -- leading zeros.
+  local highest = redis.call('HGET', KEYS[5], ARGV[4])
+  if highest and (#id < #highest or (#id == #highest and id <= highest)) then
+    return { 3 }
+  end
+end
+if not deadline then
+  local time = now()
+  deadline = time + room[3] * 1000
+  begin(ARGV[1], time, deadline)
+end
+-- A key that comes into being now gets the deadline at once.
+if id ~= '0' and redis.call('HSET', KEYS[5], ARGV[4], id) == 1 and redis.call('HLEN', KEYS[5]) == 1 then
+  redis.call('PEXPIREAT', KEYS[5], deadline)
+end
+local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+local numbered = seq .. ',' .. ARGV[3]
+if redis.call('RPUSH', KEYS[2], '{"seq":' .. numbered) == 1 then
+  redis.call('PEXPIREAT', KEYS[2], deadline)
+end
+if seq % ARGV[7] == 0 then
+  redis.call('LTRIM', KEYS[2], -ARGV[6], -1)
+end
+redis.call('PUBLISH', ARGV[1], '{"type":"message","seq":' .. numbered)
+return { 0, seq }

@@ -1,0 +1,8 @@
+-- push queues a room that is about to be made for its reaping.
+-- KEYS: lobby list, set of lobby lengths
+-- ARGV: length (s), roomId
+-- reply: {0, time (ms)}; the time is to be the room's createdAt
+local created = now()
+redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('RPUSH', KEYS[1], created .. ':' .. ARGV[2])
+return { 0, created }

@@ -1,0 +1,11 @@
+-- reap ends the room if it is the one that was queued and was never started.
+-- KEYS: room, messages, roomUser, online, sent
+-- ARGV: channel, event, createdAt (ms)
+-- reply: {1 if it was reaped}
+local room = redis.call('HMGET', KEYS[1], 'createdAt', 'deadline')
+if room[1] ~= ARGV[3] or room[2] then
+  return { 0 }
+end
+redis.call('UNLINK', unpack(KEYS))
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return { 1 }

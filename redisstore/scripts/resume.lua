@@ -1,0 +1,14 @@
+-- resume gives the room back a deadline that it had before Redis lost it. The
+-- earlier of two deadlines is the one that holds.
+-- KEYS: room, messages, roomUser, online, sent
+-- ARGV: channel, startedAt (ms), deadline (ms)
+-- reply: {0, time}; {1, time}: no such room
+local time = now()
+local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline')
+if not room[1] then
+  return { 1, time }
+end
+if not room[2] or tonumber(room[2]) > tonumber(ARGV[3]) then
+  begin(ARGV[1], ARGV[2], ARGV[3])
+end
+return { 0, time }

@@ -1,0 +1,15 @@
+-- start gives the room its deadline unless it has one.
+-- KEYS: room, messages, roomUser, online, sent
+-- ARGV: channel
+-- reply: {0, time, startedAt, deadline}; {1, time}: no such room
+local time = now()
+local room = redis.call('HMGET', KEYS[1], 'ttl', 'startedAt', 'deadline')
+if not room[1] then
+  return { 1, time }
+end
+if room[3] then
+  return { 0, time, room[2], room[3] }
+end
+local deadline = time + room[1] * 1000
+begin(ARGV[1], time, deadline)
+return { 0, time, time, deadline }

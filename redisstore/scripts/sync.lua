@@ -1,0 +1,23 @@
+-- sync reads the state of the room, and marks the moment in its channel: what
+-- comes before the mark is part of the reply, what comes after it is not.
+-- KEYS: room, messages, roomUser, online, sent
+-- ARGV: channel, mark, number of the message to return or '' for the newest,
+--       userIds whose removal marks to return...
+-- reply: {0, time, fields, number of messages kept, message, online as field
+-- and value, removal marks}; {1, time}: no such room
+local room = fields()
+if not room[1] then
+  return { 1, now() }
+end
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+local newest = tonumber(room[1])
+local number = tonumber(ARGV[3]) or newest
+local message = false
+if number >= 1 and number <= newest then
+  message = redis.call('LINDEX', KEYS[2], number - newest - 1)
+end
+local removed = {}
+for i = 4, #ARGV do
+  removed[#removed + 1] = redis.call('HEXISTS', KEYS[1], 'x:' .. ARGV[i])
+end
+return { 0, now(), room, redis.call('LLEN', KEYS[2]), message, redis.call('HGETALL', KEYS[4]), removed }

@@ -1,0 +1,160 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// Store is a room.Store over Redis. Each Store is a node of its own, also where
+// several of one process share a Redis.
+type Store struct {
+	// Fixed by New.
+	log      func() *zap.Logger
+	keys     keyspace
+	node     string // the id of this node
+	client   redis.UniversalClient
+	clock    *clock
+	link     *link
+	presence *presence
+	nodes    *nodes
+	heart    *heart
+	ended    *ended
+	syncs    chan struct{} // holds a token for each synchronisation under way
+
+	// The life of the store's goroutines.
+	ctx    context.Context //nolint:containedctx // it is no call's: Close ends it
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	closed bool           // guarded by mu
+	work   sync.WaitGroup // the goroutines; added to under mu
+}
+
+// maxSyncs is how many rooms synchronise at a time.
+const maxSyncs = 12
+
+// New returns a Store. It fails only where the options are wrong: Redis is
+// connected to when it is needed first.
+func New(o Options) (*Store, error) {
+	options, err := o.client()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		log:      o.Log,
+		keys:     keyspace{o.KeyPrefix},
+		node:     room.NewSocketID(),
+		client:   redis.NewClient(options),
+		clock:    newClock(),
+		presence: newPresence(),
+		nodes:    newNodes(),
+		ended:    newEnded(),
+		syncs:    make(chan struct{}, maxSyncs),
+	}
+	s.link = newLink(s)
+	s.heart = newHeart(s)
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.spawn(s.link.read)
+	s.spawn(s.link.write)
+	s.spawn(s.heart.run)
+	s.spawn(s.reapRooms)
+	return s, nil
+}
+
+// Now implements room.Store.
+func (s *Store) Now() time.Time { return s.clock.now() }
+
+// Close implements room.Store.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.heart.stop() // its last beat needs the connections
+	s.cancel()
+	s.link.close()
+	s.work.Wait()
+	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+		return unavailable("close", err)
+	}
+	return nil
+}
+
+// spawn runs a task in a goroutine, unless the store is closed.
+func (s *Store) spawn(task func(context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	// Ends with its task, which ends with the store's context. Close waits.
+	s.work.Go(func() { task(s.ctx) })
+}
+
+// logger returns the logger of the moment, one that does nothing where there is
+// none.
+func (s *Store) logger() *zap.Logger {
+	if s.log != nil {
+		if l := s.log(); l != nil {
+			return l
+		}
+	}
+	return zap.NewNop()
+}
+
+// run runs a script in one round trip. Errors are room.ErrUnavailable.
+func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) (reply, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable(sc.name, err)
+	}
+	result, err := sc.Run(ctx, s.client, keys, args...).Slice()
+	if err != nil {
+		return nil, unavailable(sc.name, err)
+	}
+	return result, nil
+}
+
+// runTimed runs a script whose reply has the server's time second.
+func (s *Store) runTimed(ctx context.Context, sc script, keys []string, args ...any) (reply, error) {
+	sent := s.clock.local()
+	r, err := s.run(ctx, sc, keys, args...)
+	if err == nil {
+		s.clock.add(r.time(1), sent, s.clock.local())
+	}
+	return r, err
+}
+
+// refusal is the error that the first number of a reply stands for. A room that
+// this node still watches though it is gone is looked at.
+func (s *Store) refusal(r reply, roomID string) error {
+	switch r.number(0) {
+	case replyOK:
+		return nil
+	case replyGone:
+		for _, f := range s.link.feeds(s.keys.room(roomID).channel) {
+			f.requestSync()
+		}
+		return room.ErrRoomNotFound
+	case replyRemoved:
+		return room.ErrRemoved
+	case replyLocked:
+		return room.ErrRoomLocked
+	case replyFull:
+		return room.ErrRoomFull
+	default:
+		return room.ErrInternal
+	}
+}
+
+// Interface guard.
+var _ room.Store = (*Store)(nil)

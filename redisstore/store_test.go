@@ -1,0 +1,97 @@
+package redisstore_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/storetest"
+)
+
+// openNode opens a store that is closed when the test is over.
+func openNode(tb testing.TB, o redisstore.Options) *redisstore.Store {
+	tb.Helper()
+	s, err := redisstore.New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+// openNodes opens n stores over one server.
+func openNodes(tb testing.TB, server *redistest.Server, n int) []*redisstore.Store {
+	tb.Helper()
+	logger := zaptest.NewLogger(tb, zaptest.Level(zap.WarnLevel))
+	nodes := make([]*redisstore.Store, n)
+	for i := range nodes {
+		nodes[i] = openNode(tb, redisstore.Options{
+			Addrs: []string{server.Addr()},
+			Log:   func() *zap.Logger { return logger.With(zap.Int("node", i)) },
+		})
+	}
+	return nodes
+}
+
+// keysOf lists the keys that contain a text.
+func keysOf(tb testing.TB, client *redis.Client, text string) []string {
+	tb.Helper()
+	keys, err := client.Keys(tb.Context(), "*"+text+"*").Result()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func conformance(t *testing.T, server *redistest.Server, o redisstore.Options) {
+	t.Helper()
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		t.Helper()
+		b := storetest.Backend{
+			Remains: func(t *testing.T, roomID string) []string {
+				t.Helper()
+				keys := keysOf(t, server.Client(), roomID)
+				return slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, ":"+roomID) })
+			},
+		}
+		for range 2 {
+			b.Nodes = append(b.Nodes, openNode(t, o))
+		}
+		return b
+	})
+}
+
+func TestStore(t *testing.T) {
+	server := redistest.Start(t, redistest.Options{})
+	conformance(t, server, redisstore.Options{Addrs: []string{server.Addr()}})
+}
+
+// acl is what docs/redis.md says that the user of a store needs.
+const acl = "user chat on >secret resetkeys ~chat:room:* resetchannels &chat:room:events:* -@all " +
+	"+auth +select +ping +eval +evalsha +publish +subscribe +unsubscribe " +
+	"+exists +hdel +hexists +hget +hgetall +hincrby +hlen +hmget +hset +lindex +llen +lpop +lrange +ltrim +pexpireat " +
+	"+rpush +sadd +scard +set +sismember +smembers +srem +time +unlink"
+
+// TestStoreWithPrefix runs the suite as a user who may do nothing but what a
+// store needs, in a database and under a prefix of its own, over a unix socket.
+func TestStoreWithPrefix(t *testing.T) {
+	server := redistest.Start(t, redistest.Options{Unix: true, Args: []string{"--user", acl[len("user "):]}})
+	conformance(t, server, redisstore.Options{
+		Addrs:     []string{"unix://chat:secret@" + server.Addr()},
+		KeyPrefix: "chat:",
+	})
+}
+
+var _ room.Store = (*redisstore.Store)(nil)

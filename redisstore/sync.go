@@ -1,0 +1,468 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+const (
+	// markTimeout is how long a mark may take from Redis to here.
+	markTimeout = 2 * time.Second
+	// pageBytes is how much of the missed messages is read at a time.
+	pageBytes = 256 << 10
+)
+
+// errUnsettled means that the room changed under a synchronisation in a way
+// that makes it void.
+var errUnsettled = fmt.Errorf("redisstore: %w: the room changes too fast", room.ErrUnavailable)
+
+// reading is a room as Redis had it at the moment of a mark.
+type reading struct {
+	mark    string
+	room    room.Room
+	lobby   time.Duration
+	now     time.Time
+	oldest  uint64 // the oldest message kept; above room.Seq if there is none
+	entry   string // of the message that the feed told last, if it is kept
+	online  []pair // living nodes only
+	strays  []pair // to be taken away
+	removed map[string]bool
+	// awaited are connections that were announced before the mark.
+	awaited []room.Presence
+}
+
+// requestSync makes the feed look at the room.
+func (f *feed) requestSync() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.open {
+		f.resync()
+	}
+}
+
+// resync does the same, and stops telling events until then. The caller holds
+// mu.
+func (f *feed) resync() {
+	f.live = false
+	switch {
+	case f.over || !f.linked: // with the link comes a synchronisation
+	case f.syncing:
+		f.again = true
+	default:
+		f.syncing = true
+		f.store.spawn(f.syncLoop)
+	}
+}
+
+// syncLoop synchronises until that has succeeded and nobody asks for more. It
+// ends with ctx, with the feed or with the link.
+func (f *feed) syncLoop(ctx context.Context) {
+	backoff := minBackoff
+	for {
+		err := f.sync(ctx)
+		f.mu.Lock()
+		done := f.over || !f.linked || (err == nil && !f.again)
+		if done {
+			f.syncing = false
+		}
+		f.again = false
+		f.mu.Unlock()
+		if done {
+			return
+		}
+		if err != nil {
+			if !pause(ctx, jitter(backoff)) {
+				return
+			}
+			backoff = min(2*backoff, maxBackoff)
+		}
+	}
+}
+
+// sync brings the feed up to date with Redis, and Redis with what the feed knows
+// and it has lost.
+func (f *feed) sync(ctx context.Context) error {
+	select {
+	case f.store.syncs <- struct{}{}:
+		defer func() { <-f.store.syncs }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	r, err := f.read(ctx)
+	switch {
+	case errors.Is(err, room.ErrRoomNotFound):
+		return nil // read has told the end
+	case err != nil:
+		return err
+	}
+	if err := f.restore(ctx, r); err != nil {
+		return err
+	}
+	gap, err := f.compare(ctx, r)
+	if err != nil {
+		return err
+	}
+	if err := f.catchUp(ctx, r, gap); err != nil {
+		return err
+	}
+	return f.settleDown(r)
+}
+
+// read reads the room and waits for the mark. A room that is gone is ended.
+func (f *feed) read(ctx context.Context) (*reading, error) {
+	r := &reading{mark: encodeMark(room.NewSocketID()), removed: make(map[string]bool)}
+	users := f.store.presence.users(f.roomID)
+	f.mu.Lock()
+	if f.over || !f.linked {
+		f.mu.Unlock()
+		return nil, errUnlinked
+	}
+	marked, down := make(chan struct{}), f.down
+	f.live, f.mark, f.marked, f.hasMark, f.queue, f.queued = false, r.mark, marked, false, nil, 0
+	args := []any{f.keys.channel, r.mark, ""}
+	if f.open {
+		args[2] = f.seq
+	}
+	ask := make([]string, 0, len(users)+len(f.removed))
+	for user := range users {
+		ask = append(ask, user)
+	}
+	for user := range f.removed {
+		ask = append(ask, user)
+	}
+	for _, a := range f.unheard {
+		if a.entered {
+			r.awaited = append(r.awaited, a.Presence)
+		}
+	}
+	f.mu.Unlock()
+	for _, user := range ask {
+		args = append(args, user)
+	}
+	reply, err := f.store.runTimed(ctx, scriptSync, f.keys.keys, args...)
+	if err != nil {
+		return nil, err
+	}
+	r.now = reply.time(1)
+	if reply.number(0) == replyGone {
+		f.gone(r.now)
+		return nil, room.ErrRoomNotFound
+	}
+	r.room, r.lobby = decodeRoom(f.roomID, reply.list(2)), lobbyOf(reply.list(2))
+	r.oldest = r.room.Seq - reply.count(3) + 1
+	r.entry = reply.text(4)
+	for i, user := range ask {
+		r.removed[user] = reply.list(6).number(i) == 1
+	}
+	if err := f.part(ctx, r, pairsOf(reply.list(5))); err != nil {
+		return nil, err
+	}
+	timeout := time.NewTimer(markTimeout)
+	defer timeout.Stop()
+	select {
+	case <-marked:
+		return r, nil
+	case <-down:
+		return nil, errUnlinked
+	case <-timeout.C:
+		return nil, errUnlinked
+	case <-ctx.Done():
+		return nil, unavailable("sync", ctx.Err())
+	}
+}
+
+// part tells those who are online from those who only seem to be.
+func (f *feed) part(ctx context.Context, r *reading, pairs []pair) error {
+	living, dead, err := f.store.partByLife(ctx, pairs)
+	if err != nil {
+		return err
+	}
+	r.strays = dead
+	users := f.store.presence.users(f.roomID)
+	for _, p := range living {
+		if p.node == f.store.node && users[p.user] == "" {
+			r.strays = append(r.strays, p)
+		} else {
+			r.online = append(r.online, p)
+		}
+	}
+	return nil
+}
+
+// leaveStrays takes those away who only seem to be online, without waiting.
+func (f *feed) leaveStrays(r *reading) {
+	if len(r.strays) > 0 {
+		// A failure leaves them to the next one who reads the room.
+		f.store.spawn(func(ctx context.Context) { _ = f.store.clear(ctx, f.keys, r.strays) })
+	}
+}
+
+// gone ends a room that Redis does not have, at the server's time now.
+func (f *feed) gone(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.open {
+		return // Watch says so
+	}
+	expired := !f.deadline.IsZero() && !now.Before(f.deadline) ||
+		f.deadline.IsZero() && f.lobby > 0 && !now.Before(f.created.Add(f.lobby))
+	if expired {
+		f.end(room.EndExpired)
+	} else {
+		f.end(room.EndDeleted)
+	}
+}
+
+// restore writes again what Redis has lost: the deadline, removals, who is
+// online through this node.
+func (f *feed) restore(ctx context.Context, r *reading) error {
+	s := f.store
+	f.mu.Lock()
+	started, deadline := f.started, f.deadline
+	removals := make([]string, 0, len(f.removed))
+	for user := range f.removed {
+		removals = append(removals, user)
+	}
+	f.mu.Unlock()
+	if !deadline.IsZero() && (r.room.Deadline.IsZero() || r.room.Deadline.After(deadline)) {
+		if _, err := s.run(ctx, scriptResume, f.keys.keys, f.keys.channel, started.UnixMilli(), deadline.UnixMilli()); err != nil {
+			return err
+		}
+		r.room.StartedAt, r.room.Deadline = started, deadline
+	}
+	for _, user := range removals {
+		if r.removed[user] {
+			continue
+		}
+		if _, err := s.run(ctx, scriptRemove, f.keys.keys, f.keys.channel, user, encodeRemoved(user), 1); err != nil {
+			return err
+		}
+		r.removed[user] = true
+	}
+	if err := s.clear(ctx, f.keys, r.strays); err != nil {
+		return err
+	}
+	return f.reenter(ctx, r)
+}
+
+// reenter puts back the users of this node that Redis does not have.
+func (f *feed) reenter(ctx context.Context, r *reading) error {
+	s := f.store
+	known := make(map[string]string)
+	for _, p := range r.online {
+		if p.node == s.node {
+			known[p.user] = p.socket
+		}
+	}
+	var missing []pair
+	for user, socket := range s.presence.users(f.roomID) {
+		if !r.removed[user] && known[user] != socket {
+			missing = append(missing, pair{s.node, user, socket})
+			if known[user] == "" {
+				r.online = append(r.online, pair{s.node, user, socket})
+			}
+		}
+	}
+	for len(missing) > 0 {
+		batch := missing[:min(clearBatch, len(missing))]
+		missing = missing[len(batch):]
+		args := make([]any, 0, 1+4*len(batch))
+		args = append(args, f.keys.channel)
+		for _, p := range batch {
+			args = append(args, p.user, onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
+		}
+		if _, err := s.run(ctx, scriptReenter, f.keys.keys, args...); err != nil {
+			return err
+		}
+		// Nobody waited for a turn, so users may have come and gone meanwhile.
+		for _, p := range batch {
+			if s.presence.socket(roomUser{f.roomID, p.user}) != p.socket {
+				s.heart.owe(roomUser{f.roomID, p.user})
+			}
+		}
+	}
+	return nil
+}
+
+// gap says from where on messages are told anew.
+type gap struct {
+	lost  bool
+	epoch string
+	seq   uint64 // the last message that is as it was told
+}
+
+// compare finds out whether Redis has lost messages. If it has, the numbering
+// gets a new epoch, unless another node was first.
+func (f *feed) compare(ctx context.Context, r *reading) (gap, error) {
+	f.mu.Lock()
+	epoch, seq := f.epoch, f.seq
+	lost := r.room.Seq < seq || (r.entry != "" && len(f.recent.hashes) > 0 && !f.recent.holds(seq, hashOfEntry(r.entry)))
+	stale := false
+	for _, past := range f.past {
+		stale = stale || past == r.room.Epoch
+	}
+	f.mu.Unlock()
+	if r.room.Epoch == epoch && !lost {
+		return gap{}, nil
+	}
+	if r.room.Epoch == epoch || stale {
+		next := room.NewSocketID()
+		reply, err := f.store.run(ctx, scriptEpoch, f.keys.keys, f.keys.channel, r.room.Epoch, next, encodeEpoch(next))
+		if err != nil {
+			return gap{}, err
+		}
+		if reply.number(0) != replyOK {
+			return gap{}, errUnsettled
+		}
+		if r.room.Epoch = reply.text(1); r.room.Epoch == next {
+			f.store.logger().Warn("Redis has lost messages of a room; its numbering begins a new epoch",
+				zap.Uint64("told", seq), zap.Uint64("kept", r.room.Seq))
+		}
+	}
+	common, err := f.common(ctx, r)
+	return gap{true, r.room.Epoch, common}, err
+}
+
+// common returns the newest message that is kept and is what was told under its
+// number. Where that cannot be known, it is the one before all that are kept.
+func (f *feed) common(ctx context.Context, r *reading) (uint64, error) {
+	f.mu.Lock()
+	first, last := max(r.oldest, f.recent.first()), min(r.room.Seq, f.seq)
+	f.mu.Unlock()
+	common := r.oldest - 1
+	for number := first; number <= last; {
+		page, err := f.store.After(ctx, f.roomID, number-1, pageBytes)
+		if err != nil {
+			return 0, err
+		}
+		if len(page.Entries) == 0 {
+			break
+		}
+		number = page.First
+		f.mu.Lock()
+		for _, entry := range page.Entries {
+			if number <= last && f.recent.holds(number, hashOfEntry(string(entry))) {
+				common = number
+			}
+			number++
+		}
+		f.mu.Unlock()
+	}
+	return common, nil
+}
+
+// catchUp tells the start, the gap and the messages that were missed.
+func (f *feed) catchUp(ctx context.Context, r *reading, g gap) error {
+	f.mu.Lock()
+	if f.over || f.mark != r.mark {
+		f.mu.Unlock()
+		return errUnlinked
+	}
+	if !r.room.Deadline.IsZero() && !r.room.Deadline.Equal(f.deadline) {
+		f.begin(room.Clock{StartedAt: r.room.StartedAt, Deadline: r.room.Deadline})
+	}
+	if g.lost {
+		f.past = append(f.past, f.epoch)
+		f.epoch = g.epoch
+		f.tellGap(g.seq)
+	}
+	seq := f.seq
+	f.mu.Unlock()
+	for seq < r.room.Seq {
+		page, err := f.store.After(ctx, f.roomID, seq, pageBytes)
+		if err != nil {
+			return err
+		}
+		if page.Epoch != r.room.Epoch || len(page.Entries) == 0 {
+			return errUnsettled
+		}
+		if seq, err = f.tellPage(r, page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellGap says that the message after seq is the next one that is told. The
+// caller holds mu.
+func (f *feed) tellGap(seq uint64) {
+	f.seq = seq
+	f.recent.cut(seq)
+	f.tell(room.Event{Kind: room.EventGap, Epoch: f.epoch, Seq: seq})
+}
+
+// tellPage tells the messages of a page that are part of a reading, and returns
+// the number of the last one.
+func (f *feed) tellPage(r *reading, page room.Page) (uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over || f.mark != r.mark {
+		return 0, errUnlinked
+	}
+	if page.First > f.seq+1 {
+		f.tellGap(page.First - 1) // some are not kept any more
+	}
+	for i, entry := range page.Entries {
+		number := page.First + uint64(i)
+		if seq, ok := room.SeqOfEntry(entry); !ok || seq != number {
+			return 0, errUnsettled
+		}
+		if number > f.seq && number <= r.room.Seq {
+			f.deliver(number, room.FrameOfEntry(entry))
+		}
+	}
+	return max(f.seq, page.Last()), nil
+}
+
+// settleDown tells all other changes and then what has happened since the mark.
+func (f *feed) settleDown(r *reading) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.over || f.mark != r.mark:
+		return errUnlinked
+	case f.queued >= maxQueued:
+		return errUnsettled
+	}
+	f.lobby = r.lobby
+	for user, removed := range r.removed {
+		if removed {
+			f.applyRemoved(user)
+		}
+	}
+	f.applyLocked(r.room.Locked)
+	f.applyCrowd(r.online)
+	for _, p := range r.awaited {
+		if f.unheard[p.SocketID] != nil {
+			delete(f.unheard, p.SocketID)
+			f.tell(room.Event{Kind: room.EventOpened, UserID: p.UserID, SocketID: p.SocketID, Session: p.Session})
+		}
+	}
+	f.goLive()
+	if !f.live && !f.over {
+		return errUnsettled
+	}
+	return nil
+}
+
+// applyCrowd tells who has come and gone. The caller holds mu.
+func (f *feed) applyCrowd(pairs []pair) {
+	now := &crowd{}
+	for _, p := range pairs {
+		now.add(p.node, p.user)
+		f.appear(p.node, p.user)
+	}
+	for _, node := range f.online.nodes() {
+		for _, user := range f.online.usersOn(node) {
+			if !now.contains(node, user) {
+				f.disappear(node, user)
+			}
+		}
+	}
+}

@@ -1,3 +1,0 @@
-package redisstore_test
-
-import _ "go.uber.org/goleak"
