@@ -46,6 +46,8 @@ type conn struct {
 	typedAt  time.Time
 	refusals refusalCount
 	refused  refusedIDs
+	// accepted is the highest id of the session that is known to be stored.
+	accepted uint64
 	// retry is the lowest id that was answered unavailable and has not come
 	// again; zero if there is none.
 	retry uint64

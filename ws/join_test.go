@@ -21,7 +21,7 @@ func TestWelcome(t *testing.T) {
 	admin := s.create(t)
 	anna, zoe := s.admit(t, admin, "anna"), s.admit(t, admin, "zoe")
 
-	_, empty := s.join(t, admin)
+	first, empty := s.join(t, admin)
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(empty.raw, &keys); err != nil {
 		t.Fatal(err)
@@ -66,6 +66,7 @@ func TestWelcome(t *testing.T) {
 	if err := s.rooms.SetLocked(t.Context(), credentials(admin), true); err != nil {
 		t.Fatal(err)
 	}
+	first.await("locked")
 	_, full := s.join(t, anna)
 	if !slices.Equal(full.Online, []string{"admin", "anna", "zoe"}) || full.OnlineCount != 3 {
 		t.Errorf("online %v (%d), want admin, anna, zoe", full.Online, full.OnlineCount)

@@ -96,6 +96,7 @@ func (c *conn) talk(ctx context.Context, joined *entrance) {
 		return
 	}
 	c.prepare()
+	c.accepted = joined.lastID
 	if err := c.welcome(ctx, joined.from, joined.lastID); err != nil {
 		c.fail(err)
 		return
@@ -197,15 +198,18 @@ func (c *conn) post(ctx context.Context, id uint64, message string) error {
 	if reason := c.refused.reason(id); reason != nil {
 		return c.refuse(reason, id)
 	}
+	if id > 0 && id <= c.accepted {
+		// Were it counted against the limit, the client might be told that a
+		// message was refused which in truth is stored.
+		c.ack(id)
+		return nil
+	}
 	if c.retry > 0 && id > c.retry {
 		// Stored now, it would overtake the one that the client has to send again.
 		c.tellError(room.ErrUnavailable, id)
 		return nil
 	}
-	now := time.Now()
-	charge := c.limiter.ReserveN(now, 1)
-	if !charge.OK() || charge.DelayFrom(now) > 0 {
-		charge.CancelAt(now)
+	if retried := id > 0 && id == c.retry; !retried && !c.limiter.Allow() {
 		return c.refuse(room.ErrRateLimited, id)
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -213,9 +217,9 @@ func (c *conn) post(ctx context.Context, id uint64, message string) error {
 	receipt, err := c.settings.Rooms.Post(ctx, c.room.id, c.userID, c.session.Tag, id, message)
 	switch {
 	case err == nil:
+		c.accepted = max(c.accepted, id)
 		if receipt.Duplicate {
-			charge.CancelAt(now)
-			c.send(textFrame(encode(ackFrame{"ack", id})))
+			c.ack(id)
 		}
 		c.settle(id)
 		return nil
@@ -227,15 +231,16 @@ func (c *conn) post(ctx context.Context, id uint64, message string) error {
 	case final(err):
 		return c.refuse(err, id)
 	default:
-		charge.CancelAt(now)
 		if id > 0 {
-			c.retry = id
+			c.retry = id // which has been paid for
 		}
 		c.report("storing a message", err)
 		c.tellError(err, id)
 		return nil
 	}
 }
+
+func (c *conn) ack(id uint64) { c.send(textFrame(encode(ackFrame{"ack", id}))) }
 
 // settle notes that the client has the last word on the message id.
 func (c *conn) settle(id uint64) {

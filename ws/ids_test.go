@@ -1,0 +1,210 @@
+package ws_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestEcho(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	anna := s.admit(t, admin, "anna")
+	c, welcome := s.join(t, admin)
+	listener, _ := s.join(t, anna)
+	c.next("joined")
+	c.say(7, "with an id")
+	c.next("started")
+	echo := c.nextMessage("with an id")
+	if echo.ID != 7 || echo.Session != welcome.Session || echo.Seq != 1 || echo.UserID != "admin" || echo.Timestamp == "" {
+		t.Errorf("echo %s, want id 7 and session %q", echo.raw, welcome.Session)
+	}
+	c.say(0, "without one")
+	echo = c.nextMessage("without one")
+	if raw := string(echo.raw); strings.Contains(raw, `"id"`) || strings.Contains(raw, `"session"`) {
+		t.Errorf("echo %s, want neither id nor session", raw)
+	}
+	listener.next("started")
+	heard := listener.nextMessage("with an id")
+	if heard.ID != 7 || heard.Session != welcome.Session {
+		t.Errorf("the others were told %s", heard.raw)
+	}
+	if strings.Contains(string(heard.raw), admin.SessionID) {
+		t.Error("the secret session id was told")
+	}
+}
+
+func TestResend(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	c, _ := s.join(t, admin)
+	c.say(3, "three")
+	c.next("started")
+	c.nextMessage("three")
+	for _, id := range []uint64{3, 2, 1} {
+		c.say(id, "again")
+		if ack := c.next("ack"); ack.ID != id {
+			t.Errorf("ack %s, want id %d", ack.raw, id)
+		}
+	}
+	c.leave()
+
+	c, welcome := s.join(t, admin)
+	if welcome.LastID != 3 {
+		t.Errorf("lastId %d after coming back, want 3", welcome.LastID)
+	}
+	c.say(3, "three")
+	c.next("ack")
+	c.say(4, "four")
+	c.nextMessage("four")
+	c.leave()
+	// Another session has numbers of its own.
+	c, welcome = s.join(t, s.again(t, admin))
+	if welcome.LastID != 0 {
+		t.Errorf("lastId %d of another session, want 0", welcome.LastID)
+	}
+	c.say(1, "one")
+	c.nextMessage("one")
+	if kept := s.kept(t, admin); !slices.Equal(kept, []string{"three", "four", "one"}) {
+		t.Errorf("kept %q", kept)
+	}
+}
+
+func TestRefusedIDStaysRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	c, _ := s.join(t, admin)
+	c.say(1, strings.Repeat("x", 4097))
+	c.nextError("message_too_long", 1)
+	c.text(`{"type":"message","id":2,"message":5}`)
+	c.nextError("invalid_frame", 2)
+	c.say(3, "three")
+	c.next("started")
+	c.nextMessage("three")
+	c.say(1, "short")
+	c.nextError("message_too_long", 1)
+	c.say(2, "two")
+	c.nextError("invalid_frame", 2)
+	c.say(3, "three")
+	c.next("ack")
+	if kept := s.kept(t, admin); !slices.Equal(kept, []string{"three"}) {
+		t.Errorf("kept %q", kept)
+	}
+}
+
+func TestUnavailableHoldsLaterIDs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	c, _ := s.join(t, admin)
+	c.say(1, "one")
+	c.next("started")
+	c.nextMessage("one")
+
+	s.store.fail("Post")
+	c.say(2, "two")
+	c.nextError("unavailable", 2)
+	s.store.fail()
+	c.say(3, "three")
+	c.nextError("unavailable", 3)
+	c.say(0, "no id")
+	c.nextMessage("no id")
+	c.say(1, "one")
+	c.next("ack")
+	c.say(3, "three")
+	c.nextError("unavailable", 3)
+	c.say(2, "two")
+	c.nextMessage("two")
+	c.say(3, "three")
+	c.nextMessage("three")
+
+	// The message was stored, but nobody could say so.
+	s.store.fail("after Post")
+	c.say(4, "four")
+	if f := c.taken(); len(f) > 0 { // echo and error may come in any order
+		t.Fatalf("unexpected: %s", f[0].raw)
+	}
+	c.await("error")
+	s.store.fail()
+	c.say(5, "five")
+	c.await("error")
+	c.say(4, "four")
+	if ack := c.await("ack"); ack.ID != 4 {
+		t.Errorf("ack %s", ack.raw)
+	}
+	c.say(5, "five")
+	c.nextMessage("five")
+	if kept := s.kept(t, admin); !slices.Equal(kept, []string{"one", "no id", "two", "three", "four", "five"}) {
+		t.Errorf("kept %q", kept)
+	}
+}
+
+func TestRefusalReleasesLaterIDs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	c, _ := s.join(t, admin)
+	s.store.fail("Post")
+	c.say(1, "one")
+	c.nextError("unavailable", 1)
+	s.store.fail()
+	c.say(1, strings.Repeat("x", 4097))
+	c.nextError("message_too_long", 1)
+	c.say(2, "two")
+	c.next("started")
+	c.nextMessage("two")
+
+	s.store.fail("Post")
+	c.say(3, "three")
+	c.nextError("unavailable", 3)
+	s.store.fail()
+	c.text(`{"type":"message","id":3,"message":null}`)
+	c.nextError("invalid_message", 3)
+	c.say(4, "four")
+	c.nextMessage("four")
+	if kept := s.kept(t, admin); !slices.Equal(kept, []string{"two", "four"}) {
+		t.Errorf("kept %q", kept)
+	}
+}
+
+func TestOrderOfAConnection(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	const each = 200
+	clients := make([]*client, 4)
+	for i := range clients {
+		clients[i], _ = s.join(t, s.again(t, admin))
+	}
+	for id := range uint64(each) { // sent without waiting for anything
+		for i, c := range clients {
+			c.say(id+1, strings.Repeat("abcd"[i:i+1], 1+i))
+		}
+	}
+	var orders [][]byte
+	for _, c := range clients {
+		c.next("started")
+		var order []byte
+		last := make(map[string]uint64)
+		for seq := range uint64(each * len(clients)) {
+			f := c.next("message")
+			if f.Seq != seq+1 {
+				t.Fatalf("seq %d, want %d", f.Seq, seq+1)
+			}
+			if f.ID != last[f.Session]+1 {
+				t.Fatalf("id %d after %d", f.ID, last[f.Session])
+			}
+			last[f.Session] = f.ID
+			order = append(order, f.Message[0])
+		}
+		orders = append(orders, order)
+	}
+	for _, order := range orders[1:] {
+		if !slices.Equal(order, orders[0]) {
+			t.Error("two clients were told different orders")
+		}
+	}
+}
