@@ -312,6 +312,14 @@ func (c *client) closedWith(code int) *websocket.CloseError {
 	return end
 }
 
+// closeCode returns the close code that a reading has ended with, zero if none.
+func closeCode(err error) int {
+	if end, ok := errors.AsType[*websocket.CloseError](err); ok {
+		return end.Code
+	}
+	return 0
+}
+
 // alive fails if the connection has ended.
 func (c *client) alive() {
 	c.tb.Helper()

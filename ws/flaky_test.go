@@ -16,6 +16,7 @@ type flakyStore struct {
 
 	mu      sync.Mutex
 	failing map[string]bool
+	lost    bool                        // all rooms, and nobody was told
 	before  func(method string)         // called before each call that doesn't fail
 	watcher map[string]func(room.Event) // of each room that was watched
 }
@@ -28,6 +29,13 @@ func (s *flakyStore) fail(methods ...string) {
 	for _, method := range methods {
 		s.failing[method] = true
 	}
+}
+
+// lose makes the store know no room any more, without telling anybody.
+func (s *flakyStore) lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = true
 }
 
 // intercept has before called before each call that doesn't fail, with the
@@ -56,6 +64,11 @@ func (s *flakyStore) call(method string) error {
 	}
 	if before != nil {
 		before(method)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost {
+		return room.ErrRoomNotFound
 	}
 	return nil
 }

@@ -1,0 +1,303 @@
+package ws_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// told returns who was said to have joined, left and typed since last asked,
+// and fails if there was anything else.
+func (c *client) told() []string {
+	c.tb.Helper()
+	synctest.Wait()
+	var told []string
+	for _, f := range c.taken() {
+		switch f.Type {
+		case "joined", "left", "typing":
+			told = append(told, f.Type+" "+f.UserID)
+		case "online":
+			told = append(told, fmt.Sprintf("online %d", f.OnlineCount))
+		default:
+			c.tb.Errorf("%s was told %.200s", c.name, f.raw)
+		}
+	}
+	return told
+}
+
+func (c *client) expectTold(want ...string) {
+	c.tb.Helper()
+	if got := c.told(); !slices.Equal(got, want) {
+		c.tb.Errorf("%s was told %q, want %q", c.name, got, want)
+	}
+}
+
+func TestComingAndGoing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		admin := s.create(t)
+		anna := s.admit(t, admin, "anna")
+		watcher, _ := s.join(t, admin)
+		first, _ := s.join(t, anna)
+		watcher.expectTold("joined anna")
+		first.expectTold() // not of oneself
+
+		second, welcome := s.join(t, s.again(t, anna))
+		if !slices.Equal(welcome.Online, []string{"admin", "anna"}) || welcome.OnlineCount != 2 {
+			t.Errorf("online %v (%d)", welcome.Online, welcome.OnlineCount)
+		}
+		first.leave()
+		elapse(time.Minute)
+		watcher.expectTold() // she still has a socket
+		second.expectTold()
+
+		// Away for less than 3 s, politely or not.
+		second.leave()
+		elapse(2999 * time.Millisecond)
+		second, _ = s.join(t, anna)
+		elapse(time.Minute)
+		_ = second.socket.Close()
+		elapse(2999 * time.Millisecond)
+		second, _ = s.join(t, anna)
+		elapse(time.Minute)
+		watcher.expectTold()
+
+		// Away for good.
+		second.leave()
+		elapse(2999 * time.Millisecond)
+		watcher.expectTold()
+		elapse(time.Millisecond)
+		watcher.expectTold("left anna")
+		if _, welcome := s.join(t, s.again(t, admin)); !slices.Equal(welcome.Online, []string{"admin"}) {
+			t.Errorf("online %v, want the admin alone", welcome.Online)
+		}
+		s.join(t, anna)
+		watcher.expectTold("joined anna")
+	})
+}
+
+// TestComingAndGoingOnTwoNodes checks that a user who moves from one node to
+// another has not left.
+func TestComingAndGoingOnTwoNodes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		one := newSite(t, piped)
+		two := one.secondNode(t, piped)
+		admin := one.create(t)
+		anna := one.admit(t, admin, "anna")
+		watchers := make([]*client, 2)
+		watchers[0], _ = one.join(t, admin)
+		watchers[1], _ = two.join(t, one.again(t, admin))
+		here, _ := one.join(t, anna)
+		for _, w := range watchers {
+			w.expectTold("joined anna")
+		}
+		here.leave()
+		elapse(time.Second)
+		there, _ := two.join(t, anna)
+		elapse(time.Minute)
+		for _, w := range watchers {
+			w.expectTold()
+		}
+		there.leave()
+		elapse(3 * time.Second)
+		for _, w := range watchers {
+			w.expectTold("left anna")
+		}
+	})
+}
+
+// TestIdleSocketJoinsLate checks that a socket that was opened before another
+// one of the same user came and went is counted when it joins.
+func TestIdleSocketJoinsLate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		admin := s.create(t)
+		anna := s.admit(t, admin, "anna")
+		watcher, _ := s.join(t, admin)
+		idle := s.connect(t)
+		synctest.Wait()
+		other, _ := s.join(t, anna)
+		other.leave()
+		elapse(4 * time.Second)
+		watcher.expectTold("joined anna", "left anna")
+		idle.send(joinFields(anna))
+		idle.next("welcome")
+		watcher.expectTold("joined anna")
+	})
+}
+
+// TestEmptyRoom checks that a node forgets a room that nobody is in.
+func TestEmptyRoom(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		admin := s.create(t)
+		c, _ := s.join(t, admin)
+		c.leave()
+		elapse(10 * time.Second)
+		watched := 0
+		s.store.intercept(func(method string) {
+			if method == "Watch" {
+				watched++
+			}
+		})
+		c, welcome := s.join(t, admin)
+		if watched != 1 || welcome.OnlineCount != 1 {
+			t.Errorf("watched %d times, %d online; want 1 and 1", watched, welcome.OnlineCount)
+		}
+		// Within the grace the room stays open.
+		c.leave()
+		elapse(time.Second)
+		s.join(t, admin)
+		if watched != 1 {
+			t.Errorf("watched %d times, want once", watched)
+		}
+	})
+}
+
+func TestTyping(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		admin := s.create(t)
+		anna := s.admit(t, admin, "anna")
+		watcher, _ := s.join(t, admin)
+		one, _ := s.join(t, anna)
+		two, _ := s.join(t, s.again(t, anna))
+		watcher.expectTold("joined anna")
+		for range 5 {
+			one.send(fields{"type": "typing"})
+		}
+		watcher.expectTold("typing anna")
+		elapse(2999 * time.Millisecond)
+		one.send(fields{"type": "typing"})
+		watcher.expectTold()
+		elapse(time.Millisecond)
+		one.send(fields{"type": "typing"})
+		watcher.expectTold("typing anna")
+		two.send(fields{"type": "typing"})
+		watcher.expectTold("typing anna")
+		one.expectTold() // nor is one told of oneself, in any of one's sockets
+		two.expectTold()
+		if kept := s.kept(t, admin); len(kept) > 0 {
+			t.Errorf("kept %q", kept)
+		}
+	})
+}
+
+func TestLargeRoom(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		admin := s.create(t)
+		watcher, _ := s.join(t, admin)
+		// Who is online elsewhere is told by the store.
+		crowd := func(kind room.EventKind, from, to int) {
+			for i := from; i <= to; i++ {
+				s.store.tell(admin.Room.ID, room.Event{Kind: kind, UserID: fmt.Sprintf("user%03d", i)})
+			}
+		}
+		crowd(room.EventJoined, 1, 99)
+		if told := watcher.told(); len(told) != 99 || told[98] != "joined user099" {
+			t.Fatalf("with 100 online told %d times, last %q", len(told), told[len(told)-1])
+		}
+		crowd(room.EventJoined, 100, 300)
+		watcher.expectTold()
+		elapse(time.Second)
+		watcher.expectTold("online 301")
+		elapse(time.Minute)
+		watcher.expectTold() // nothing changes
+
+		start := time.Now()
+		counts := 0
+		for i := range 40 { // something happens every quarter of a second
+			crowd(room.EventLeft, i+1, i+1)
+			s.store.tell(admin.Room.ID, room.Event{Kind: room.EventTyping, UserID: "user300"})
+			elapse(250 * time.Millisecond)
+			for _, what := range watcher.told() {
+				counts++
+				if want := fmt.Sprintf("online %d", 301-i-1); what != want {
+					t.Errorf("after %v: told %q, want %q", time.Since(start), what, want)
+				}
+			}
+		}
+		if counts < 8 || counts > 10 {
+			t.Errorf("%d counts in 10 s, want one a second at most", counts)
+		}
+
+		anna := s.admit(t, admin, "anna")
+		c, welcome := s.join(t, anna)
+		if len(welcome.Online) != 100 || !slices.Contains(welcome.Online, "anna") || !slices.IsSorted(welcome.Online) {
+			t.Errorf("%d names, sorted %v, want 100 sorted ones with one's own: %v",
+				len(welcome.Online), slices.IsSorted(welcome.Online), welcome.Online)
+		}
+		if welcome.OnlineCount != 262 {
+			t.Errorf("onlineCount %d, want 262", welcome.OnlineCount)
+		}
+		elapse(5 * time.Second)
+		watcher.told()
+		c.send(fields{"type": "typing"})
+		watcher.expectTold()
+
+		crowd(room.EventLeft, 41, 201) // 101 are left
+		watcher.expectTold()
+		elapse(time.Second)
+		watcher.expectTold("online 101")
+		crowd(room.EventLeft, 202, 202)
+		watcher.expectTold("left user202")
+	})
+}
+
+func TestRemoved(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		admin := s.create(t)
+		anna := s.admit(t, admin, "anna")
+		watcher, _ := s.join(t, admin)
+		one, _ := s.join(t, anna)
+		two, _ := s.join(t, s.again(t, anna))
+		watcher.expectTold("joined anna")
+		if err := s.rooms.Remove(t.Context(), credentials(admin), "anna"); err != nil {
+			t.Fatal(err)
+		}
+		watcher.expectTold("left anna")
+		for _, c := range []*client{one, two} {
+			c.next("removed")
+			if end := c.closed(4403); end.Text != "removed" {
+				t.Errorf("reason %q", end.Text)
+			}
+		}
+		if got := s.refused(t, joinQuery(anna)); got != 401 {
+			t.Errorf("status %d for a removed member, want 401", got)
+		}
+		elapse(time.Minute)
+		watcher.expectTold()
+	})
+}
+
+// TestRemovedUnheard checks that a removed member's message is refused, and the
+// connection closed, on a node that has not heard of the removal.
+func TestRemovedUnheard(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	anna := s.admit(t, admin, "anna")
+	c, _ := s.join(t, anna)
+	s.store.intercept(func(method string) {
+		if method != "Post" {
+			return
+		}
+		s.store.intercept(nil)
+		if err := s.store.Remove(context.WithoutCancel(t.Context()), admin.Room.ID, "anna"); err != nil {
+			t.Errorf("Remove: %v", err)
+		}
+	})
+	c.say(1, "too late")
+	c.next("removed")
+	c.closed(4403)
+	if kept := s.kept(t, admin); len(kept) > 0 {
+		t.Errorf("kept %q", kept)
+	}
+}
