@@ -1,0 +1,52 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// caddyBinary is the program under test, with the race detector.
+var caddyBinary string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "ephemeral-chat-e2e-")
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	caddyBinary = filepath.Join(dir, "caddy")
+	build := exec.Command("go", "build", "-race", "-o", caddyBinary, "./cmd/caddy")
+	build.Dir = repository()
+	if output, err := build.CombinedOutput(); err != nil {
+		return fail(fmt.Errorf("building Caddy: %w\n%s", err, output))
+	}
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		return fail(err)
+	}
+	return code
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "e2e:", err)
+	return 1
+}
+
+// repository is the directory of the module that is tested.
+func repository() string {
+	dir, err := filepath.Abs("..")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}

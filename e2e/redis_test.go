@@ -1,0 +1,111 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// redisServer is a redis-server process that can be killed and started again.
+type redisServer struct {
+	*process
+	address string
+	dir     string
+	flags   []string
+	client  *redis.Client
+}
+
+// startRedis runs redis-server on a free port. The flags are added to its
+// command line.
+func startRedis(t *testing.T, flags ...string) *redisServer {
+	t.Helper()
+	r := &redisServer{address: freeAddress(t), dir: t.TempDir(), flags: flags}
+	r.client = redis.NewClient(&redis.Options{Addr: r.address, DisableIdentity: true, MaxRetries: -1})
+	t.Cleanup(func() {
+		_ = r.client.Close()
+		r.stop(t, stopTime)
+	})
+	r.start(t)
+	return r
+}
+
+// start runs the process, for the first time or after kill, and waits until it
+// answers.
+func (r *redisServer) start(t *testing.T) {
+	t.Helper()
+	args := append([]string{
+		"--port", portOf(t, r.address), "--bind", "127.0.0.1", "--dir", r.dir,
+		"--save", "", "--daemonize", "no", "--loglevel", "warning",
+	}, r.flags...)
+	r.process = startProcess(t, "redis-server", exec.Command("redis-server", args...))
+	until(t, startTime, "redis-server answers", func() bool {
+		if r.ended() {
+			t.Fatalf("redis-server has ended:\n%s", r.log(t))
+		}
+		return r.client.Ping(t.Context()).Err() == nil
+	})
+}
+
+// keys returns the names of all keys that contain text, sorted.
+func (r *redisServer) keys(t *testing.T, text string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var keys []string
+	scan := r.client.Scan(ctx, 0, "*", 1000).Iterator()
+	for scan.Next(ctx) {
+		if strings.Contains(scan.Val(), text) {
+			keys = append(keys, scan.Val())
+		}
+	}
+	if err := scan.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// deadlines returns for each key of a room when it expires, in milliseconds of
+// Unix time, -1 if it does not.
+func (r *redisServer) deadlines(t *testing.T, roomID string) map[string]int64 {
+	t.Helper()
+	deadlines := make(map[string]int64)
+	for _, key := range r.keys(t, roomID) {
+		at, err := r.client.Do(t.Context(), "PEXPIRETIME", key).Int64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at != -2 { // it expired meanwhile
+			deadlines[key] = at
+		}
+	}
+	return deadlines
+}
+
+// contents returns everything that stands in the keys that contain text, but
+// for the signs of life of the nodes.
+func (r *redisServer) contents(t *testing.T, text string) map[string]string {
+	t.Helper()
+	contents := make(map[string]string)
+	for _, key := range r.keys(t, text) {
+		if strings.HasPrefix(key, "room:node:") {
+			continue
+		}
+		value, err := r.client.Dump(t.Context(), key).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := r.client.Do(t.Context(), "PEXPIRETIME", key).Int64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		contents[key] = fmt.Sprint(at, " ", value)
+	}
+	return contents
+}

@@ -1,0 +1,326 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// resendDelay is how long a talker waits before it comes back or says again
+// what could not be stored.
+const resendDelay = 100 * time.Millisecond
+
+// outgoing is a message that a talker has not seen stored.
+type outgoing struct {
+	Type    string `json:"type"`
+	Message string `json:"message"`
+	ID      uint64 `json:"id"`
+}
+
+// talker is a client as the protocol wants it: it keeps what it says until it
+// sees it stored, says it again when it cannot know, and comes back where it
+// left off when it loses its connection, to the next node.
+type talker struct {
+	member member
+	urls   []string // of the nodes, in the order of their use
+
+	finished chan struct{} // closed when it does not come back any more
+
+	mu       sync.Mutex
+	socket   *socket // nil while there is none
+	tag      string  // of its session
+	lastID   uint64
+	outbox   []outgoing
+	stored   map[uint64]time.Time // when the message with an id was seen to be stored
+	heard    []entry
+	after    uint64
+	epoch    string
+	visits   int      // connections that were welcomed
+	refused  int      // error frames "unavailable"
+	faults   []string // what a correct server never does
+	end      closing  // the last connection's
+	reason   string   // of the room's end
+	progress time.Time
+}
+
+// startTalker lets a member talk until the test or its room ends.
+func startTalker(t *testing.T, m member, bases ...string) *talker {
+	t.Helper()
+	k := &talker{member: m, finished: make(chan struct{}), stored: make(map[uint64]time.Time)}
+	for _, base := range bases {
+		k.urls = append(k.urls, wsURL(base))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	// It ends when the room does, or the test cancels it and waits for it.
+	go func() {
+		defer close(k.finished)
+		k.run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-k.finished
+	})
+	until(t, waitTime, m.UserID+" is welcome", func() bool { return k.count(func() int { return k.visits }) > 0 })
+	return k
+}
+
+func (k *talker) run(ctx context.Context) {
+	for visit := 0; ctx.Err() == nil; visit++ {
+		if k.stay(ctx, k.urls[visit%len(k.urls)]) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(resendDelay):
+		}
+	}
+}
+
+// stay is one connection. It returns true if the talker is not to come back.
+func (k *talker) stay(ctx context.Context, url string) bool {
+	s, _, err := openSocket(ctx, url, nil, nil)
+	if err != nil {
+		return false
+	}
+	defer s.close()
+	k.mu.Lock()
+	join := k.member.credentials("type", "join")
+	if k.visits > 0 {
+		join["after"], join["epoch"] = k.after, k.epoch
+	}
+	k.mu.Unlock()
+	if s.write(join) != nil {
+		return false
+	}
+	again := time.NewTicker(resendDelay)
+	defer again.Stop()
+	resend, next := false, 0
+	for {
+		changed, open := s.change(), s.isOpen()
+		for frames := s.all(); next < len(frames); next++ {
+			resend = k.hear(s, &frames[next]) || resend
+		}
+		if !open {
+			return k.left(s)
+		}
+		select {
+		case <-changed:
+		case <-s.done:
+		case <-again.C:
+			if resend {
+				resend = false
+				k.sayAgain(s)
+			}
+		case <-ctx.Done():
+			return true
+		}
+	}
+}
+
+// left notes the end of a connection, and reports whether it is for good.
+func (k *talker) left(s *socket) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.socket, k.end = nil, s.ending()
+	switch k.end.code {
+	case websocket.CloseAbnormalClosure, websocket.CloseGoingAway, websocket.CloseInternalServerErr,
+		websocket.CloseTryAgainLater, 4503:
+		return false
+	default:
+		return true
+	}
+}
+
+// hear takes a frame in, and reports whether something has to be said again.
+func (k *talker) hear(s *socket, f *frame) (resend bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.progress = f.at
+	switch f.Type {
+	case "welcome":
+		if f.Gap {
+			k.fault("gap in a welcome after %d", k.after)
+		}
+		k.tag, k.epoch, k.socket = f.Session, f.Epoch, s
+		k.visits++
+		k.settle(f.LastID, f.at)
+		k.take(f.Messages...)
+		k.sendAll(s)
+	case "replay":
+		k.take(f.Messages...)
+	case "message":
+		k.take(f.entry)
+		if f.Session == k.tag && f.ID > 0 {
+			k.settle(f.ID, f.at)
+		}
+	case "ack":
+		k.settle(f.ID, f.at)
+	case "gap":
+		k.fault("gap at %d", f.Seq)
+	case "ended":
+		k.reason = f.Reason
+	case "error":
+		if f.Code != "unavailable" {
+			k.fault("error %s", f.Code)
+		}
+		k.refused++
+		return true
+	}
+	return false
+}
+
+// take notes messages. Each must follow the one before.
+func (k *talker) take(messages ...entry) {
+	for _, m := range messages {
+		if m.Seq != k.after+1 && len(k.heard) > 0 {
+			k.fault("message %d after %d", m.Seq, k.after)
+		}
+		k.after = m.Seq
+		k.heard = append(k.heard, m)
+	}
+}
+
+// settle notes that the messages up to an id are stored.
+func (k *talker) settle(id uint64, at time.Time) {
+	for len(k.outbox) > 0 && k.outbox[0].ID <= id {
+		k.stored[k.outbox[0].ID] = at
+		k.outbox = k.outbox[1:]
+	}
+}
+
+func (k *talker) fault(format string, args ...any) {
+	k.faults = append(k.faults, k.member.UserID+": "+fmt.Sprintf(format, args...))
+}
+
+// say says something, now or as soon as it is possible.
+func (k *talker) say(text string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lastID++
+	o := outgoing{Type: "message", Message: text, ID: k.lastID}
+	k.outbox = append(k.outbox, o)
+	if k.socket != nil {
+		_ = k.socket.write(o) // if that fails, it is said again
+	}
+}
+
+func (k *talker) sayAgain(s *socket) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sendAll(s)
+}
+
+func (k *talker) sendAll(s *socket) {
+	for _, o := range k.outbox {
+		if s.write(o) != nil {
+			return
+		}
+	}
+}
+
+// drop breaks the connection, as a network might.
+func (k *talker) drop() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.socket != nil {
+		_ = k.socket.conn.Close()
+	}
+}
+
+// count reads something of the talker.
+func (k *talker) count(read func() int) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return read()
+}
+
+func (k *talker) pending() int { return k.count(func() int { return len(k.outbox) }) }
+
+func (k *talker) heardCount() int { return k.count(func() int { return len(k.heard) }) }
+
+func (k *talker) visitCount() int { return k.count(func() int { return k.visits }) }
+
+// transcript returns what the talker has heard.
+func (k *talker) transcript() []entry {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]entry(nil), k.heard...)
+}
+
+// awaitSettled waits until all talkers have seen everything stored that any of
+// them has said, and have heard it.
+func awaitSettled(t *testing.T, within time.Duration, talkers ...*talker) {
+	t.Helper()
+	for _, k := range talkers {
+		until(t, within, k.member.UserID+" sees everything stored", func() bool { return k.pending() == 0 })
+	}
+	var newest uint64
+	for _, k := range talkers {
+		k.mu.Lock()
+		newest = max(newest, k.after)
+		k.mu.Unlock()
+	}
+	for _, k := range talkers {
+		until(t, within, fmt.Sprintf("%s hears message %d", k.member.UserID, newest), func() bool {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			return k.after >= newest
+		})
+	}
+}
+
+// checkConversation fails the test unless all talkers have heard the same in
+// the same order, without holes and without doubles, and in it, once and in
+// the order in which it was said, everything that any of them has said.
+func checkConversation(t *testing.T, talkers ...*talker) {
+	t.Helper()
+	known := make(map[uint64]entry)
+	for _, k := range talkers {
+		for _, fault := range k.faults {
+			t.Error(fault)
+		}
+		var last uint64
+		for _, m := range k.transcript() {
+			if last > 0 && m.Seq != last+1 {
+				t.Errorf("%s has heard %d after %d", k.member.UserID, m.Seq, last)
+			}
+			last = m.Seq
+			if other, ok := known[m.Seq]; ok && other != m {
+				t.Errorf("message %d is %+v to %s and %+v to others", m.Seq, m, k.member.UserID, other)
+			}
+			known[m.Seq] = m
+		}
+	}
+	for seq := uint64(1); seq <= uint64(len(known)); seq++ {
+		if _, ok := known[seq]; !ok {
+			t.Errorf("message %d of %d was heard by nobody", seq, len(known))
+		}
+	}
+	for _, k := range talkers {
+		checkSaid(t, k, known)
+	}
+}
+
+func checkSaid(t *testing.T, k *talker, known map[uint64]entry) {
+	t.Helper()
+	next := uint64(1)
+	for seq := uint64(1); seq <= uint64(len(known)); seq++ {
+		m := known[seq]
+		if m.Session != k.tag || m.ID == 0 {
+			continue
+		}
+		if m.ID != next {
+			t.Errorf("%s: message %d of the room has id %d, expected was %d", k.member.UserID, seq, m.ID, next)
+		}
+		next = m.ID + 1
+	}
+	for id := range k.stored {
+		if id >= next {
+			t.Errorf("%s: id %d was acknowledged and is not in the room, which has them up to %d", k.member.UserID, id, next-1)
+		}
+	}
+}
