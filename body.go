@@ -43,8 +43,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (*body, error) {
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, room.ErrBodyTooLarge
 		}
 		return nil, invalid("the body could not be read")

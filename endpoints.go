@@ -2,6 +2,7 @@ package ephemeralchat
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,10 +60,8 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, serve en
 // allowMethod reports whether the request has one of the methods that its path
 // takes, and refuses it if not.
 func (h *Handler) allowMethod(w http.ResponseWriter, r *http.Request, methods ...string) bool {
-	for _, method := range methods {
-		if r.Method == method {
-			return true
-		}
+	if slices.Contains(methods, r.Method) {
+		return true
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
 	h.refuse(w, r, room.ErrMethodNotAllowed)

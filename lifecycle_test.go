@@ -75,8 +75,7 @@ func (c *connection) closed(t *testing.T) (code int, reason string) {
 	}
 	for {
 		_, _, err := c.ReadMessage()
-		var closed *websocket.CloseError
-		if errors.As(err, &closed) {
+		if closed, ok := errors.AsType[*websocket.CloseError](err); ok {
 			return closed.Code, closed.Text
 		}
 		if err != nil {

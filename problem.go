@@ -54,8 +54,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // 9110, section 10.2.3).
 func retryAfter(err error) string {
 	delay := retryAfterOutage
-	var limited *rateLimitedError
-	if errors.As(err, &limited) {
+	if limited, ok := errors.AsType[*rateLimitedError](err); ok {
 		delay = limited.retryAfter
 	}
 	return strconv.FormatInt(int64((delay+time.Second-1)/time.Second), 10)

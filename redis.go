@@ -19,7 +19,7 @@ import (
 // resolved in all strings when the configuration is loaded; `{env.NAME}` and
 // `{file./path}` keep secrets out of it.
 //
-// Redis is not dialled when the configuration is loaded. While it cannot be
+// Redis is not connected to when the configuration is loaded. While it cannot be
 // reached, requests are answered with 503.
 type RedisStore struct {
 	// Where Redis is: `host`, `host:port`, the path of a Unix socket, or a URL
@@ -90,7 +90,7 @@ func (s *RedisStore) Provision(caddy.Context) error {
 // Identity returns address, database and key prefix.
 func (s *RedisStore) Identity() string { return s.options.Identity() }
 
-// Open returns the store, without dialling.
+// Open returns the store, without connecting to Redis.
 func (s *RedisStore) Open(log func() *zap.Logger) (room.Store, error) {
 	options := s.options
 	options.Log = log

@@ -83,7 +83,7 @@ func (s *RedisStore) unmarshalTLS(d *caddyfile.Dispenser) error {
 			return d.Errf("redis: tls: %s is given twice", name)
 		}
 		seen[name] = true
-		ok := true
+		var ok bool
 		switch name {
 		case "ca":
 			s.TLS.CA = d.RemainingArgs()
