@@ -64,6 +64,15 @@ func decodeEntries(tb testing.TB, raw [][]byte) []entry {
 	return entries
 }
 
+func decodeFrame(tb testing.TB, raw []byte) frame {
+	tb.Helper()
+	f := frame{raw: raw}
+	if err := json.Unmarshal(raw, &f); err != nil {
+		tb.Fatalf("frame %q: %v", raw, err)
+	}
+	return f
+}
+
 func texts(entries []entry) []string {
 	all := make([]string, len(entries))
 	for i, e := range entries {
@@ -79,6 +88,7 @@ type client struct {
 	socket *websocket.Conn
 
 	mu       sync.Mutex
+	deaf     bool    // does not answer pings
 	frames   []frame // not yet taken
 	pings    int
 	pongs    []string
@@ -140,8 +150,12 @@ func newClient(tb testing.TB, name string, socket *websocket.Conn) *client {
 	socket.SetPingHandler(func(payload string) error {
 		c.mu.Lock()
 		c.pings++
+		deaf := c.deaf
 		c.mu.Unlock()
 		c.wake()
+		if deaf {
+			return nil
+		}
 		return answer(payload)
 	})
 	socket.SetPongHandler(func(payload string) error {

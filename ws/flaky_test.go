@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"sync"
+	"testing"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -16,6 +17,8 @@ type flakyStore struct {
 
 	mu      sync.Mutex
 	failing map[string]bool
+	hanging map[string]bool
+	hung    int                         // calls that hang
 	lost    bool                        // all rooms, and nobody was told
 	before  func(method string)         // called before each call that doesn't fail
 	watcher map[string]func(room.Event) // of each room that was watched
@@ -29,6 +32,27 @@ func (s *flakyStore) fail(methods ...string) {
 	for _, method := range methods {
 		s.failing[method] = true
 	}
+}
+
+// hang makes methods answer room.ErrUnavailable when their context is done, and
+// not sooner.
+func (s *flakyStore) hang(methods ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hanging = make(map[string]bool)
+	for _, method := range methods {
+		s.hanging[method] = true
+	}
+}
+
+// awaitHung waits until n calls have come that hang.
+func (s *flakyStore) awaitHung(tb testing.TB, n int) {
+	tb.Helper()
+	eventually(tb, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.hung == n
+	})
 }
 
 // lose makes the store know no room any more, without telling anybody.
@@ -55,10 +79,17 @@ func (s *flakyStore) tell(roomID string, e room.Event) {
 	watcher(e)
 }
 
-func (s *flakyStore) call(method string) error {
+func (s *flakyStore) call(ctx context.Context, method string) error {
 	s.mu.Lock()
-	failing, before := s.failing[method], s.before
+	failing, hanging, before := s.failing[method], s.hanging[method], s.before
+	if hanging {
+		s.hung++
+	}
 	s.mu.Unlock()
+	if hanging {
+		<-ctx.Done()
+		return fmt.Errorf("%w: %w", room.ErrUnavailable, ctx.Err())
+	}
 	if failing {
 		return fmt.Errorf("%w: secret inner workings", room.ErrUnavailable)
 	}
@@ -74,39 +105,39 @@ func (s *flakyStore) call(method string) error {
 }
 
 func (s *flakyStore) Member(ctx context.Context, roomID, userID string) (room.Room, room.Membership, error) {
-	if err := s.call("Member"); err != nil {
+	if err := s.call(ctx, "Member"); err != nil {
 		return room.Room{}, room.Stranger, err
 	}
 	return s.Store.Member(ctx, roomID, userID)
 }
 
 func (s *flakyStore) Post(ctx context.Context, roomID string, post room.Post) (room.Receipt, error) {
-	if err := s.call("Post"); err != nil {
+	if err := s.call(ctx, "Post"); err != nil {
 		return room.Receipt{}, err
 	}
 	receipt, err := s.Store.Post(ctx, roomID, post)
 	if err == nil {
-		err = s.call("after Post")
+		err = s.call(ctx, "after Post")
 	}
 	return receipt, err
 }
 
 func (s *flakyStore) Before(ctx context.Context, roomID string, before uint64, limit, maxBytes int) (room.Page, error) {
-	if err := s.call("Before"); err != nil {
+	if err := s.call(ctx, "Before"); err != nil {
 		return room.Page{}, err
 	}
 	return s.Store.Before(ctx, roomID, before, limit, maxBytes)
 }
 
 func (s *flakyStore) After(ctx context.Context, roomID string, after uint64, maxBytes int) (room.Page, error) {
-	if err := s.call("After"); err != nil {
+	if err := s.call(ctx, "After"); err != nil {
 		return room.Page{}, err
 	}
 	return s.Store.After(ctx, roomID, after, maxBytes)
 }
 
 func (s *flakyStore) Watch(ctx context.Context, roomID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
-	if err := s.call("Watch"); err != nil {
+	if err := s.call(ctx, "Watch"); err != nil {
 		return room.Snapshot{}, nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -131,7 +162,7 @@ type flakyFeed struct {
 }
 
 func (f *flakyFeed) Enter(ctx context.Context, presence room.Presence, maxOnline int) (uint64, error) {
-	if err := f.store.call("Enter"); err != nil {
+	if err := f.store.call(ctx, "Enter"); err != nil {
 		return 0, err
 	}
 	return f.Feed.Enter(ctx, presence, maxOnline)

@@ -128,6 +128,18 @@ func elapse(d time.Duration) {
 	synctest.Wait()
 }
 
+// eventually asks again and again until done says so.
+func eventually(tb testing.TB, done func() bool) {
+	tb.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(patience); !done(); <-ticker.C {
+		if time.Now().After(deadline) {
+			tb.Fatalf("still not after %v", patience)
+		}
+	}
+}
+
 // create makes a room and returns its admin, whose name is admin.
 func (s *site) create(tb testing.TB, ttl ...time.Duration) room.Admission {
 	tb.Helper()

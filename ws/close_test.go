@@ -1,0 +1,227 @@
+package ws_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// hungUp waits until the server has closed the network connection, and returns
+// how long that took.
+func hungUp(t *testing.T, conn net.Conn) time.Duration {
+	t.Helper()
+	start := time.Now()
+	if err := conn.SetReadDeadline(start.Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		t.Fatalf("waiting for the end of the connection: %v", err)
+	}
+	return time.Since(start)
+}
+
+func TestClientCloses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	for name, test := range map[string]struct {
+		joined  bool
+		payload []byte
+		want    int
+	}{
+		"normal":       {true, websocket.FormatCloseMessage(1000, "bye"), 1000},
+		"page left":    {true, websocket.FormatCloseMessage(1001, ""), 1001},
+		"own code":     {true, websocket.FormatCloseMessage(4000, ""), 4000},
+		"no code":      {true, nil, 1000},
+		"never joined": {false, websocket.FormatCloseMessage(1000, ""), 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := s.connect(t)
+			if test.joined {
+				c.send(joinFields(s.again(t, admin)))
+				c.next("welcome")
+			}
+			if err := c.socket.WriteControl(websocket.CloseMessage, test.payload, time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			c.closed(test.want)
+			if took := hungUp(t, c.socket.NetConn()); took > time.Second {
+				t.Errorf("the connection was closed after %v", took)
+			}
+		})
+	}
+}
+
+func TestServerCloses(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, s *site, c *client) int{
+		"replaced": func(t *testing.T, s *site, _ *client) int {
+			t.Helper()
+			return 4409
+		},
+		"bad frame": func(_ *testing.T, _ *site, c *client) int {
+			c.text("hello")
+			return 4400
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			admin := s.create(t)
+			c, _ := s.join(t, admin)
+			want := end(t, s, c)
+			if want == 4409 {
+				s.join(t, admin)
+			}
+			c.closed(want) // and gorilla/websocket has answered
+			if took := hungUp(t, c.socket.NetConn()); took > time.Second {
+				t.Errorf("the connection was closed after %v", took)
+			}
+		})
+	}
+}
+
+// TestCloseUnanswered checks that a client that does not answer a close frame is
+// not waited for without end, whether it is silent or goes on talking.
+func TestCloseUnanswered(t *testing.T) {
+	for name, talking := range map[string]bool{"silent": false, "talking": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := newSite(t, piped)
+				admin := s.create(t)
+				c, _ := s.join(t, admin)
+				c.socket.SetCloseHandler(func(int, string) error { return nil })
+				replaced := time.Now()
+				s.join(t, admin)
+				c.closed(4409)
+				done := make(chan struct{})
+				// It ends when the server closes the connection.
+				go func() {
+					defer close(done)
+					for talking {
+						elapse(100 * time.Millisecond)
+						if _, err := c.socket.NetConn().Write(rawFrame(final|opText, `{"type":"message","message":"x"}`)); err != nil {
+							return
+						}
+						if _, err := c.socket.NetConn().Write(rawFrame(final|opPing, "")); err != nil {
+							return
+						}
+					}
+				}()
+				hungUp(t, c.socket.NetConn())
+				<-done
+				if took := time.Since(replaced); took < 5*time.Second || took > 7*time.Second {
+					t.Errorf("the connection was closed after %v, want 5 to 7 s", took)
+				}
+				if kept := s.kept(t, admin); len(kept) > 0 {
+					t.Errorf("stored after the close: %q", kept)
+				}
+			})
+		})
+	}
+}
+
+// goingAway checks a close reason retry=<ms>.
+func (c *client) goingAway() time.Duration {
+	c.tb.Helper()
+	end := c.closedWith(websocket.CloseGoingAway)
+	ms, ok := strings.CutPrefix(end.Text, "retry=")
+	n, err := strconv.Atoi(ms)
+	if !ok || err != nil || n < 0 || n > 2000 {
+		c.tb.Errorf("reason %q, want retry= and up to 2000 ms", end.Text)
+	}
+	return time.Duration(n) * time.Millisecond
+}
+
+func TestHubCloses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	var clients []*client
+	for i := range 10 {
+		c, _ := s.join(t, s.admit(t, admin, fmt.Sprintf("user%d", i)))
+		clients = append(clients, c)
+	}
+	left, _ := s.join(t, s.admit(t, admin, "left"))
+	left.leave()
+	clients = append(clients, s.connect(t))
+	late := s.connect(t)
+
+	start := time.Now()
+	s.hub.Close()
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("closing took %v, though everybody answers", took)
+	}
+	retries := make(map[time.Duration]bool)
+	for _, c := range append(clients, late) {
+		retries[c.goingAway()] = true
+	}
+	if len(retries) < 6 {
+		t.Errorf("of 12 clients so many are told different times: %d", len(retries))
+	}
+	if got := s.refused(t, nil); got != http.StatusServiceUnavailable {
+		t.Errorf("status %d after the hub was closed, want 503", got)
+	}
+	if got := s.refused(t, joinQuery(admin)); got != http.StatusServiceUnavailable {
+		t.Errorf("status %d after the hub was closed, want 503", got)
+	}
+	s.hub.Close()
+}
+
+// TestHubClosesUnwilling checks that nobody can hold the closing up: neither
+// clients that take nothing, nor a store that does not answer.
+func TestHubClosesUnwilling(t *testing.T) {
+	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, small(secure)...)
+			admin := s.create(t)
+			good, _ := s.join(t, admin)
+			for range 3 {
+				s.stalled(t, s.again(t, admin))
+			}
+			for range 100 {
+				s.post(t, admin, strings.Repeat("x", 4096))
+			}
+			for range 100 {
+				good.await("message")
+			}
+			second := s.again(t, admin)
+			s.store.hang("Member", "Watch", "Enter", "After", "Before", "Post")
+			joining := s.connect(t)
+			joining.send(joinFields(second))
+			good.say(1, "will not be stored")
+			refused := make(chan error, 1)
+			// It ends when the request is answered.
+			go func() {
+				socket, response, err := s.dialer().DialContext(t.Context(), s.address(joinQuery(admin)), nil)
+				if err == nil {
+					_ = socket.Close()
+				} else if response != nil && response.StatusCode != http.StatusServiceUnavailable {
+					err = fmt.Errorf("status %d", response.StatusCode)
+				}
+				refused <- err
+			}()
+			s.store.awaitHung(t, 3)
+			start := time.Now()
+			s.hub.Close()
+			if took := time.Since(start); took > 1500*time.Millisecond {
+				t.Errorf("closing took %v", took)
+			}
+			good.goingAway()
+			<-joining.finished
+			if err := <-refused; !errors.Is(err, websocket.ErrBadHandshake) {
+				t.Errorf("joining by query while the hub closes: %v", err)
+			}
+		})
+	}
+}
