@@ -1,10 +1,211 @@
 package ephemeralchat_test
 
-import "testing"
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+)
 
 // forEachStore runs a test on every store that is shipped. What it is given is
 // the option of the Caddyfile that chooses the store.
 func forEachStore(t *testing.T, test func(t *testing.T, store string)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { test(t, "store memory") })
+	t.Run("redis", func(t *testing.T) { test(t, "redis "+redistest.Start(t, redistest.Options{}).Addr()) })
+}
+
+// TestRedisOptions reaches a Redis in every way that can be configured.
+func TestRedisOptions(t *testing.T) {
+	open := redistest.Start(t, redistest.Options{})
+	guarded := redistest.Start(t, redistest.Options{Password: "se/cret"})
+	socket := redistest.Start(t, redistest.Options{Unix: true})
+	directory := t.TempDir()
+	secret := filepath.Join(directory, "secret")
+	if err := os.WriteFile(secret, []byte("se/cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CHAT_PASSWORD", "se/cret")
+	t.Setenv("CHAT_REDIS", "redis://:se%2Fcret@"+guarded.Addr()+"/2")
+	for name, test := range map[string]struct {
+		store  string
+		server *redistest.Server
+		db     int
+		keys   string
+	}{
+		"address":          {"redis " + open.Addr(), open, 0, "room:*"},
+		"URL":              {"redis redis://" + open.Addr(), open, 0, "room:*"},
+		"database":         {"redis " + open.Addr() + " {\ndb 3\n}", open, 3, "room:*"},
+		"database in URL":  {"redis redis://" + open.Addr() + "/4", open, 4, "room:*"},
+		"key prefix":       {"redis " + open.Addr() + " {\ndb 5\nkey_prefix chat:\n}", open, 5, "chat:room:*"},
+		"socket":           {"redis " + socket.Addr(), socket, 0, "room:*"},
+		"socket URL":       {"redis unix://" + socket.Addr(), socket, 0, "room:*"},
+		"store redis":      {"store redis " + open.Addr() + " {\ndb 6\n}", open, 6, "room:*"},
+		"password":         {"redis " + guarded.Addr() + " {\npassword se/cret\n}", guarded, 0, "room:*"},
+		"user":             {"redis " + guarded.Addr() + " {\nusername default\npassword se/cret\n}", guarded, 0, "room:*"},
+		"password in env":  {"redis " + guarded.Addr() + " {\npassword {env.CHAT_PASSWORD}\ndb 1\n}", guarded, 1, "room:*"},
+		"password in file": {"redis " + guarded.Addr() + " {\npassword {file." + secret + "}\n}", guarded, 0, "room:*"},
+		"all in env":       {"redis {env.CHAT_REDIS}", guarded, 2, "room:*"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, "ephemeral_chat {\n"+test.store+"\n}")
+			admin := s.create(t)
+			connection := test.server.Client().Conn()
+			defer connection.Close()
+			if err := connection.Select(t.Context(), test.db).Err(); err != nil {
+				t.Fatal(err)
+			}
+			key := strings.TrimSuffix(test.keys, "*") + admin.room
+			if n, err := connection.Exists(t.Context(), key).Result(); err != nil || n != 1 {
+				t.Errorf("no key %s in database %d: %v", key, test.db, err)
+			}
+		})
+	}
+}
+
+func TestRedisOverTLS(t *testing.T) {
+	directory := t.TempDir()
+	authority, certificate, key := writeCertificates(t, directory)
+	port := strings.TrimPrefix(newSite(t).address, "127.0.0.1:")
+	redistest.Start(t, redistest.Options{Args: []string{
+		"--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", authority,
+	}})
+	address := "127.0.0.1:" + port
+	identity := "certificate " + certificate + " " + key
+	for name, test := range map[string]struct {
+		store string
+		works bool
+	}{
+		"with its authority":   {"redis " + address + " {\ntls {\nca " + authority + "\n" + identity + "\n}\n}", true},
+		"URL":                  {"redis rediss://" + address + " {\ntls {\nca " + authority + "\n" + identity + "\n}\n}", true},
+		"its other name":       {"redis " + address + " {\ntls {\nca " + authority + "\n" + identity + "\nserver_name redis.test\n}\n}", true},
+		"not its name":         {"redis " + address + " {\ntls {\nca " + authority + "\n" + identity + "\nserver_name other.test\n}\n}", false},
+		"unknown authority":    {"redis " + address + " {\ntls {\n" + identity + "\n}\n}", false},
+		"any authority":        {"redis " + address + " {\ntls {\n" + identity + "\ninsecure_skip_verify\n}\n}", true},
+		"no client's identity": {"redis " + address + " {\ntls {\nca " + authority + "\n}\n}", false},
+		"no encryption":        {"redis " + address, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, "ephemeral_chat {\n"+test.store+"\n}")
+			got := s.post(t, "/createRoom", object(t, "roomName", "x"))
+			if test.works {
+				got.ok(t)
+			} else {
+				got.refused(t, 503, "unavailable")
+			}
+		})
+	}
+}
+
+// writeCertificates writes an authority and a certificate of it for 127.0.0.1
+// and redis.test, and returns the names of the files.
+func writeCertificates(t *testing.T, directory string) (authority, certificate, key string) {
+	t.Helper()
+	write := func(name, kind string, content []byte) string {
+		file := filepath.Join(directory, name)
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	issue := func(template, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*ecdsa.PrivateKey, []byte) {
+		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if signer == nil {
+			signer = private
+		}
+		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, &private.PublicKey, signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return private, der
+	}
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	rootKey, rootDER := issue(root, root, nil)
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "redis"},
+		DNSNames: []string{"redis.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	leafKey, leafDER := issue(leaf, root, rootKey)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(leafKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write("ca.pem", "CERTIFICATE", rootDER), write("cert.pem", "CERTIFICATE", leafDER), write("key.pem", "PRIVATE KEY", keyDER)
+}
+
+// TestRedisDown loads a configuration whose Redis cannot be reached, and waits
+// for it to come.
+func TestRedisDown(t *testing.T) {
+	server := redistest.Start(t, redistest.Options{})
+	server.Kill(t)
+	s := newSite(t)
+	began := time.Now()
+	load(t, s.block("ephemeral_chat {\nredis "+server.Addr()+"\n}"))
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("loading took %s", took)
+	}
+	nobody := member{"AAAAAAAAAAAAAAAAAAAAAA", "x", "y"}
+	for path, body := range map[string]string{
+		"/createRoom": object(t, "roomName", "x"), "/joinRoom": nobody.as(t), "/startChat": nobody.as(t), "/deleteRoom": nobody.as(t),
+		"/removeMember": nobody.as(t, "memberId", "z"), "/lockRoom": nobody.as(t, "locked", true), "/leaveRoom": nobody.as(t), "/roomInfo": nobody.as(t),
+	} {
+		if detail := s.post(t, path, body).refused(t, 503, "unavailable"); strings.Contains(detail, server.Addr()) {
+			t.Errorf("%s tells where Redis is: %s", path, detail)
+		}
+	}
+	// An id that cannot be one is not looked up.
+	s.post(t, "/roomInfo", object(t, "roomId", "a b")).refused(t, 404, "room_not_found")
+
+	server.Restart(t)
+	waitUntil(t, func() bool { return s.post(t, "/createRoom", object(t, "roomName", "x")).status == http.StatusOK })
+	s.join(t, s.create(t).room)
+}
+
+// TestTwoSitesOnRedis checks that rooms are shared by database and prefix.
+func TestTwoSitesOnRedis(t *testing.T) {
+	server := redistest.Start(t, redistest.Options{})
+	for name, test := range map[string]struct {
+		first, second string
+		shared        bool
+	}{
+		"same":         {"", "", true},
+		"other db":     {"", "db 1", false},
+		"other prefix": {"key_prefix a:", "key_prefix b:", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := newSite(t), newSite(t)
+			block := func(s *site, options string) string {
+				return s.block(fmt.Sprintf("ephemeral_chat {\nredis %s {\n%s\n}\n}", server.Addr(), options))
+			}
+			load(t, block(first, test.first)+block(second, test.second))
+			got := second.post(t, "/joinRoom", first.create(t).as(t))
+			if test.shared {
+				got.ok(t)
+			} else {
+				got.refused(t, 404, "room_not_found")
+			}
+		})
+	}
 }
