@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -239,9 +240,14 @@ func testRemovalIsAtOnce(t *testing.T, b Backend) {
 	join(t, b, r.ID, "anna")
 	all := watchAll(t, b, r.ID)
 	const senders, before = 4, 20
+	began := time.Now()
 	together(senders, func(i int) {
 		s := b.node(i)
 		for n := 0; ; n++ {
+			if time.Since(began) > patience {
+				t.Errorf("a member still posts %v after her removal", patience)
+				return
+			}
 			if i == 0 && n == before {
 				if err := s.Remove(t.Context(), r.ID, "anna"); err != nil {
 					t.Errorf("Remove: %v", err)
