@@ -75,8 +75,9 @@ type Store interface {
 	// also while the store cannot be asked.
 	//
 	// watcher is called by one goroutine at a time, possibly under a lock of
-	// the store, possibly before Watch returns: it must not block and must not
-	// call the store.
+	// the store, possibly before Watch returns, and possibly on the goroutine of
+	// a caller whose write it tells of: it must not block, must not call the
+	// store, and must not take a lock that is held around calls of the store.
 	Watch(ctx context.Context, roomID string, watcher func(Event)) (Snapshot, Feed, error)
 
 	// Now is the time of the clock that deadlines are measured by, as well as
