@@ -16,13 +16,13 @@ func (f *feed) receive(payload string) {
 	case f.live:
 		f.apply(payload)
 	case f.mark == "":
-		// A synchronisation is still to come, and will read what this did.
+		// A synchronization is still to come, and will read what this did.
 	case f.hasMark:
 		f.queued += len(payload)
 		if f.queued < maxQueued {
 			f.queue = append(f.queue, payload)
 		} else {
-			f.queue = nil // the synchronisation must be done again
+			f.queue = nil // the synchronization must be done again
 		}
 	case payload == f.mark:
 		f.hasMark = true
@@ -80,13 +80,13 @@ func (f *feed) apply(payload string) {
 	}
 }
 
-// applyMessage tells a message, or synchronises if it is not the next one.
+// applyMessage tells a message, or synchronizes if it is not the next one.
 func (f *feed) applyMessage(seq uint64, frame []byte) {
 	switch {
 	case seq == f.seq+1:
 		f.deliver(seq, frame)
 	case seq <= f.seq && f.recent.holds(seq, hashOfFrame(frame)):
-		// Read by a synchronisation already.
+		// Read by a synchronization already.
 	default:
 		f.resync()
 	}

@@ -19,7 +19,7 @@
 // step, so the channel has the order of the writes. A message is published as
 // the finished frame; nothing is decoded on its way.
 //
-// A feed begins with a synchronisation: subscribe, wait for the confirmation,
+// A feed begins with a synchronization: subscribe, wait for the confirmation,
 // then read the room with a script that also publishes a mark. Whatever comes
 // before that mark is part of what was read, whatever comes after it is not.
 // The same happens whenever something may have been missed: the connection was

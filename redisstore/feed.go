@@ -13,16 +13,16 @@ import (
 const (
 	// watchTimeout is how long Watch tries.
 	watchTimeout = 3 * time.Second
-	// maxQueued is how many bytes of events a feed keeps while it synchronises.
+	// maxQueued is how many bytes of events a feed keeps while it synchronizes.
 	maxQueued = 4 << 20
 )
 
 // feed is one watcher of one room.
 //
 // Events reach it in one of three states: live, in which they are told at once;
-// synchronising, in which those that come after the mark of the synchronisation
+// synchronizing, in which those that come after the mark of the synchronization
 // wait in queue; and neither, in which they are dropped, because a
-// synchronisation will read what they did.
+// synchronization will read what they did.
 type feed struct {
 	// Fixed after construction.
 	store  *Store
@@ -33,7 +33,7 @@ type feed struct {
 	mu sync.Mutex
 	// All below is guarded by mu.
 
-	open  bool // the first synchronisation is done
+	open  bool // the first synchronization is done
 	over  bool // the room has ended or the feed is closed: nothing is told
 	timer *time.Timer
 
@@ -44,7 +44,7 @@ type feed struct {
 	live     bool
 	syncing  bool          // the goroutine of syncLoop is at work
 	again    bool          // and has to go around once more
-	mark     string        // the payload that is the mark of the synchronisation under way
+	mark     string        // the payload that is the mark of the synchronization under way
 	marked   chan struct{} // closed when the mark has come
 	queue    []string      // what came after it
 	queued   int           // bytes of queue; maxQueued or more: some were dropped
@@ -100,7 +100,7 @@ func (s *Store) Watch(ctx context.Context, roomID string, watcher func(room.Even
 	}
 }
 
-// first waits for the link and synchronises for the first time.
+// first waits for the link and synchronizes for the first time.
 func (f *feed) first(ctx context.Context) (room.Snapshot, error) {
 	f.mu.Lock()
 	up := f.up
@@ -224,5 +224,5 @@ func (f *feed) Typing(ctx context.Context, userID string) error {
 	return nil
 }
 
-// errUnlinked means that a synchronisation is void because the link was lost.
+// errUnlinked means that a synchronization is void because the link was lost.
 var errUnlinked = fmt.Errorf("redisstore: %w: the connection for events was lost", room.ErrUnavailable)

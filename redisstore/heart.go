@@ -26,13 +26,13 @@ type heart struct {
 	store *Store
 	kick  chan struct{} // holds a token when a beat is due at once
 
-	mu      sync.Mutex
-	stopped bool
-	beaten  bool          // since the first feed
-	last    time.Duration // local time of the last beat
-	wild    bool          // there was an outage
-	calm    time.Duration // local time since when there is none; counts if wild
-	owed    map[roomUser]struct{}
+	mu sync.Mutex
+	// All below is guarded by mu.
+	beaten bool          // since the first feed
+	last   time.Duration // local time of the last beat
+	wild   bool          // there was an outage
+	calm   time.Duration // local time since when there is none; counts if wild
+	owed   map[roomUser]struct{}
 }
 
 func newHeart(s *Store) *heart {
@@ -126,11 +126,8 @@ func (h *heart) ensure(ctx context.Context) error {
 // data, or others have taken the node for dead: all rooms are looked at.
 func (h *heart) beat(ctx context.Context) error {
 	h.mu.Lock()
-	stopped, before := h.stopped, h.beaten
+	before := h.beaten
 	h.mu.Unlock()
-	if stopped {
-		return nil
-	}
 	r, err := h.store.runTimed(ctx, scriptBeat, []string{h.store.keys.node(h.store.node)}, int(beatLife/time.Second))
 	if err != nil {
 		return err
@@ -150,10 +147,12 @@ func (h *heart) beat(ctx context.Context) error {
 // settleOwed tells Redis what it could not be told before.
 func (h *heart) settleOwed(ctx context.Context) error {
 	h.mu.Lock()
-	owed := h.owed
-	if len(owed) > 0 {
-		h.owed = make(map[roomUser]struct{})
+	if len(h.owed) == 0 {
+		h.mu.Unlock()
+		return nil
 	}
+	owed := h.owed
+	h.owed = make(map[roomUser]struct{})
 	h.mu.Unlock()
 	var failed error
 	for who := range owed {
@@ -167,16 +166,16 @@ func (h *heart) settleOwed(ctx context.Context) error {
 	return failed
 }
 
-// stop lets the node die: its users count as gone soon.
+// stop lets the node die, after its goroutine has ended: its users count as gone
+// soon.
 func (h *heart) stop() {
 	h.mu.Lock()
-	h.stopped = true
 	beaten := h.beaten
 	h.mu.Unlock()
 	if !beaten {
 		return
 	}
-	ctx, cancel := context.WithTimeout(h.store.ctx, time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	// If this fails the key expires by itself, only later.
 	_ = h.store.client.SetXX(ctx, h.store.keys.node(h.store.node), 1, lastLife).Err()

@@ -132,7 +132,7 @@ func (f *feed) Enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 	if p.Order <= f.store.presence.of(who).gone {
 		return 0, fmt.Errorf("redisstore: enter: %w: the connection has gone", room.ErrUnavailable)
 	}
-	// First here, then in Redis: a synchronisation that finds the user there
+	// First here, then in Redis: a synchronization that finds the user there
 	// must not think that it is a leftover.
 	before := f.store.presence.change(who, func(a *attendance) {
 		if p.Order > a.order {

@@ -9,7 +9,7 @@ const rememberedMessages = 256
 // recent remembers what the last messages were, by a hash of each.
 type recent struct {
 	last   uint64   // the number of the newest
-	hashes []uint64 // without a hole, the newest last; shared ends are cut off
+	hashes []uint64 // without a hole, the newest last
 }
 
 // add notes a message; one that does not follow the newest forgets the others.
@@ -33,11 +33,11 @@ func (r *recent) holds(seq, hash uint64) bool {
 	return seq >= r.first() && seq <= r.last && len(r.hashes) > 0 && r.hashes[seq-r.first()] == hash
 }
 
-// cut forgets the messages above seq.
+// cut makes seq the newest, and forgets what does not lead up to it.
 func (r *recent) cut(seq uint64) {
-	if seq < r.first() {
+	if seq < r.first() || seq > r.last {
 		r.hashes = r.hashes[:0]
-	} else if seq < r.last {
+	} else {
 		r.hashes = r.hashes[:seq-r.first()+1]
 	}
 	r.last = seq

@@ -26,7 +26,7 @@ type Store struct {
 	nodes    *nodes
 	heart    *heart
 	ended    *ended
-	syncs    chan struct{} // holds a token for each synchronisation under way
+	syncs    chan struct{} // holds a token for each synchronization under way
 
 	// The life of the store's goroutines.
 	ctx    context.Context //nolint:containedctx // it is no call's: Close ends it
@@ -37,7 +37,7 @@ type Store struct {
 	work   sync.WaitGroup // the goroutines; added to under mu
 }
 
-// maxSyncs is how many rooms synchronise at a time.
+// maxSyncs is how many rooms synchronize at a time.
 const maxSyncs = 12
 
 // New returns a Store. It fails only where the options are wrong: Redis is
@@ -80,10 +80,10 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
-	s.heart.stop() // its last beat needs the connections
 	s.cancel()
 	s.link.close()
 	s.work.Wait()
+	s.heart.stop()
 	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
 		return unavailable("close", err)
 	}

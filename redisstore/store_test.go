@@ -37,8 +37,9 @@ func openNodes(tb testing.TB, server *redistest.Server, n int) []*redisstore.Sto
 	nodes := make([]*redisstore.Store, n)
 	for i := range nodes {
 		nodes[i] = openNode(tb, redisstore.Options{
-			Addrs: []string{server.Addr()},
-			Log:   func() *zap.Logger { return logger.With(zap.Int("node", i)) },
+			Addrs:    []string{server.Addr()},
+			Password: server.Password(),
+			Log:      func() *zap.Logger { return logger.With(zap.Int("node", i)) },
 		})
 	}
 	return nodes
@@ -79,7 +80,7 @@ func TestStore(t *testing.T) {
 }
 
 // acl is what docs/redis.md says that the user of a store needs.
-const acl = "user chat on >secret resetkeys ~chat:room:* resetchannels &chat:room:events:* -@all " +
+const acl = "chat on >secret resetkeys ~chat:room:* resetchannels &chat:room:events:* -@all " +
 	"+auth +select +ping +eval +evalsha +publish +subscribe +unsubscribe " +
 	"+exists +hdel +hexists +hget +hgetall +hincrby +hlen +hmget +hset +lindex +llen +lpop +lrange +ltrim +pexpireat " +
 	"+rpush +sadd +scard +set +sismember +smembers +srem +time +unlink"
@@ -87,7 +88,7 @@ const acl = "user chat on >secret resetkeys ~chat:room:* resetchannels &chat:roo
 // TestStoreWithPrefix runs the suite as a user who may do nothing but what a
 // store needs, in a database and under a prefix of its own, over a unix socket.
 func TestStoreWithPrefix(t *testing.T) {
-	server := redistest.Start(t, redistest.Options{Unix: true, Args: []string{"--user", acl[len("user "):]}})
+	server := redistest.Start(t, redistest.Options{Unix: true, Args: append([]string{"--user"}, strings.Fields(acl)...)})
 	conformance(t, server, redisstore.Options{
 		Addrs:     []string{"unix://chat:secret@" + server.Addr()},
 		KeyPrefix: "chat:",

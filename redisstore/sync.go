@@ -18,7 +18,7 @@ const (
 	pageBytes = 256 << 10
 )
 
-// errUnsettled means that the room changed under a synchronisation in a way
+// errUnsettled means that the room changed under a synchronization in a way
 // that makes it void.
 var errUnsettled = fmt.Errorf("redisstore: %w: the room changes too fast", room.ErrUnavailable)
 
@@ -51,7 +51,7 @@ func (f *feed) requestSync() {
 func (f *feed) resync() {
 	f.live = false
 	switch {
-	case f.over || !f.linked: // with the link comes a synchronisation
+	case f.over || !f.linked: // with the link comes a synchronization
 	case f.syncing:
 		f.again = true
 	default:
@@ -60,7 +60,7 @@ func (f *feed) resync() {
 	}
 }
 
-// syncLoop synchronises until that has succeeded and nobody asks for more. It
+// syncLoop synchronizes until that has succeeded and nobody asks for more. It
 // ends with ctx, with the feed or with the link.
 func (f *feed) syncLoop(ctx context.Context) {
 	backoff := minBackoff

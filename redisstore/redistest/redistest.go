@@ -44,7 +44,8 @@ type Server struct {
 	port    int
 
 	mu      sync.Mutex
-	process *exec.Cmd // nil while it is not running
+	process *exec.Cmd     // nil while it is not running
+	exited  chan struct{} // closed when it has ended
 	client  *redis.Client
 }
 
@@ -78,6 +79,7 @@ func Start(tb testing.TB, o Options) *Server {
 		if err == nil {
 			return s
 		}
+		s.Kill(tb)
 		if attempt == 3 {
 			tb.Fatalf("redis-server does not start: %v\n%s", err, s.log())
 		}
@@ -104,6 +106,9 @@ func (s *Server) Addr() string {
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 }
+
+// Password is what the server requires; "" if nothing.
+func (s *Server) Password() string { return s.options.Password }
 
 // Client is a client of the test's own. It repeats nothing.
 func (s *Server) Client() *redis.Client {
@@ -137,7 +142,7 @@ func (s *Server) Kill(tb testing.TB) {
 	if err := s.process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		tb.Errorf("killing redis-server: %v", err)
 	}
-	_ = s.process.Wait() // says that it was killed
+	<-s.exited
 	s.process = nil
 }
 
@@ -187,34 +192,34 @@ func (s *Server) start(ctx context.Context) error {
 	if err := process.Start(); err != nil {
 		return err
 	}
+	exited := make(chan struct{})
+	// Ends with the server, which Kill ends and waits for.
+	go func() {
+		defer close(exited)
+		_ = process.Wait() // says how it ended, which the log does better
+	}()
 	s.mu.Lock()
-	s.process = process
+	s.process, s.exited = process, exited
 	s.mu.Unlock()
-	if err := s.await(ctx); err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_ = process.Process.Kill() // it may have ended by itself
-		_ = process.Wait()         // says that it was killed
-		s.process = nil
-		return err
-	}
-	return nil
+	return s.await(ctx, process.Process.Pid, exited)
 }
 
 // await waits until the server that was started answers, and has read its
 // files.
-func (s *Server) await(ctx context.Context) error {
+func (s *Server) await(ctx context.Context, pid int, exited <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
 		info, err := s.info(ctx)
 		if err == nil && strings.Contains(info, "loading:0") {
-			if strings.Contains(info, fmt.Sprintf("process_id:%d\r", s.process.Process.Pid)) {
+			if strings.Contains(info, fmt.Sprintf("process_id:%d\r", pid)) {
 				return nil
 			}
 			return errors.New("another server has the port")
 		}
 		select {
+		case <-exited:
+			return errors.New("it has ended")
 		case <-time.After(5 * time.Millisecond):
 		case <-ctx.Done():
 			return fmt.Errorf("it does not answer: %w", err)

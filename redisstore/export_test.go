@@ -1,0 +1,22 @@
+package redisstore
+
+// What tests outside of the package need of its inside.
+
+// Crash ends a store as the death of its process would: nobody is told, and the
+// node's key stays until it expires. Close must still be called.
+func (s *Store) Crash() {
+	s.cancel()
+	_ = s.client.Close() // fails only if it is closed
+}
+
+// Node is the id of the node.
+func (s *Store) Node() string { return s.node }
+
+// DecodeEvent decodes a payload, and encodes what was understood of it.
+func DecodeEvent(payload string) (kind, encoded string, err error) {
+	e, err := decodeEvent(payload)
+	if err != nil {
+		return "", "", err
+	}
+	return e.Type, e.encode(), nil
+}

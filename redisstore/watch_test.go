@@ -1,0 +1,228 @@
+package redisstore_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+const patience = 15 * time.Second
+
+// watch is what one node told of a room.
+type watch struct {
+	room.Feed
+	snapshot room.Snapshot
+
+	mu      sync.Mutex
+	events  []room.Event
+	at      []time.Time
+	changed chan struct{}
+}
+
+func watchRoom(tb testing.TB, s *redisstore.Store, roomID string) *watch {
+	tb.Helper()
+	w := &watch{changed: make(chan struct{})}
+	var err error
+	w.snapshot, w.Feed, err = s.Watch(tb.Context(), roomID, w.record)
+	if err != nil {
+		tb.Fatalf("Watch: %v", err)
+	}
+	tb.Cleanup(w.Close)
+	return w
+}
+
+func (w *watch) record(e room.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events, w.at = append(w.events, e), append(w.at, time.Now())
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+func (w *watch) soFar() ([]room.Event, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.events[:len(w.events):len(w.events)], w.changed
+}
+
+// all returns the events of some kinds.
+func (w *watch) all(kinds ...room.EventKind) []room.Event {
+	events, _ := w.soFar()
+	var found []room.Event
+	for _, e := range events {
+		for _, kind := range kinds {
+			if e.Kind == kind {
+				found = append(found, e)
+			}
+		}
+	}
+	return found
+}
+
+// await waits for an event that satisfies a condition.
+func (w *watch) await(tb testing.TB, what string, satisfies func(room.Event) bool) room.Event {
+	tb.Helper()
+	timeout := time.NewTimer(2 * patience)
+	defer timeout.Stop()
+	for {
+		events, changed := w.soFar()
+		for _, e := range events {
+			if satisfies(e) {
+				return e
+			}
+		}
+		select {
+		case <-changed:
+		case <-timeout.C:
+			tb.Fatalf("no %s came; what came: %s", what, describe(events))
+		}
+	}
+}
+
+func (w *watch) awaitKind(tb testing.TB, kind room.EventKind) room.Event {
+	tb.Helper()
+	return w.await(tb, fmt.Sprintf("event of kind %d", kind), func(e room.Event) bool { return e.Kind == kind })
+}
+
+func (w *watch) awaitUser(tb testing.TB, kind room.EventKind, userID string) room.Event {
+	tb.Helper()
+	return w.await(tb, fmt.Sprintf("event of kind %d about %s", kind, userID),
+		func(e room.Event) bool { return e.Kind == kind && e.UserID == userID })
+}
+
+func (w *watch) awaitSeq(tb testing.TB, seq uint64) {
+	tb.Helper()
+	w.await(tb, fmt.Sprintf("message %d", seq), func(e room.Event) bool { return e.Kind == room.EventMessage && e.Seq >= seq })
+}
+
+func describe(events []room.Event) string {
+	var b strings.Builder
+	for _, e := range events {
+		fmt.Fprintf(&b, "%d(seq %d, user %q, reason %q) ", e.Kind, e.Seq, e.UserID, e.Reason)
+	}
+	return b.String()
+}
+
+// setup is a server with nodes and a room that all of them watch.
+type setup struct {
+	server  *redistest.Server
+	nodes   []*redisstore.Store
+	room    room.Room
+	watches []*watch
+}
+
+const admin = "admin"
+
+func newSetup(tb testing.TB, o redistest.Options, ttl time.Duration) *setup {
+	tb.Helper()
+	s := &setup{server: redistest.Start(tb, o)}
+	s.nodes = openNodes(tb, s.server, 2)
+	s.room = createRoom(tb, s.nodes[0], ttl, time.Hour)
+	for _, node := range s.nodes {
+		s.watches = append(s.watches, watchRoom(tb, node, s.room.ID))
+	}
+	return s
+}
+
+func createRoom(tb testing.TB, s *redisstore.Store, ttl, lobby time.Duration) room.Room {
+	tb.Helper()
+	r := room.Room{
+		ID: room.NewID(), Name: "a room", Admin: admin, TTL: ttl,
+		Key: []byte("0123456789abcdef0123456789abcdef"), Epoch: room.NewSocketID(),
+	}
+	if err := s.Create(tb.Context(), r, room.CreateLimits{Lobby: lobby}); err != nil {
+		tb.Fatalf("Create: %v", err)
+	}
+	return r
+}
+
+func joinRoom(tb testing.TB, s *redisstore.Store, roomID string, names ...string) {
+	tb.Helper()
+	for _, name := range names {
+		join := room.Join{Candidates: []string{name}, MaxOnline: 1000, MaxMembers: 1000}
+		if _, err := s.Join(tb.Context(), roomID, join); err != nil {
+			tb.Fatalf("Join: %v", err)
+		}
+	}
+}
+
+func newPost(s *redisstore.Store, session string, id uint64, text string) room.Post {
+	return room.Post{
+		UserID: admin, Session: session, ID: id, History: 10_000,
+		Body: room.EncodeBody(text, s.Now(), admin, id, session),
+	}
+}
+
+func (s *setup) post(tb testing.TB, node int, texts ...string) (seq uint64) {
+	tb.Helper()
+	for _, text := range texts {
+		receipt, err := s.nodes[node].Post(tb.Context(), s.room.ID, newPost(s.nodes[node], "", 0, text))
+		if err != nil {
+			tb.Fatalf("Post: %v", err)
+		}
+		seq = receipt.Seq
+	}
+	return seq
+}
+
+var orders = func() func() uint64 {
+	var mu sync.Mutex
+	var last uint64
+	return func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		last++
+		return last
+	}
+}()
+
+func presenceOf(userID string) room.Presence {
+	return room.Presence{UserID: userID, SocketID: room.NewSocketID(), Order: orders(), Session: "tag-" + userID}
+}
+
+func (w *watch) enter(tb testing.TB, p room.Presence) {
+	tb.Helper()
+	if _, err := w.Enter(tb.Context(), p, 1000); err != nil {
+		tb.Fatalf("Enter: %v", err)
+	}
+}
+
+// cutLinks breaks the connections on which nodes hear events.
+func (s *setup) cutLinks(tb testing.TB) {
+	tb.Helper()
+	if err := s.server.Client().Do(tb.Context(), "client", "kill", "type", "pubsub").Err(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// raw runs a command behind the stores' backs.
+func (s *setup) raw(tb testing.TB, args ...any) any {
+	tb.Helper()
+	reply, err := s.server.Client().Do(tb.Context(), args...).Result()
+	if err != nil {
+		tb.Fatalf("%v: %v", args[0], err)
+	}
+	return reply
+}
+
+// eventually polls until check returns "".
+func eventually(tb testing.TB, within time.Duration, check func() string) {
+	tb.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		fault := check()
+		if fault == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("still after %v: %s", within, fault)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
