@@ -1,5 +1,7 @@
 package redisstore
 
+import "github.com/redis/go-redis/v9"
+
 // What tests outside of the package need of its inside.
 
 // Crash ends a store as the death of its process would: nobody is told, and the
@@ -8,6 +10,9 @@ func (s *Store) Crash() {
 	s.cancel()
 	_ = s.client.Close() // fails only if it is closed
 }
+
+// AddHook sees the store's commands.
+func (s *Store) AddHook(h redis.Hook) { s.client.AddHook(h) }
 
 // Node is the id of the node.
 func (s *Store) Node() string { return s.node }

@@ -1,0 +1,84 @@
+package redisstore_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// FuzzDecodeEvent looks for payloads that break the decoder, or that are
+// understood otherwise when they are read again.
+func FuzzDecodeEvent(f *testing.F) {
+	for _, seed := range []string{
+		`{"type":"started","startedAt":1763999999999,"deadline":1764003599999}`,
+		`{"type":"locked","locked":true}`,
+		`{"type":"removed","userId":"anna"}`,
+		`{"type":"opened","node":"n","userId":"anna","socketId":"s","session":"t"}`,
+		`{"type":"present","node":"n","userId":"anna"}`,
+		`{"type":"closed","node":"n","userId":"anna"}`,
+		`{"type":"typing","userId":"anna"}`,
+		`{"type":"epoch","epoch":"e"}`,
+		`{"type":"ended","reason":"expired"}`,
+		`{"type":"mark","mark":"m"}`,
+		`{"type":"later","what":[]}`,
+		`{"type":"started","startedAt":-1,"deadline":1e99}`,
+		`{"type":"removed","userId":"\ud800"}`,
+		`null`, `[]`, `"`, ``,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, payload string) {
+		kind, encoded, err := redisstore.DecodeEvent(payload)
+		if err != nil {
+			return
+		}
+		again, twice, err := redisstore.DecodeEvent(encoded)
+		if err != nil || again != kind || twice != encoded {
+			t.Errorf("%q was understood as %q, and that as %q (%v)", payload, encoded, twice, err)
+		}
+	})
+}
+
+// TestForeignPayloads has others publish in a room's channel.
+func TestForeignPayloads(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, redistest.Options{}, time.Hour)
+	for _, payload := range []string{
+		"", "null", "[]", "hello", "{", `{"type":7}`, `{"type":"removed"}`, `{"type":"opened","userId":"x"}`,
+		`{"type":"ended","reason":"boredom"}`, `{"type":"started"}`, `{"type":"mark","mark":"x"}`, `{"type":"of a later version"}`,
+		`{"type":"message","seq":0,"message":"x"}`, `{"type":"message","seq":99,"message":"x"}`,
+	} {
+		s.raw(t, "publish", "room:events:"+s.room.ID, payload)
+	}
+	s.post(t, 0, "one", "two")
+	for i, w := range s.watches {
+		w.awaitSeq(t, 2)
+		if events, _ := w.soFar(); len(events) != 3 {
+			t.Errorf("node %d was told %s, want the start and two messages", i, describe(events))
+		}
+	}
+}
+
+// TestScriptComposesFrames expects that the script that numbers messages does
+// it as package room does.
+func TestScriptComposesFrames(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, redistest.Options{}, time.Hour)
+	for _, seq := range []uint64{1, 9, 10, 99_999, 100_000, 9_007_199_254_740, 99_999_999_999_998} {
+		s.raw(t, "hset", "room:"+s.room.ID, "seq", seq-1)
+		s.raw(t, "del", "room:messages:"+s.room.ID)
+		p := newPost(s.nodes[0], "tag", seq, "hello")
+		receipt, err := s.nodes[0].Post(t.Context(), s.room.ID, p)
+		if err != nil || receipt.Seq != seq {
+			t.Fatalf("Post: %+v, %v, want %d", receipt, err, seq)
+		}
+		page, err := s.nodes[0].Before(t.Context(), s.room.ID, 0, 1, 1)
+		if err != nil || page.First != seq || !bytes.Equal(page.Entries[0], room.Entry(seq, p.Body)) {
+			t.Errorf("the entry is %q (%v), want %q", page.Entries, err, room.Entry(seq, p.Body))
+		}
+	}
+}
