@@ -244,6 +244,21 @@ func (k *talker) heardCount() int { return k.count(func() int { return len(k.hea
 
 func (k *talker) visitCount() int { return k.count(func() int { return k.visits }) }
 
+// newestID returns the id of what was said last.
+func (k *talker) newestID() uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.lastID
+}
+
+// isStored reports whether the message with an id was seen to be stored.
+func (k *talker) isStored(id uint64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.stored[id]
+	return ok
+}
+
 // transcript returns what the talker has heard.
 func (k *talker) transcript() []entry {
 	k.mu.Lock()
