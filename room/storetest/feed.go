@@ -1,4 +1,3 @@
-//nolint:thelper // the functions that take a Backend are the tests, not helpers of one
 package storetest
 
 import (

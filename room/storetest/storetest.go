@@ -46,12 +46,15 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		tests map[string]func(*testing.T, Backend)
 	}{
 		{"Room", roomTests},
+		{"End", endTests},
 		{"Join", joinTests},
 		{"Start", startTests},
 		{"Post", postTests},
 		{"History", historyTests},
+		{"Page", pageTests},
 		{"Watch", watchTests},
 		{"Presence", presenceTests},
+		{"Enter", enterTests},
 		{"Expiry", expiryTests},
 		{"Lobby", lobbyTests},
 	} {
