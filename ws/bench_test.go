@@ -1,0 +1,119 @@
+package ws_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// audience joins n connections to a room, whose frames are counted and thrown
+// away. wait waits until so many frames in all have come since the joining.
+func audience(b *testing.B, s *site, in room.Admission, n int) (wait func(frames int64)) {
+	b.Helper()
+	var frames, wanted atomic.Int64
+	reached := make(chan struct{}, 1)
+	var reading sync.WaitGroup
+	for range n {
+		socket := s.open(b, joinQuery(s.again(b, in)))
+		if _, _, err := socket.NextReader(); err != nil { // the welcome
+			b.Fatal(err)
+		}
+		// It ends when the clean-up closes the connection.
+		reading.Go(func() {
+			for {
+				if _, _, err := socket.NextReader(); err != nil {
+					return
+				}
+				if frames.Add(1) == wanted.Load() {
+					reached <- struct{}{}
+				}
+			}
+		})
+		b.Cleanup(func() { _ = socket.Close() })
+	}
+	b.Cleanup(func() {
+		s.hub.Close()
+		reading.Wait()
+	})
+	return func(n int64) {
+		wanted.Store(n)
+		if frames.Load() < n {
+			<-reached
+		}
+	}
+}
+
+// BenchmarkBroadcast posts one message at a time to rooms of different sizes
+// and waits until everybody has it. It measures server and clients together.
+func BenchmarkBroadcast(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) {
+			s := newSite(b)
+			admin := s.create(b)
+			s.post(b, admin, "it has started")
+			wait := audience(b, s, admin, n)
+			text := strings.Repeat("all work and no play ", 8)
+			b.ReportAllocs()
+			total := int64(0)
+			for b.Loop() {
+				s.post(b, admin, text)
+				total += int64(n)
+				wait(total)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(total), "ns/delivery")
+		})
+	}
+}
+
+// BenchmarkBusyRoom posts as fast as the connections take it, in bursts, so that
+// several messages leave in one system call.
+func BenchmarkBusyRoom(b *testing.B) {
+	const n, burst = 100, 50
+	s := newSite(b)
+	admin := s.create(b)
+	s.post(b, admin, "it has started")
+	wait := audience(b, s, admin, n)
+	text := strings.Repeat("all work and no play ", 8)
+	b.ReportAllocs()
+	total := int64(0)
+	for b.Loop() {
+		for range burst {
+			s.post(b, admin, text)
+		}
+		total += n * burst
+		wait(total)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(total), "ns/delivery")
+}
+
+// BenchmarkJoin opens connections to a room with a history and reads their
+// welcomes.
+func BenchmarkJoin(b *testing.B) {
+	s := newSite(b)
+	admin := s.create(b)
+	s.post(b, admin, numbered("message ", 100)...)
+	open := s.open(b, joinQuery(s.again(b, admin))) // the room stays open
+	defer open.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		socket := s.open(b, joinQuery(admin))
+		_, r, err := socket.NextReader()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			b.Fatal(err)
+		}
+		if err := socket.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(1000, "")); err != nil {
+			b.Fatal(err)
+		}
+		_ = socket.Close()
+	}
+}

@@ -1,0 +1,82 @@
+package ws
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// FuzzDecodeFrame checks that whatever a client sends is either refused in one
+// of two ways or has numbers that every part of the system can hold.
+func FuzzDecodeFrame(f *testing.F) {
+	for _, seed := range []string{
+		`{"type":"join","roomId":"r","userId":"u","sessionId":"s","after":41,"epoch":"e"}`,
+		`{"type":"message","message":"hi","id":1}`,
+		`{"type":"message","message":"\ud83d\ude00\u0000","id":9007199254740991}`,
+		`{"type":"message","message":"hi","id":9007199254740992}`,
+		`{"type":"history","before":1,"limit":200}`,
+		`{"type":"history","before":0,"limit":201}`,
+		`{"type":"typing"}`,
+		`{"TYPE":"typing","Id":-1}`,
+		`{"type":5,"id":1e400}`,
+		`{"id":1.0,"after":null}`,
+		` {"a":[[[[{}]]]]} `,
+		`null`, `[]`, `"x"`, `{`, ``, "{\"type\":\"\xff\"}", `{"type":"a"}{}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := string(data)
+		frame, err := decodeFrame(data)
+		if string(data) != before {
+			t.Error("the bytes were changed")
+		}
+		if id := frame.id(); id > maxInteger {
+			t.Errorf("id %d", id)
+		}
+		var object map[string]json.RawMessage
+		isObject := json.Unmarshal(data, &object) == nil && strings.HasPrefix(strings.TrimLeft(before, " \t\r\n"), "{")
+		switch {
+		case err == nil:
+			if !isObject {
+				t.Errorf("%q was accepted, and is no object", data)
+			}
+			if frame.ID != nil && frame.id() == 0 {
+				t.Error("id 0 was accepted")
+			}
+			if frame.After != nil && *frame.After > maxInteger {
+				t.Errorf("after %d was accepted", *frame.After)
+			}
+			if frame.Before != nil && (*frame.Before == 0 || *frame.Before > maxInteger) {
+				t.Errorf("before %d was accepted", *frame.Before)
+			}
+			if frame.Limit != nil && (*frame.Limit < 1 || *frame.Limit > maxHistory) {
+				t.Errorf("limit %d was accepted", *frame.Limit)
+			}
+		case errors.Is(err, room.ErrInvalidFrame):
+			if !isObject {
+				t.Errorf("%q is no object: %v", data, err)
+			}
+		case errors.Is(err, room.ErrBadFrame):
+			if isObject {
+				t.Errorf("%q is an object: %v", data, err)
+			}
+		default:
+			t.Errorf("%q: %v", data, err)
+		}
+	})
+}
+
+func BenchmarkDecodeFrame(b *testing.B) {
+	data := []byte(`{"type":"message","id":123456,"message":"` + strings.Repeat("all work and no play ", 8) + `"}`)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if f, err := decodeFrame(data); err != nil || f.id() != 123456 {
+			b.Fatal(f, err)
+		}
+	}
+}
