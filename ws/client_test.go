@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -305,8 +306,8 @@ func (c *client) types() []string {
 }
 
 // closed waits for the end of the connection, before which nothing else may
-// come, and checks the close code.
-func (c *client) closed(code int) *websocket.CloseError {
+// come, checks the close code, and returns the reason.
+func (c *client) closed(code int) (reason string) {
 	c.tb.Helper()
 	c.until("the end of the connection", func() bool { return c.err != nil })
 	if frames := c.taken(); len(frames) > 0 {
@@ -316,14 +317,14 @@ func (c *client) closed(code int) *websocket.CloseError {
 }
 
 // closedWith is closed, whatever comes before the close.
-func (c *client) closedWith(code int) *websocket.CloseError {
+func (c *client) closedWith(code int) (reason string) {
 	c.tb.Helper()
 	c.until("the end of the connection", func() bool { return c.err != nil })
 	end, ok := errors.AsType[*websocket.CloseError](c.err)
 	if !ok || end.Code != code {
 		c.tb.Fatalf("%s wants close code %d, got: %v", c.name, code, c.err)
 	}
-	return end
+	return end.Text
 }
 
 // closeCode returns the close code that a reading has ended with, zero if none.
@@ -387,9 +388,7 @@ func (s *site) join(tb testing.TB, as room.Admission, more ...fields) (*client, 
 func joinFields(as room.Admission, more ...fields) fields {
 	f := fields{"type": "join", "roomId": as.Room.ID, "userId": as.UserID, "sessionId": as.SessionID}
 	for _, extra := range more {
-		for name, value := range extra {
-			f[name] = value
-		}
+		maps.Copy(f, extra)
 	}
 	return f
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
 // hungUp waits until the server has closed the network connection, and returns
@@ -63,30 +65,18 @@ func TestClientCloses(t *testing.T) {
 
 func TestServerCloses(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(t *testing.T, s *site, c *client) int{
-		"replaced": func(t *testing.T, s *site, _ *client) int {
-			t.Helper()
-			return 4409
-		},
-		"bad frame": func(_ *testing.T, _ *site, c *client) int {
-			c.text("hello")
-			return 4400
-		},
+	s := newSite(t)
+	for want, provoke := range map[int]func(admin room.Admission, c *client){
+		4400: func(_ room.Admission, c *client) { c.text("hello") },
+		4409: func(admin room.Admission, _ *client) { s.join(t, admin) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t)
-			admin := s.create(t)
-			c, _ := s.join(t, admin)
-			want := end(t, s, c)
-			if want == 4409 {
-				s.join(t, admin)
-			}
-			c.closed(want) // and gorilla/websocket has answered
-			if took := hungUp(t, c.socket.NetConn()); took > time.Second {
-				t.Errorf("the connection was closed after %v", took)
-			}
-		})
+		admin := s.create(t)
+		c, _ := s.join(t, admin)
+		provoke(admin, c)
+		c.closed(want) // and gorilla/websocket has answered
+		if took := hungUp(t, c.socket.NetConn()); took > time.Second {
+			t.Errorf("after %d the connection was closed after %v", want, took)
+		}
 	}
 }
 
@@ -133,11 +123,11 @@ func TestCloseUnanswered(t *testing.T) {
 // goingAway checks a close reason retry=<ms>.
 func (c *client) goingAway() time.Duration {
 	c.tb.Helper()
-	end := c.closedWith(websocket.CloseGoingAway)
-	ms, ok := strings.CutPrefix(end.Text, "retry=")
+	reason := c.closedWith(websocket.CloseGoingAway)
+	ms, ok := strings.CutPrefix(reason, "retry=")
 	n, err := strconv.Atoi(ms)
 	if !ok || err != nil || n < 0 || n > 2000 {
-		c.tb.Errorf("reason %q, want retry= and up to 2000 ms", end.Text)
+		c.tb.Errorf("reason %q, want retry= and up to 2000 ms", reason)
 	}
 	return time.Duration(n) * time.Millisecond
 }
@@ -204,6 +194,9 @@ func TestHubClosesUnwilling(t *testing.T) {
 			// It ends when the request is answered.
 			go func() {
 				socket, response, err := s.dialer().DialContext(t.Context(), s.address(joinQuery(admin)), nil)
+				if response != nil {
+					_ = response.Body.Close()
+				}
 				if err == nil {
 					_ = socket.Close()
 				} else if response != nil && response.StatusCode != http.StatusServiceUnavailable {

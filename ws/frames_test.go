@@ -147,8 +147,8 @@ func TestTooManyRefusals(t *testing.T) {
 			c.send(fields{"type": "shout"})
 			c.nextError("unknown_type", 0)
 		}
-		if end := c.closed(4429); end.Text != "too_fast" {
-			t.Errorf("reason %q", end.Text)
+		if reason := c.closed(4429); reason != "too_fast" {
+			t.Errorf("reason %q", reason)
 		}
 	})
 }

@@ -49,7 +49,7 @@ func TestHistory(t *testing.T) {
 			}
 		})
 	}
-	t.Run("store down", func(t *testing.T) {
+	t.Run("store down", func(*testing.T) {
 		s.store.fail("Before")
 		c.send(fields{"type": "history"})
 		c.nextError("unavailable", 0)

@@ -121,12 +121,10 @@ func TestUnavailableHoldsLaterIDs(t *testing.T) {
 	c.say(3, "three")
 	c.nextMessage("three")
 
-	// The message was stored, but nobody could say so.
+	// The message was stored, but nobody could say so. Its echo and the error may
+	// come in any order.
 	s.store.fail("after Post")
 	c.say(4, "four")
-	if f := c.taken(); len(f) > 0 { // echo and error may come in any order
-		t.Fatalf("unexpected: %s", f[0].raw)
-	}
 	c.await("error")
 	s.store.fail()
 	c.say(5, "five")

@@ -78,8 +78,8 @@ func TestExpired(t *testing.T) {
 			if f := c.next("ended"); f.Reason != "expired" {
 				t.Errorf("reason %q", f.Reason)
 			}
-			if end := c.closed(4410); end.Text != "expired" {
-				t.Errorf("close reason %q", end.Text)
+			if reason := c.closed(4410); reason != "expired" {
+				t.Errorf("close reason %q", reason)
 			}
 		}
 		if got := s.refused(t, joinQuery(admin)); got != 404 {
@@ -197,8 +197,8 @@ func TestGap(t *testing.T) {
 	// Whoever joins meets two epochs, as long as the store has not settled.
 	late := s.connect(t)
 	late.send(joinFields(s.again(t, admin)))
-	if end := late.closed(1013); end.Text != "unavailable" {
-		t.Errorf("reason %q", end.Text)
+	if reason := late.closed(1013); reason != "unavailable" {
+		t.Errorf("reason %q", reason)
 	}
 	page, err := s.store.Before(t.Context(), admin.Room.ID, 0, 1, 1000)
 	if err != nil {

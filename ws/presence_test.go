@@ -265,8 +265,8 @@ func TestRemoved(t *testing.T) {
 		watcher.expectTold("left anna")
 		for _, c := range []*client{one, two} {
 			c.next("removed")
-			if end := c.closed(4403); end.Text != "removed" {
-				t.Errorf("reason %q", end.Text)
+			if reason := c.closed(4403); reason != "removed" {
+				t.Errorf("reason %q", reason)
 			}
 		}
 		if got := s.refused(t, joinQuery(anna)); got != 401 {

@@ -45,11 +45,12 @@ func (c *conn) run(ctx context.Context, joined *entrance) {
 	if joined != nil {
 		defer c.hub.release(c.room)
 		c.talk(ctx, joined)
-		c.room.leave(c) // the others need not wait for the rest
+		// The others need not wait for the rest.
+		c.room.leave(c) //nolint:contextcheck // the store is told when the connection is long gone
 	}
 	c.start(nil)
 	c.linger()
-	c.finish()
+	c.finish() //nolint:contextcheck // what is queued goes out, though ctx may be done
 }
 
 // join waits for the first frame and enters the room that it names.

@@ -7,8 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -125,11 +123,11 @@ func TestReplay(t *testing.T) {
 }
 
 // slowReader is a client of whose frames one is read when the test says so.
-func slowReader(t *testing.T, s *site, as room.Admission, more ...string) (*websocket.Conn, func() frame) {
+func slowReader(t *testing.T, s *site, as room.Admission, more ...string) (next func() frame) {
 	t.Helper()
 	socket := s.open(t, joinQuery(as, more...))
 	t.Cleanup(func() { _ = socket.Close() })
-	return socket, func() frame {
+	return func() frame {
 		t.Helper()
 		if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
@@ -152,7 +150,7 @@ func TestGapDuringReplay(t *testing.T) {
 		for range 300 {
 			s.post(t, admin, long)
 		}
-		_, next := slowReader(t, s, s.again(t, admin), "after", "0")
+		next := slowReader(t, s, s.again(t, admin), "after", "0")
 		welcome := next()
 		synctest.Wait() // the first replay is on its way
 		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: "new", Seq: 7})
@@ -193,7 +191,7 @@ func TestHistoryMovesOnDuringReplay(t *testing.T) {
 		for range 300 {
 			s.post(t, admin, long)
 		}
-		_, next := slowReader(t, s, s.again(t, admin), "after", "0")
+		next := slowReader(t, s, s.again(t, admin), "after", "0")
 		welcome := next()
 		synctest.Wait()
 		for range 1000 {
@@ -241,7 +239,7 @@ func TestStoreFailsDuringReplay(t *testing.T) {
 		for range 300 {
 			s.post(t, admin, long)
 		}
-		_, next := slowReader(t, s, s.again(t, admin), "after", "0")
+		next := slowReader(t, s, s.again(t, admin), "after", "0")
 		seq := uint64(0)
 		for seq < 300 {
 			f := next()

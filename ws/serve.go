@@ -89,7 +89,7 @@ func (c *conn) joinByQuery(ctx context.Context, r *http.Request) (*entrance, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(r.Context(), cancel)()
+	defer context.AfterFunc(r.Context(), cancel)() //nolint:contextcheck // either of the two contexts ends it
 	return c.enter(ctx, &f)
 }
 
@@ -185,7 +185,7 @@ func (c *conn) enter(ctx context.Context, f *clientFrame) (*entrance, error) {
 	lastID, err := lr.feed.Enter(ctx, presence, c.settings.Rooms.Limits().MaxMembers)
 	lr.entered(c, err)
 	if err != nil {
-		lr.leave(c)
+		lr.leave(c) //nolint:contextcheck // the store is told when the request is long gone
 		c.hub.release(lr)
 		return nil, err
 	}

@@ -24,8 +24,8 @@ func TestNewerSocketOfASession(t *testing.T) {
 			first, _ := nodes[0].join(t, admin)
 			watcher.next("joined")
 			second, welcome := nodes[1].joinByQuery(t, admin)
-			if end := first.closed(4409); end.Text != "replaced" {
-				t.Errorf("reason %q", end.Text)
+			if reason := first.closed(4409); reason != "replaced" {
+				t.Errorf("reason %q", reason)
 			}
 			if welcome.OnlineCount != 2 {
 				t.Errorf("online %v, want admin and watcher", welcome.Online)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -76,12 +75,13 @@ func newSite(tb testing.TB, changes ...func(*plan)) *site {
 	p.settings.Rooms = s.rooms
 
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		//nolint:contextcheck // a connection outlives its request
 		if err := s.hub.Serve(w, r, p.settings); err != nil {
 			http.Error(w, room.Explain(err), room.RefusalOf(err).Status)
 		}
 	})
 	s.server = httptest.NewUnstartedServer(p.wrap(handler))
-	s.server.Config.ErrorLog = log.New(s.logged, "", 0)
+	s.server.Config.ErrorLog = zap.NewStdLog(logger)
 	if p.piped {
 		listener := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 		_ = s.server.Listener.Close()

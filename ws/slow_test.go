@@ -85,8 +85,8 @@ func TestStalledReader(t *testing.T) {
 			if total := len(frames) * len(text); total > 5<<20 {
 				t.Errorf("%d bytes waited for the stalled reader, want about 4 MiB at most", total)
 			}
-			if end := c.closedWith(4503); end.Text != "too_slow" {
-				t.Errorf("reason %q", end.Text)
+			if reason := c.closedWith(4503); reason != "too_slow" {
+				t.Errorf("reason %q", reason)
 			}
 			for _, c := range others {
 				c.alive()
