@@ -80,13 +80,25 @@ func (e wireEvent) encode() string {
 	return string(b)
 }
 
-func encodeLocked(locked bool) string { return wireEvent{Type: typeLocked, Locked: locked}.encode() }
+func encodeLocked(locked bool) string {
+	return wireEvent{Type: typeLocked, Locked: locked}.encode()
+}
+
 func encodeRemoved(userID string) string {
 	return wireEvent{Type: typeRemoved, UserID: userID}.encode()
 }
-func encodeTyping(userID string) string { return wireEvent{Type: typeTyping, UserID: userID}.encode() }
-func encodeEpoch(epoch string) string   { return wireEvent{Type: typeEpoch, Epoch: epoch}.encode() }
-func encodeMark(mark string) string     { return wireEvent{Type: typeMark, Mark: mark}.encode() }
+
+func encodeTyping(userID string) string {
+	return wireEvent{Type: typeTyping, UserID: userID}.encode()
+}
+
+func encodeEpoch(epoch string) string {
+	return wireEvent{Type: typeEpoch, Epoch: epoch}.encode()
+}
+
+func encodeMark(mark string) string {
+	return wireEvent{Type: typeMark, Mark: mark}.encode()
+}
 
 func encodeEnded(reason room.EndReason) string {
 	return wireEvent{Type: typeEnded, Reason: reason}.encode()

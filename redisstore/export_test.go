@@ -1,6 +1,10 @@
 package redisstore
 
-import "github.com/redis/go-redis/v9"
+import (
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
 
 // What tests outside of the package need of its inside.
 
@@ -25,3 +29,18 @@ func DecodeEvent(payload string) (kind, encoded string, err error) {
 	}
 	return e.Type, e.encode(), nil
 }
+
+// Clock is the estimate of the server's time.
+type Clock struct{ *clock }
+
+// NewClock returns a clock that knows nothing.
+func NewClock() Clock { return Clock{newClock()} }
+
+// Add notes a reply that says server, and took from sent to received.
+func (c Clock) Add(server time.Time, sent, received time.Duration) { c.add(server, sent, received) }
+
+// Local is the local time.
+func (c Clock) Local() time.Duration { return c.local() }
+
+// Now is the server's time.
+func (c Clock) Now() time.Time { return c.now() }

@@ -182,11 +182,11 @@ func (l *link) read(ctx context.Context) {
 		err := l.listen(ctx, pubsub, func() {
 			if failing {
 				l.store.logger().Info("connection to Redis for events is back")
+				l.store.heart.unsettle()
+				signal(l.store.heart.kick)
 				l.store.spawn(l.store.endAgain)
 			}
 			backoff, failing = minBackoff, false
-			l.store.heart.unsettle()
-			signal(l.store.heart.kick)
 		})
 		_ = pubsub.Close() // fails only if it is closed
 		l.broken()

@@ -113,8 +113,8 @@ func TestLostMessages(t *testing.T) {
 			for _, w := range s.watches {
 				w.awaitSeq(t, newest)
 			}
-			s.lose(t, uint64(test.kept), test.told-test.kept)   //nolint:gosec // G115: not negative
-			s.replace(t, uint64(test.kept)+1, test.replaced...) //nolint:gosec // G115: not negative
+			s.lose(t, uint64(test.kept), test.told-test.kept)
+			s.replace(t, uint64(test.kept)+1, test.replaced...)
 			s.cutLinks(t)
 			for _, w := range s.watches {
 				w.awaitKind(t, room.EventGap)

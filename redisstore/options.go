@@ -166,19 +166,20 @@ func (o Options) Identity() string {
 	if err != nil {
 		return "redis:invalid"
 	}
-	mac := hmac.New(sha256.New, identityKey)
-	fmt.Fprintf(mac, "%q", c.Password)
+	text := fmt.Appendf(nil, "%q", c.Password)
 	if t := c.TLSConfig; t != nil {
-		fmt.Fprintf(mac, "%q %t %d", t.ServerName, t.InsecureSkipVerify, t.MinVersion)
+		text = fmt.Appendf(text, "%q %t %d", t.ServerName, t.InsecureSkipVerify, t.MinVersion)
 		for _, certificate := range t.Certificates {
-			fmt.Fprintf(mac, "%q", certificate.Certificate)
+			text = fmt.Appendf(text, "%q", certificate.Certificate)
 		}
 		if t.RootCAs != nil {
 			// The pool is made anew on each load of a configuration, so its
 			// address would tell nothing.
-			fmt.Fprintf(mac, "%q", t.RootCAs.Subjects()) //nolint:staticcheck // SA1019: incomplete for system pools only, which all are the same
+			text = fmt.Appendf(text, "%q", t.RootCAs.Subjects()) //nolint:staticcheck // SA1019: incomplete for system pools only, which all are the same
 		}
 	}
+	mac := hmac.New(sha256.New, identityKey)
+	mac.Write(text)
 	return fmt.Sprintf("redis:%s:%s/%d?prefix=%q&user=%q&auth=%s", c.Network, c.Addr, c.DB, o.KeyPrefix, c.Username,
 		hex.EncodeToString(mac.Sum(nil)[:8]))
 }

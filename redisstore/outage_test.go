@@ -64,7 +64,7 @@ func (s *setup) expectAll(t *testing.T, n int) {
 	t.Helper()
 	var first []room.Event
 	for i, w := range s.watches {
-		w.awaitSeq(t, uint64(n)) //nolint:gosec // G115: not negative
+		w.awaitSeq(t, uint64(n))
 		messages := w.all(room.EventMessage)
 		if len(messages) != n {
 			t.Errorf("node %d was told %d messages, want %d", i, len(messages), n)
@@ -191,9 +191,9 @@ func TestFlushedServer(t *testing.T) {
 
 func TestDeadlineWithoutServer(t *testing.T) {
 	t.Parallel()
-	for name, stop := range map[string]func(*setup, *testing.T){
-		"killed": func(s *setup, t *testing.T) { t.Helper(); s.server.Kill(t) },
-		"hangs": func(s *setup, t *testing.T) {
+	for name, stop := range map[string]func(*testing.T, *setup){
+		"killed": func(t *testing.T, s *setup) { t.Helper(); s.server.Kill(t) },
+		"hangs": func(t *testing.T, s *setup) {
 			t.Helper()
 			s.server.Pause(t)
 			t.Cleanup(func() { s.server.Resume(t) })
@@ -209,7 +209,7 @@ func TestDeadlineWithoutServer(t *testing.T) {
 			for _, w := range s.watches {
 				w.awaitKind(t, room.EventStarted)
 			}
-			stop(s, t)
+			stop(t, s)
 			for i, w := range s.watches {
 				e := w.awaitKind(t, room.EventEnded)
 				w.mu.Lock()

@@ -40,7 +40,7 @@ func (r reply) count(i int) uint64 {
 		}
 		return n
 	}
-	return uint64(max(0, r.number(i))) //nolint:gosec // G115: not negative
+	return uint64(max(0, r.number(i)))
 }
 
 func (r reply) text(i int) string {

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,7 +49,7 @@ func (w *watch) record(e room.Event) {
 func (w *watch) soFar() ([]room.Event, <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.events[:len(w.events):len(w.events)], w.changed
+	return slices.Clip(w.events), w.changed
 }
 
 // all returns the events of some kinds.
@@ -90,9 +91,9 @@ func (w *watch) awaitKind(tb testing.TB, kind room.EventKind) room.Event {
 	return w.await(tb, fmt.Sprintf("event of kind %d", kind), func(e room.Event) bool { return e.Kind == kind })
 }
 
-func (w *watch) awaitUser(tb testing.TB, kind room.EventKind, userID string) room.Event {
+func (w *watch) awaitUser(tb testing.TB, kind room.EventKind, userID string) {
 	tb.Helper()
-	return w.await(tb, fmt.Sprintf("event of kind %d about %s", kind, userID),
+	w.await(tb, fmt.Sprintf("event of kind %d about %s", kind, userID),
 		func(e room.Event) bool { return e.Kind == kind && e.UserID == userID })
 }
 

@@ -57,7 +57,7 @@ func Start(tb testing.TB, o Options) *Server {
 		tb.Fatal("redis-server is not installed; this test needs it (Debian, Ubuntu: apt-get install redis-server)")
 	}
 	// Not tb.TempDir: the name of a test may make the path of a socket too long.
-	dir, err := os.MkdirTemp("", "redistest")
+	dir, err := os.MkdirTemp("", "redistest") //nolint:usetesting // see above
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -156,10 +156,16 @@ func (s *Server) Restart(tb testing.TB) {
 
 // Pause stops the server without ending it: connections stay and nothing is
 // answered, as when a machine hangs. Resume lets it go on.
-func (s *Server) Pause(tb testing.TB) { s.signal(tb, syscall.SIGSTOP) }
+func (s *Server) Pause(tb testing.TB) {
+	tb.Helper()
+	s.signal(tb, syscall.SIGSTOP)
+}
 
 // Resume undoes Pause.
-func (s *Server) Resume(tb testing.TB) { s.signal(tb, syscall.SIGCONT) }
+func (s *Server) Resume(tb testing.TB) {
+	tb.Helper()
+	s.signal(tb, syscall.SIGCONT)
+}
 
 func (s *Server) signal(tb testing.TB, signal syscall.Signal) {
 	tb.Helper()
@@ -187,7 +193,7 @@ func (s *Server) start(ctx context.Context) error {
 		args = append(args, "--requirepass", s.options.Password)
 	}
 	// Not CommandContext: the server ends with Kill, which waits for it.
-	process := exec.Command(s.binary, append(args, s.options.Args...)...) //nolint:gosec,noctx // G204: a test says what runs
+	process := exec.Command(s.binary, append(args, s.options.Args...)...)
 	endWithParent(process)
 	if err := process.Start(); err != nil {
 		return err
