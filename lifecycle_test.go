@@ -112,20 +112,6 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// failingStore is a store that cannot be opened.
-type failingStore struct{ ephemeralchat.MemoryStore }
-
-func init() { caddy.RegisterModule(failingStore{}) }
-
-func (failingStore) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  "http.handlers.ephemeral_chat.stores.failing",
-		New: func() caddy.Module { return new(failingStore) },
-	}
-}
-
-func (failingStore) Provision(caddy.Context) error { return errors.New("failing on purpose") }
-
 // TestRemoval takes the directive out of the configuration, which ends what
 // stands on it, and puts it back.
 func TestRemoval(t *testing.T) {

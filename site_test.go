@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -136,6 +138,14 @@ func (s *site) send(t *testing.T, method, path, body string, edit ...func(*http.
 		change(request)
 	}
 	response, err := client.Do(request)
+	// A server that a reload is about to stop may still accept a connection, which
+	// it then closes without an answer and without having served the request.
+	for try := 1; (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) && request.GetBody != nil && try < 5; try++ {
+		if request.Body, err = request.GetBody(); err != nil {
+			t.Fatal(err)
+		}
+		response, err = client.Do(request)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

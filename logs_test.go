@@ -1,0 +1,76 @@
+package ephemeralchat_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// TestLogs goes through a room's life with every log at its most talkative.
+func TestLogs(t *testing.T) {
+	forEachStore(t, func(t *testing.T, store string) {
+		file := filepath.Join(t.TempDir(), "log")
+		s := newSite(t)
+		loadWith(t, "log all {\noutput file "+file+" {\nroll_disabled\n}\nlevel DEBUG\n}", s.block("log\nencode\nephemeral_chat {\n"+store+"\n}"))
+		admin := s.create(t, "username", "Anna", "password", "open-sesame")
+		ben := s.join(t, admin.room, "username", "Ben", "password", "open-sesame")
+		s.post(t, "/joinRoom", object(t, "roomId", admin.room, "password", "open-barley")).refused(t, 403, "wrong_password")
+		s.post(t, "/startChat", object(t, "roomId", admin.room, "userId", "x", "sessionId", "session-of-nobody")).refused(t, 401, "invalid_session")
+		c := s.connect(t, "", ben)
+		c.echo(t, "nobody else must read this")
+		s.post(t, "/removeMember", admin.as(t, "memberId", ben.user)).ok(t)
+		if code, _ := c.closed(t); code != 4403 {
+			t.Errorf("closed with %d", code)
+		}
+		s.post(t, "/deleteRoom", admin.as(t)).ok(t)
+		if err := caddy.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := string(content)
+		for _, secret := range []string{
+			admin.session, ben.session, "open-sesame", "open-barley", "session-of-nobody", "nobody else must read this",
+		} {
+			if strings.Contains(log, secret) {
+				t.Errorf("a log contains %q", secret)
+			}
+		}
+		for _, line := range []string{`"uri":"/createRoom"`, `"status":101`, `"status":403`} {
+			if !strings.Contains(log, line) {
+				t.Errorf("no log contains %s", line)
+			}
+		}
+		if strings.Contains(log, `"level":"error"`) {
+			t.Errorf("what clients do wrong is logged as an error:\n%s", log)
+		}
+	})
+}
+
+// TestDefects checks that a store that fails in a way that it must not is
+// answered with 500, logged, and not told to the client.
+func TestDefects(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log")
+	s := newSite(t)
+	loadWith(t, "log all {\noutput file "+file+" {\nroll_disabled\n}\n}", s.block("ephemeral_chat {\nstore defective\n}"))
+	detail := s.post(t, "/roomInfo", object(t, "roomId", "AAAAAAAAAAAAAAAAAAAAAA")).refused(t, http.StatusInternalServerError, "internal_error")
+	if strings.Contains(detail, "gears") {
+		t.Errorf("client is told %q", detail)
+	}
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if log := string(content); !strings.Contains(log, "the gears are stuck") || strings.Contains(log, "AAAAAAAAAAAAAAAAAAAAAA") {
+		t.Errorf("log:\n%s", log)
+	}
+}
