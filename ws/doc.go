@@ -28,7 +28,8 @@
 // Invariants, for whoever changes the code:
 //
 //   - Under liveRoom.mu, Hub.mu or conn.mu may be taken, and nothing else is
-//     nested. No I/O and no call of the store happens under any of them.
+//     nested. No I/O and no call of the store happens under any of them;
+//     closing a TLS connection is I/O.
 //   - What is told to a connection goes through its queue, and welcome is the
 //     first frame in it.
 //   - A connection is in one of two states: live, and every message above its

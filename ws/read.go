@@ -194,62 +194,6 @@ func (c *conn) handle(ctx context.Context, data []byte) error {
 	}
 }
 
-// post stores a message.
-func (c *conn) post(ctx context.Context, id uint64, message string) error {
-	if reason := c.refused.reason(id); reason != nil {
-		return c.refuse(reason, id)
-	}
-	if id > 0 && id <= c.accepted {
-		// Were it counted against the limit, the client might be told that a
-		// message was refused which in truth is stored.
-		c.ack(id)
-		return nil
-	}
-	if c.retry > 0 && id > c.retry {
-		// Stored now, it would overtake the one that the client has to send again.
-		c.tellError(room.ErrUnavailable, id)
-		return nil
-	}
-	if retried := id > 0 && id == c.retry; !retried && !c.limiter.Allow() {
-		return c.refuse(room.ErrRateLimited, id)
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	receipt, err := c.settings.Rooms.Post(ctx, c.room.id, c.userID, c.session.Tag, id, message)
-	switch {
-	case err == nil:
-		c.accepted = max(c.accepted, id)
-		if receipt.Duplicate {
-			c.ack(id)
-		}
-		c.settle(id)
-		return nil
-	case errors.Is(err, room.ErrRoomNotFound):
-		return c.gone(ctx)
-	case errors.Is(err, room.ErrRemoved):
-		c.closeRemoved()
-		return nil
-	case final(err):
-		return c.refuse(err, id)
-	default:
-		if id > 0 {
-			c.retry = id // which has been paid for
-		}
-		c.report("storing a message", err)
-		c.tellError(err, id)
-		return nil
-	}
-}
-
-func (c *conn) ack(id uint64) { c.send(textFrame(encode(ackFrame{"ack", id}))) }
-
-// settle notes that the client has the last word on the message id.
-func (c *conn) settle(id uint64) {
-	if id == c.retry {
-		c.retry = 0
-	}
-}
-
 // history sends older messages.
 func (c *conn) history(ctx context.Context, f *clientFrame) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -295,18 +239,6 @@ func (c *conn) gone(ctx context.Context) error {
 	case <-c.room.gone:
 	case <-ctx.Done():
 		c.closeEnded(room.EndDeleted)
-	}
-	return nil
-}
-
-// refuse answers a frame that cannot be accepted, and ends the connection when
-// there have been too many.
-func (c *conn) refuse(err error, id uint64) error {
-	c.refused.add(id, err)
-	c.settle(id)
-	c.tellError(err, id)
-	if c.refusals.add(time.Now()) {
-		return room.ErrTooFast
 	}
 	return nil
 }

@@ -17,6 +17,9 @@ const (
 	// settleTime is how long to wait between two looks at a store whose events
 	// have not caught up with what was read from it.
 	settleTime = 50 * time.Millisecond
+	// maxDelay is how long to wait at most before a store that cannot be asked
+	// is asked again.
+	maxDelay = time.Second
 	// epochTries bounds those looks during a welcome.
 	epochTries = 20
 )
@@ -136,6 +139,7 @@ func olderKept(page *room.Page) bool { return page.First > page.Oldest && page.O
 // replay gives a connection what it is behind by, in pieces, each when the
 // socket has taken the one before, until the fan-out can take over.
 func (c *conn) replay(ctx context.Context) {
+	delay := settleTime
 	for c.drained(ctx) {
 		lr := c.room
 		lr.mu.Lock()
@@ -148,12 +152,18 @@ func (c *conn) replay(ctx context.Context) {
 		switch {
 		case errors.Is(err, room.ErrRoomNotFound):
 			return // the end follows
-		case err != nil || page.Epoch != epoch, len(page.Entries) == 0 && !c.caughtUp():
-			// The store cannot be asked, or its events have not caught up.
+		case err != nil: // and there may be many who wait for the store
+			if !pause(ctx, delay) {
+				return
+			}
+			delay = min(2*delay, maxDelay)
+		case page.Epoch != epoch, len(page.Entries) == 0 && !c.caughtUp():
+			// The store's events have not caught up.
 			if !pause(ctx, settleTime) {
 				return
 			}
 		case len(page.Entries) > 0:
+			delay = settleTime
 			c.sendPiece(&page, epoch, cursor)
 		}
 	}
