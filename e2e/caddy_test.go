@@ -70,9 +70,11 @@ func listening(ctx context.Context, address string) bool {
 
 func (n *node) config() string { return filepath.Join(n.dir, "Caddyfile") }
 
-// environment keeps what Caddy stores within the directory of the node.
+// environment keeps what Caddy stores within the directory of the node, and
+// spares it the second for which the race detector waits at the end.
 func (n *node) environment() []string {
 	return append(os.Environ(),
+		"GORACE=atexit_sleep_ms=0",
 		"HOME="+n.dir,
 		"XDG_CONFIG_HOME="+filepath.Join(n.dir, "config"),
 		"XDG_DATA_HOME="+filepath.Join(n.dir, "data"))
@@ -163,4 +165,14 @@ func (n *node) goroutines(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return count
+}
+
+// doomedNode is the command of a Caddy that is to be killed.
+func doomedNode(t *testing.T, listen, redisAddress string) *exec.Cmd {
+	t.Helper()
+	n := &node{dir: t.TempDir(), admin: freeAddress(t)}
+	n.write(t, "", fmt.Sprintf("http://%s {\nephemeral_chat {\nredis %s\n%s\n}\n}", listen, redisAddress, unlimited))
+	cmd := exec.Command(caddyBinary, "run", "--config", n.config(), "--adapter", "caddyfile")
+	cmd.Dir, cmd.Env = n.dir, n.environment()
+	return cmd
 }

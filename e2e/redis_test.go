@@ -26,7 +26,11 @@ type redisServer struct {
 func startRedis(t *testing.T, flags ...string) *redisServer {
 	t.Helper()
 	r := &redisServer{address: freeAddress(t), dir: t.TempDir(), flags: flags}
-	r.client = redis.NewClient(&redis.Options{Addr: r.address, DisableIdentity: true, MaxRetries: -1})
+	options := &redis.Options{Addr: r.address, DisableIdentity: true, MaxRetries: -1}
+	if i := slices.Index(flags, "--requirepass"); i >= 0 {
+		options.Password = flags[i+1]
+	}
+	r.client = redis.NewClient(options)
 	t.Cleanup(func() {
 		_ = r.client.Close()
 		r.stop(t, stopTime)

@@ -240,6 +240,12 @@ func (k *talker) count(read func() int) int {
 
 func (k *talker) pending() int { return k.count(func() int { return len(k.outbox) }) }
 
+func (k *talker) isConnected() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.socket != nil
+}
+
 func (k *talker) heardCount() int { return k.count(func() int { return len(k.heard) }) }
 
 func (k *talker) visitCount() int { return k.count(func() int { return k.visits }) }

@@ -1,0 +1,154 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// EphemeralChat is the protocol of ephemeral chat, as described in
+// docs/protocol.md.
+type EphemeralChat struct{}
+
+// Path is where the WebSocket is.
+func (EphemeralChat) Path() string { return "ws" }
+
+// admission is the answer to createRoom and joinRoom.
+type admission struct {
+	RoomID    string `json:"roomId"`
+	UserID    string `json:"userId"`
+	SessionID string `json:"sessionId"`
+}
+
+// Open creates a room and joins it. The admin is the first of its members.
+func (EphemeralChat) Open(ctx context.Context, client *http.Client, base string, number, members int) ([]Member, error) {
+	var admin admission
+	err := post(ctx, client, base+"createRoom", map[string]string{"roomName": fmt.Sprintf("load %d", number)}, &admin)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Member, 0, members)
+	list = append(list, newMember(admin))
+	for len(list) < members {
+		var joined admission
+		if err := post(ctx, client, base+"joinRoom", map[string]string{"roomId": admin.RoomID}, &joined); err != nil {
+			return nil, err
+		}
+		list = append(list, newMember(joined))
+	}
+	return list, nil
+}
+
+func newMember(a admission) Member {
+	return Member{
+		Join:   fmt.Appendf(nil, `{"type":"join","roomId":%q,"userId":%q,"sessionId":%q}`, a.RoomID, a.UserID, a.SessionID),
+		Before: []byte(`{"type":"message","message":"`),
+		After:  []byte(`"}`),
+	}
+}
+
+// post calls an endpoint.
+func post(ctx context.Context, client *http.Client, url string, request, response any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return fmt.Errorf("load: %s: %w", url, err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	if err != nil {
+		return fmt.Errorf("load: %s: %w", url, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return refusal(url, answer, text)
+	}
+	if err := json.Unmarshal(text, response); err != nil {
+		return fmt.Errorf("load: %s: is this where the chat is mounted? %w", url, err)
+	}
+	return nil
+}
+
+// refusal explains an answer that is not 200.
+func refusal(url string, answer *http.Response, text []byte) error {
+	var problem struct {
+		Code string `json:"code"`
+	}
+	if json.Unmarshal(text, &problem) != nil || problem.Code == "" {
+		return fmt.Errorf("load: %s: %s: is this where the chat is mounted?", url, answer.Status)
+	}
+	hint := ""
+	switch problem.Code {
+	case "rate_limited":
+		option := "join_rate"
+		if strings.HasSuffix(url, "createRoom") {
+			option = "create_rate"
+		}
+		hint = ": set " + option + " of the site to off, or high enough for this load"
+	case "room_full":
+		hint = ": set max_members of the site to at least -members"
+	case "too_many_rooms":
+		hint = ": raise max_rooms of the site"
+	}
+	return fmt.Errorf("load: %s: %s%s", url, problem.Code, hint)
+}
+
+var (
+	typeKey    = []byte(`"type":"`)
+	seqKey     = []byte(`"seq":`)
+	codeKey    = []byte(`"code":"`)
+	errNoFrame = errors.New("load: not a frame of ephemeral chat")
+)
+
+// Next reads a frame. A frame is one event.
+func (EphemeralChat) Next(payload []byte) (Event, []byte) {
+	at := bytes.Index(payload, typeKey)
+	if at < 0 {
+		return Event{Kind: EventRefused, Text: []byte(errNoFrame.Error())}, nil
+	}
+	rest := payload[at+len(typeKey):]
+	switch kind, _, _ := bytes.Cut(rest, []byte{'"'}); string(kind) {
+	case "message":
+		return Event{Kind: EventMessage, Seq: numberAfter(payload, seqKey), Text: rest}, nil
+	case "welcome":
+		return Event{Kind: EventJoined, Seq: numberAfter(payload, seqKey)}, nil
+	case "error":
+		_, code, _ := bytes.Cut(payload, codeKey)
+		code, _, _ = bytes.Cut(code, []byte{'"'})
+		return Event{Kind: EventRefused, Text: code}, nil
+	}
+	return Event{}, nil
+}
+
+// Pong is never asked for.
+func (EphemeralChat) Pong() []byte { return nil }
+
+// numberAfter returns the number that follows the first occurrence of a key, 0
+// if there is none. In a frame's JSON a key cannot occur within a string, where
+// its quotation marks are escaped.
+func numberAfter(payload, key []byte) uint64 {
+	at := bytes.Index(payload, key)
+	if at < 0 {
+		return 0
+	}
+	var n uint64
+	for _, c := range payload[at+len(key):] {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n
+}

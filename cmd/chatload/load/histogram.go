@@ -1,0 +1,92 @@
+package load
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+)
+
+// subBits says how fine a histogram is: each power of two is cut into 2^subBits
+// buckets, so that a value is known to within 1/64, about 1.6 %.
+const subBits = 6
+
+// histogramBuckets hold every duration up to 2^42 ns, about 73 minutes.
+const histogramBuckets = (42 - subBits + 1) << subBits
+
+// Histogram counts durations. It is safe for concurrent use, and recording does
+// not allocate. The zero value is empty.
+type Histogram struct {
+	counts [histogramBuckets]atomic.Uint64
+	max    atomic.Int64
+}
+
+// bucketOf returns the bucket of a duration in nanoseconds.
+func bucketOf(v uint64) int {
+	if v < 1<<subBits {
+		return int(v)
+	}
+	shift := bits.Len64(v) - subBits - 1
+	return min((shift+1)<<subBits+int(v>>shift)&(1<<subBits-1), histogramBuckets-1)
+}
+
+// lowest returns the lowest duration of a bucket, and the width of the bucket.
+func lowest(bucket int) (low, width uint64) {
+	if bucket < 1<<subBits {
+		return uint64(bucket), 1
+	}
+	shift := bucket>>subBits - 1
+	return uint64(1<<subBits+bucket&(1<<subBits-1)) << shift, 1 << shift
+}
+
+// Record counts a duration; a negative one counts as 0.
+func (h *Histogram) Record(d time.Duration) {
+	d = max(d, 0)
+	h.counts[bucketOf(uint64(d))].Add(1)
+	for {
+		highest := h.max.Load()
+		if int64(d) <= highest || h.max.CompareAndSwap(highest, int64(d)) {
+			return
+		}
+	}
+}
+
+// Add adds what another histogram has counted.
+func (h *Histogram) Add(other *Histogram) {
+	for i := range other.counts {
+		if n := other.counts[i].Load(); n > 0 {
+			h.counts[i].Add(n)
+		}
+	}
+	h.max.Store(max(h.max.Load(), other.max.Load()))
+}
+
+// Count returns how many durations were recorded.
+func (h *Histogram) Count() uint64 {
+	var n uint64
+	for i := range h.counts {
+		n += h.counts[i].Load()
+	}
+	return n
+}
+
+// Max returns the longest duration, exactly.
+func (h *Histogram) Max() time.Duration { return time.Duration(h.max.Load()) }
+
+// Quantile returns the duration that the fraction q of all durations does not
+// exceed, within the width of a bucket; 0 if there are none.
+func (h *Histogram) Quantile(q float64) time.Duration {
+	total := h.Count()
+	if total == 0 {
+		return 0
+	}
+	rank := uint64(q * float64(total))
+	var seen uint64
+	for i := range h.counts {
+		seen += h.counts[i].Load()
+		if seen > rank || seen == total {
+			low, width := lowest(i)
+			return min(time.Duration(low+width/2), h.Max())
+		}
+	}
+	return h.Max()
+}

@@ -1,0 +1,74 @@
+package redisstore
+
+import "context"
+
+// restore writes again what Redis has lost: the deadline, removals, who is
+// online through this node.
+func (f *feed) restore(ctx context.Context, r *reading) error {
+	s := f.store
+	f.mu.Lock()
+	started, deadline := f.started, f.deadline
+	removals := make([]string, 0, len(f.removed))
+	for user := range f.removed {
+		removals = append(removals, user)
+	}
+	f.mu.Unlock()
+	if !deadline.IsZero() && (r.room.Deadline.IsZero() || r.room.Deadline.After(deadline)) {
+		if _, err := s.run(ctx, scriptResume, f.keys.keys, f.keys.channel, started.UnixMilli(), deadline.UnixMilli()); err != nil {
+			return err
+		}
+		r.room.StartedAt, r.room.Deadline = started, deadline
+	}
+	for _, user := range removals {
+		if r.removed[user] {
+			continue
+		}
+		if _, err := s.run(ctx, scriptRemove, f.keys.keys, f.keys.channel, user, encodeRemoved(user), 1); err != nil {
+			return err
+		}
+		r.removed[user] = true
+	}
+	if err := s.clear(ctx, f.keys, r.strays); err != nil {
+		return err
+	}
+	return f.reenter(ctx, r)
+}
+
+// reenter puts back the users of this node that Redis does not have.
+func (f *feed) reenter(ctx context.Context, r *reading) error {
+	s := f.store
+	known := make(map[string]string)
+	for _, p := range r.online {
+		if p.node == s.node {
+			known[p.user] = p.socket
+		}
+	}
+	var missing []pair
+	for user, socket := range s.presence.users(f.roomID) {
+		if !r.removed[user] && known[user] != socket {
+			missing = append(missing, pair{s.node, user, socket})
+			if known[user] == "" {
+				r.online = append(r.online, pair{s.node, user, socket})
+			}
+		}
+	}
+	for len(missing) > 0 {
+		batch := missing[:min(clearBatch, len(missing))]
+		missing = missing[len(batch):]
+		args := make([]any, 0, 1+4*len(batch))
+		args = append(args, f.keys.channel)
+		for _, p := range batch {
+			args = append(args, p.user, onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
+		}
+		if _, err := s.run(ctx, scriptReenter, f.keys.keys, args...); err != nil {
+			return err
+		}
+		// Nobody waited for a turn, so users may have come and gone meanwhile.
+		for _, p := range batch {
+			if s.presence.socket(roomUser{f.roomID, p.user}) != p.socket {
+				s.heart.owe(roomUser{f.roomID, p.user})
+			}
+		}
+	}
+	return nil
+}
