@@ -67,6 +67,9 @@ type feed struct {
 type announcement struct {
 	room.Presence
 	entered bool // the store has been told
+	// doubtful says that a synchronization began while the store was being
+	// told: EventOpened may have come before its mark, unheard.
+	doubtful bool
 }
 
 // Watch implements room.Store.

@@ -201,6 +201,9 @@ func (f *feed) announce(p room.Presence, entered bool) {
 		f.unheard[p.SocketID] = &announcement{Presence: p}
 	} else if a := f.unheard[p.SocketID]; a != nil {
 		a.entered = true
+		if a.doubtful {
+			f.resync() // which tells it, if nothing else does
+		}
 	}
 }
 

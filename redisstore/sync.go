@@ -133,6 +133,8 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 	for _, a := range f.unheard {
 		if a.entered {
 			r.awaited = append(r.awaited, a.Presence)
+		} else {
+			a.doubtful = true
 		}
 	}
 	f.mu.Unlock()
