@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -59,9 +60,7 @@ func (a *api) do(t *testing.T, method, path string, header http.Header, body io.
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	got, err := a.send(request)
 	if err != nil {
 		t.Fatal(err)

@@ -108,7 +108,7 @@ func hammering(t *testing.T, s *site) {
 						request = fields{"roomId": admin.RoomID, "username": "late"}
 					}
 					sent := time.Now()
-					got := s.api(node).call(t, endpoint, request)
+					got := s.api(node).call(t, endpoint, request) //nolint:contextcheck // it ends by itself
 					if got.status == 404 && got.code() == "room_not_found" && time.Now().Before(expires) {
 						t.Errorf("%s: gone before its time", endpoint)
 					}
@@ -122,7 +122,7 @@ func hammering(t *testing.T, s *site) {
 		// And sockets that come just then.
 		hammers.Go(func() {
 			for ctx.Err() == nil {
-				k := dial(t, s.base(node))
+				k := dial(t, s.base(node)) //nolint:contextcheck // it ends by itself
 				if k.write(admin.credentials("type", "join")) == nil {
 					_ = k.write(fields{"type": "message", "message": "late"})
 					if time.Now().After(expires.Add(time.Millisecond)) {
@@ -206,6 +206,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // TestDeadlineOfKeys is of when the keys of a room expire.
 func TestDeadlineOfKeys(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	s := redisSite(t, unlimited)
 	for range 3 {
 		admin := s.api(0).create(t, 60)

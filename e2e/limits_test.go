@@ -105,6 +105,7 @@ func tooManyRooms(t *testing.T, a *api) {
 
 // TestRoomFull is of the endpoint's refusal.
 func TestRoomFull(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	onBoth(t, "max_members 2", func(t *testing.T, s *site) {
 		admin := s.api(0).create(t, 60)
 		b := s.api(1).join(t, admin.RoomID, "b")

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,11 +14,17 @@ import (
 // caddyBinary is the program under test, with the race detector.
 var caddyBinary string
 
+// parallel is how many of the tests that mostly wait run at the same time.
+const parallel = "6"
+
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		return fail(err)
+	}
 	dir, err := os.MkdirTemp("", "ephemeral-chat-e2e-")
 	if err != nil {
 		return fail(err)

@@ -169,13 +169,13 @@ func TestTwoMakes(t *testing.T) {
 		k.close()
 		t.Error("a certificate that nobody trusts is accepted")
 	}
-	k, response, err := openSocket(t.Context(), wsURL(s.base(0)), nil, trust.Clone())
+	k, got, err := openSocket(t.Context(), wsURL(s.base(0)), nil, trust.Clone())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.close)
-	if response.StatusCode != http.StatusSwitchingProtocols {
-		t.Errorf("status %d", response.StatusCode)
+	if got.status != http.StatusSwitchingProtocols {
+		t.Errorf("status %d", got.status)
 	}
 	k.send(t, anna.credentials("type", "join"))
 	k.await(t, "welcome")

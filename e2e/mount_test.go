@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -131,17 +130,18 @@ func TestJoinByQuery(t *testing.T) {
 		for _, c := range []struct {
 			url    string
 			status int
-		}{{query(&stranger, ""), 401}, {query(&lost, ""), 404}, {query(&admin, "&after=x"), 400}, {query(&admin, "&after=-1"), 400}} {
-			_, response, err := openSocket(t.Context(), c.url, nil, nil)
-			if err == nil || response == nil {
-				t.Errorf("%s: %v, %v", c.url, response, err)
-				continue
+			code   string
+		}{
+			{query(&stranger, ""), 401, "invalid_session"},
+			{query(&lost, ""), 404, "room_not_found"},
+			{query(&admin, "&after=x"), 400, "invalid_request"},
+			{query(&admin, "&after=-1"), 400, "invalid_request"},
+		} {
+			_, got, err := openSocket(t.Context(), c.url, nil, nil)
+			if err == nil || got == nil {
+				t.Fatalf("%s: %v, %v", c.url, got, err)
 			}
-			body, _ := io.ReadAll(response.Body)
-			_ = response.Body.Close()
-			if response.StatusCode != c.status || response.Header.Get("Content-Type") != "application/problem+json" {
-				t.Errorf("%s: %d %s, not %d", c.url, response.StatusCode, body, c.status)
-			}
+			expectRefusal(t, got, c.status, c.code)
 		}
 
 		// No upgrade at all.

@@ -125,6 +125,7 @@ func TestResumeWhileTalking(t *testing.T) {
 
 // TestReplaced is of a session that comes by another socket.
 func TestReplaced(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	onBoth(t, unlimited, func(t *testing.T, s *site) {
 		admin := s.api(0).create(t, 600)
 		first, _ := enter(t, s.base(0), &admin)
@@ -144,6 +145,7 @@ func TestReplaced(t *testing.T) {
 
 // TestGap is of messages that are no longer kept.
 func TestGap(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	onBoth(t, "history 10\nmessage_rate off", func(t *testing.T, s *site) {
 		admin := s.api(0).create(t, 600)
 		k, welcome := enter(t, s.base(0), &admin)

@@ -50,7 +50,7 @@ http://%s {
 					return err
 				}
 				files++
-				text, err := os.ReadFile(path)
+				text, err := os.ReadFile(path) //nolint:gosec // G122: nobody else is in the directory of the test
 				expectNone(t, filepath.Base(path), string(text), secrets)
 				return err
 			})

@@ -27,6 +27,7 @@ func (c *caddyfile) String() string {
 }
 
 func TestReload(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	for _, kind := range []string{"memory", "redis"} {
 		t.Run(kind, func(t *testing.T) { reloads(t, kind == "redis") })
 	}
@@ -161,6 +162,7 @@ func reloads(t *testing.T, inRedis bool) {
 
 // TestShutdown is of what clients see when Caddy is stopped.
 func TestShutdown(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	onBoth(t, unlimited, func(t *testing.T, s *site) {
 		admin := s.api(0).create(t, 600)
 		var sockets []*socket

@@ -8,6 +8,7 @@ import (
 
 // TestRemoval is of members who are removed.
 func TestRemoval(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	onBoth(t, unlimited, func(t *testing.T, s *site) {
 		admin := s.api(0).create(t, 600)
 		watcher, _ := enter(t, s.base(0), &admin)
@@ -78,13 +79,11 @@ func expectVoid(t *testing.T, s *site, i int, m *member) {
 		t.Errorf("welcome before %+v", end)
 	}
 	query := fmt.Sprintf("?roomId=%s&userId=%s&sessionId=%s", m.RoomID, m.UserID, m.SessionID)
-	_, response, err := openSocket(t.Context(), wsURL(s.base(i))+query, nil, nil)
-	if err == nil || response == nil || response.StatusCode != 401 {
-		t.Errorf("by query: %v, %v", response, err)
+	_, got, err := openSocket(t.Context(), wsURL(s.base(i))+query, nil, nil)
+	if err == nil || got == nil {
+		t.Fatalf("by query: %v, %v", got, err)
 	}
-	if response != nil {
-		_ = response.Body.Close()
-	}
+	expectRefusal(t, got, 401, "invalid_session")
 }
 
 // TestRemovalBehindOutage removes members while the node that they are

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -96,17 +98,26 @@ func wsURL(base string) string {
 }
 
 // openSocket opens a WebSocket and returns the answer of the server, also when
-// that is a refusal.
-func openSocket(ctx context.Context, url string, header http.Header, trust *tls.Config) (*socket, *http.Response, error) {
+// that is a refusal; nil if there was none.
+func openSocket(ctx context.Context, url string, header http.Header, trust *tls.Config) (*socket, *answer, error) {
 	dialer := websocket.Dialer{HandshakeTimeout: waitTime, TLSClientConfig: trust}
 	conn, response, err := dialer.DialContext(ctx, url, header)
+	var got *answer
+	if response != nil {
+		got = &answer{status: response.StatusCode, header: response.Header}
+		if err != nil {
+			got.body, _ = io.ReadAll(response.Body) // as much as gorilla/websocket keeps
+			_ = json.Unmarshal(got.body, &got.fields)
+		}
+		_ = response.Body.Close()
+	}
 	if err != nil {
-		return nil, response, err
+		return nil, got, err
 	}
 	s := &socket{conn: conn, done: make(chan struct{}), changed: make(chan struct{})}
 	// It ends when the connection does, which close sees to and waits for.
 	go s.read()
-	return s, response, nil
+	return s, got, nil
 }
 
 // dial opens a WebSocket that is closed with the test.
@@ -249,7 +260,7 @@ func (s *socket) awaitThat(t *testing.T, what string, wanted func(*frame) bool) 
 func (s *socket) all() []frame {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.frames[:len(s.frames):len(s.frames)]
+	return slices.Clip(s.frames)
 }
 
 // change returns a channel that is closed when the next frame comes.

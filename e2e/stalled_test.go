@@ -18,6 +18,7 @@ func TestStalledReader(t *testing.T) {
 		window   = 64   // messages that are under way
 		bound    = 200 << 20
 	)
+	t.Parallel() // it waits most of the time
 	onBoth(t, "message_rate off\nhistory 100", func(t *testing.T, s *site) {
 		admin := s.api(0).create(t, 600)
 		listener := s.api(0).join(t, admin.RoomID, "listener")
@@ -31,13 +32,12 @@ func TestStalledReader(t *testing.T) {
 			blind = append(blind, conn)
 		}
 		speaker, _ := enter(t, s.base(0), &admin)
-		hearer, _ := enter(t, s.base(1), &listener)
 		until(t, waitTime, "all are online", func() bool {
 			probe, welcome := enter(t, s.base(1), &listener)
 			probe.close()
 			return welcome.OnlineCount == stalled+2
 		})
-		hearer, _ = enter(t, s.base(1), &listener)
+		hearer, _ := enter(t, s.base(1), &listener)
 
 		before := make([]int, len(s.nodes))
 		for i, n := range s.nodes {
