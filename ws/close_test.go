@@ -211,7 +211,7 @@ func TestHubClosesUnwilling(t *testing.T) {
 				t.Errorf("closing took %v", took)
 			}
 			good.goingAway()
-			<-joining.finished
+			joining.goingAway()
 			if err := <-refused; !errors.Is(err, websocket.ErrBadHandshake) {
 				t.Errorf("joining by query while the hub closes: %v", err)
 			}

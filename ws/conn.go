@@ -108,18 +108,20 @@ func (c *conn) sendUnbounded(f *frame) {
 	}
 }
 
-// hold keeps what is queued from now on until start.
+// hold keeps what is queued from now on until start, or until the connection is
+// closed.
 func (c *conn) hold() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held = true
+	c.held = !c.closing
 }
 
-// start lets the queue go, with first as its first frame, unless it is nil.
+// start lets the queue go, with first as its first frame, unless it is nil or
+// the connection is closing.
 func (c *conn) start(first *frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if first != nil {
+	if first != nil && !c.closing {
 		c.queue = append([]*frame{first}, c.queue...)
 		c.queued += first.size
 	}
@@ -170,6 +172,7 @@ func (c *conn) closeLocked(grace time.Duration, frames ...*frame) {
 	c.closing, c.closeBy = true, time.Now().Add(grace)
 	if c.out != nil {
 		_ = c.out.Conn.SetWriteDeadline(c.closeBy) // of a write that is under way
+		c.held = false                             // a welcome no longer makes sense
 	}
 	c.push(frames...)
 }

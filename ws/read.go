@@ -55,9 +55,6 @@ func (c *conn) run(ctx context.Context, joined *entrance) {
 
 // join waits for the first frame and enters the room that it names.
 func (c *conn) join(ctx context.Context) *entrance {
-	if c.ws == nil {
-		return nil
-	}
 	c.prepare()
 	_ = c.out.SetReadDeadline(time.Now().Add(joinTimeout))
 	f, err := c.readJoin()
@@ -93,9 +90,6 @@ func (c *conn) readJoin() (f clientFrame, err error) {
 
 // talk welcomes the client and handles its frames until it goes or is closed.
 func (c *conn) talk(ctx context.Context, joined *entrance) {
-	if c.ws == nil {
-		return
-	}
 	c.prepare()
 	c.accepted = joined.lastID
 	if err := c.welcome(ctx, joined.from, joined.lastID); err != nil {
@@ -275,7 +269,7 @@ func (c *conn) report(doing string, err error) {
 // has answered the close frame or its time is up. To close a TCP connection with
 // unread data would reset it, and the client might never see why.
 func (c *conn) linger() {
-	if c.ws == nil || !c.isClosing() {
+	if !c.isClosing() {
 		return
 	}
 	for {

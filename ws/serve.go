@@ -61,6 +61,9 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 	}
 	cancel()
 	h.drop(c)
+	if errors.Is(err, errDisconnected) {
+		return nil // there is nobody left to be answered
+	}
 	return err
 }
 
@@ -93,6 +96,8 @@ func (c *conn) joinByQuery(ctx context.Context, r *http.Request) (*entrance, err
 	return c.enter(ctx, &f)
 }
 
+// upgrade takes the connection over. errDisconnected means that it did, and that
+// nothing can be said on it.
 func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
 	var refused error
 	upgrader := websocket.Upgrader{
@@ -116,10 +121,8 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
 		// the connection no longer is the recorder's.
 		w.WriteHeader(http.StatusSwitchingProtocols)
 	}
-	if err != nil {
-		// The connection was taken over and has failed. There is nobody left to
-		// be answered; the reading goroutine finds that out at once.
-		ws = nil
+	if err != nil { // the connection was taken over, has failed, and is closed
+		return fmt.Errorf("%w: %w", errDisconnected, err)
 	}
 	c.mu.Lock()
 	c.ws, c.out = ws, taken.conn

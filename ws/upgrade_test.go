@@ -207,3 +207,23 @@ func TestStoreHangsWhileJoining(t *testing.T) {
 		s.join(t, admin)
 	})
 }
+
+// TestFailedUpgradesOfASession checks that a connection that has failed can be
+// closed by what happens in the room, such as a newer one of its session.
+func TestFailedUpgradesOfASession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	early := rawFrame(final|opText, `{"type":"typing"}`)
+	for range 50 {
+		conns := make([]net.Conn, 4)
+		for i := range conns {
+			conns[i] = s.requestRaw(t, joinQuery(admin).Encode(), early...)
+		}
+		for _, conn := range conns {
+			hungUp(t, conn)
+			_ = conn.Close()
+		}
+	}
+	talk(t, s)
+}
