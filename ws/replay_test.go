@@ -240,8 +240,10 @@ func TestStoreFailsDuringReplay(t *testing.T) {
 			s.post(t, admin, long)
 		}
 		next := slowReader(t, s, s.again(t, admin), "after", "0")
+		synctest.Wait() // the welcome is on its way
 		seq := uint64(0)
 		for seq < 300 {
+			s.store.fail("After")
 			f := next()
 			for _, e := range f.Messages {
 				if e.Seq != seq+1 {
@@ -249,13 +251,48 @@ func TestStoreFailsDuringReplay(t *testing.T) {
 				}
 				seq = e.Seq
 			}
-			s.store.fail("After")
-			elapse(5 * time.Second)
+			elapse(10 * time.Second)
 			s.store.fail()
+			elapse(time.Second)
 		}
 		s.post(t, admin, "live again")
 		if f := next(); f.Message != "live again" {
 			t.Errorf("told %.100s", f.raw)
+		}
+	})
+}
+
+// TestStoreBehindItsEvents checks that a message that is told of before it can
+// be read is given once to a client that is behind.
+func TestStoreBehindItsEvents(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		admin := s.create(t)
+		for range 100 {
+			s.post(t, admin, long)
+		}
+		next := slowReader(t, s, s.again(t, admin), "after", "0")
+		synctest.Wait()
+		body := room.EncodeBody("early", s.store.Now(), "admin", 0, "")
+		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 101, Frame: room.Frame(101, body)})
+		seq := uint64(0)
+		for seq < 100 {
+			for _, e := range next().Messages {
+				if e.Seq != seq+1 {
+					t.Fatalf("message %d after %d", e.Seq, seq)
+				}
+				seq = e.Seq
+			}
+		}
+		elapse(time.Second)
+		s.post(t, admin, "early", "later")
+		if f := next(); f.Type != "replay" || f.Messages[0].Seq != 101 || f.Messages[0].Message != "early" {
+			t.Errorf("told %.100s, want message 101", f.raw)
+		} else if len(f.Messages) == 2 {
+			return // both were read at once
+		}
+		if f := next(); f.Type != "message" || f.Seq != 102 {
+			t.Errorf("told %.100s, want message 102", f.raw)
 		}
 	})
 }
