@@ -1,0 +1,119 @@
+package suite
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
+)
+
+// redisName is the name of Redis among the processes of a server.
+const redisName = "redis"
+
+// Suite is what to run.
+type Suite struct {
+	Programs  *Programs
+	Scenarios []Scenario
+	Targets   []Target
+	Rounds    int
+	Duration  time.Duration // of each measurement
+	Warmup    time.Duration
+	// Options are further lines of the chat's block in the Caddyfile.
+	Options []string
+	// Log gets a line for each run.
+	Log io.Writer
+}
+
+// Run is what was measured once.
+type Run struct {
+	Scenario, Target string
+	Round            int
+	Result           *load.Result
+}
+
+// Run runs everything, in rounds: within a round each scenario is run against all
+// targets, one after another.
+func (s *Suite) Run(ctx context.Context) ([]Run, error) {
+	var runs []Run
+	for round := range s.Rounds {
+		for i := range s.Scenarios {
+			scenario := &s.Scenarios[i]
+			for j := range s.Targets {
+				target := &s.Targets[j]
+				if slices.Contains(scenario.without, target.Name) {
+					continue
+				}
+				result, err := s.measure(ctx, scenario, target)
+				if err != nil {
+					return runs, fmt.Errorf("%s, %s: %w", scenario.Name, target.Name, err)
+				}
+				run := Run{Scenario: scenario.Name, Target: target.Name, Round: round, Result: result}
+				runs = append(runs, run)
+				_, _ = fmt.Fprintf(s.Log, "%d/%d %-9s %-17s %s\n", round+1, s.Rounds, scenario.Name, target.Name, run.line())
+			}
+		}
+	}
+	return runs, nil
+}
+
+// measure starts a server, puts load on it, and stops it.
+func (s *Suite) measure(ctx context.Context, scenario *Scenario, target *Target) (*load.Result, error) {
+	e := &environment{programs: s.Programs, options: s.Options, tls: scenario.tls}
+	server, err := startServer(ctx, target, e)
+	if err != nil {
+		return nil, err
+	}
+	defer server.stop()
+	args := []string{
+		"-json", "-insecure",
+		"-url", strings.Join(server.urls, ","),
+		"-pid", server.pids(),
+		"-gc", strings.Join(server.gc, ","),
+		"-duration", s.Duration.String(),
+		"-warmup", s.Warmup.String(),
+	}
+	args = append(args, scenario.args...)
+	cmd := exec.CommandContext(ctx, s.Programs.Chatload, args...) //nolint:gosec // which was built
+	var output, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &complaints
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return nil, err
+	}
+	// A status of 1 with a result says that something was lost.
+	result := new(load.Result)
+	if json.Unmarshal(output.Bytes(), result) != nil {
+		return nil, fmt.Errorf("%w: %s", err, complaints.String())
+	}
+	return result, nil
+}
+
+// line is a run in short.
+func (r *Run) line() string {
+	m := metricsOf(r.Result)
+	var text strings.Builder
+	if m.Deliveries > 0 {
+		fmt.Fprintf(&text, "%6.2f µs/delivery %8.1f µs/post %8.0f/s  p50 %.2f p99 %.2f max %.1f ms  %.1f/read",
+			m.Delivery, m.Post, m.Deliveries, m.P50, m.P99, m.Max, m.PerRead)
+	}
+	if m.RedisPost > 0 {
+		fmt.Fprintf(&text, "  Redis %.1f µs/post", m.RedisPost)
+	}
+	if m.Connection > 0 {
+		fmt.Fprintf(&text, "%6.2f KiB/connection, left %.2f", m.Connection, m.Left)
+	}
+	if faults := r.Result; !faults.Faultless() {
+		fmt.Fprintf(&text, "  FAULTS: %d lost, %d doubled, %d reordered, %d refused, %d disconnected %s",
+			faults.Lost, faults.Duplicated, faults.Reordered, faults.Refused, faults.Disconnected, faults.LostBy)
+	}
+	return text.String()
+}
