@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
 // long is the text of a message; 300 of them are more than a megabyte.
@@ -234,7 +235,8 @@ func TestHistoryMovesOnDuringReplay(t *testing.T) {
 // TestStoreFailsDuringReplay checks that a replay goes on when the store is back.
 func TestStoreFailsDuringReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := newSite(t, piped)
+		// No ping shall be what the replay waits for.
+		s := newSite(t, piped, settings(func(s *ws.Settings) { s.PingInterval = time.Hour }))
 		admin := s.create(t)
 		for range 300 {
 			s.post(t, admin, long)
