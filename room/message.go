@@ -89,6 +89,31 @@ func SeqOfEntry(entry []byte) (uint64, bool) { return seqAfter(entry, entryPrefi
 // bytes are a frame at all.
 func SeqOfFrame(frame []byte) (uint64, bool) { return seqAfter(frame, framePrefix) }
 
+// SenderOfFrame returns the sender's number for the message with this frame and
+// the public tag of its session; zero and nothing where the sender gave none.
+// EncodeBody writes both at the end, and a quotation mark within a name or a text
+// is preceded by a backslash, so that nobody can make them up.
+func SenderOfFrame(frame []byte) (id uint64, session []byte) {
+	rest, ok := bytes.CutSuffix(frame, []byte(`"}`))
+	if !ok {
+		return 0, nil
+	}
+	at := bytes.LastIndex(rest, []byte(`,"session":"`))
+	if at < 0 {
+		return 0, nil
+	}
+	session, rest = rest[at+len(`,"session":"`):], rest[:at]
+	at = bytes.LastIndex(rest, []byte(`,"id":`))
+	if at < 0 {
+		return 0, nil
+	}
+	id, err := strconv.ParseUint(string(rest[at+len(`,"id":`):]), 10, 64)
+	if err != nil || id == 0 {
+		return 0, nil
+	}
+	return id, session
+}
+
 func seqAfter(b []byte, prefix string) (uint64, bool) {
 	rest, ok := bytes.CutPrefix(b, []byte(prefix))
 	if !ok {

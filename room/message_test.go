@@ -98,6 +98,14 @@ func checkForms(t *testing.T, text, userID string, id uint64, session string) {
 			t.Errorf("%q says %+v, want %+v", form, got, want)
 		}
 	}
+	gotID, gotSession := room.SenderOfFrame(frame)
+	if gotID != want.ID {
+		t.Errorf("the sender's number for %q is %d, want %d", frame, gotID, want.ID)
+	}
+	// Tags are base64url; others are returned as they stand in the JSON.
+	if room.ValidID(session) && id > 0 && string(gotSession) != session || id == 0 && gotSession != nil {
+		t.Errorf("the session of %q is %q, want %q", frame, gotSession, session)
+	}
 	if got := room.FrameOfEntry(entry); !bytes.Equal(got, frame) {
 		t.Errorf("the frame of an entry is %q, want %q", got, frame)
 	}
