@@ -98,9 +98,9 @@ func grow(t *testing.T, talkers []*talker, by int, within time.Duration) {
 		ids[i] = k.newestID()
 	}
 	for i, k := range talkers {
-		until(t, within, k.member.UserID+" hears and is heard", func() bool {
-			return k.heardCount() >= before[i]+by && k.isStored(ids[i])
-		})
+		if !poll(within, func() bool { return k.heardCount() >= before[i]+by && k.isStored(ids[i]) }) {
+			t.Fatalf("not within %s heard: %s", within, k.state())
+		}
 	}
 }
 

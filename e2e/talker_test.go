@@ -148,15 +148,12 @@ func (k *talker) hear(s *socket, f *frame) (resend bool) {
 		k.tag, k.epoch, k.socket = f.Session, f.Epoch, s
 		k.visits++
 		k.settle(f.LastID, f.at)
-		k.take(f.Messages...)
+		k.take(f.at, f.Messages...)
 		k.sendAll(s)
 	case "replay":
-		k.take(f.Messages...)
+		k.take(f.at, f.Messages...)
 	case "message":
-		k.take(f.entry)
-		if f.Session == k.tag && f.ID > 0 {
-			k.settle(f.ID, f.at)
-		}
+		k.take(f.at, f.entry)
 	case "ack":
 		k.settle(f.ID, f.at)
 	case "gap":
@@ -173,14 +170,18 @@ func (k *talker) hear(s *socket, f *frame) (resend bool) {
 	return false
 }
 
-// take notes messages. Each must follow the one before.
-func (k *talker) take(messages ...entry) {
+// take notes messages. Each must follow the one before. One's own are echoes,
+// wherever they come.
+func (k *talker) take(at time.Time, messages ...entry) {
 	for _, m := range messages {
 		if m.Seq != k.after+1 && len(k.heard) > 0 {
 			k.fault("message %d after %d", m.Seq, k.after)
 		}
 		k.after = m.Seq
 		k.heard = append(k.heard, m)
+		if m.Session == k.tag {
+			k.settle(m.ID, at)
+		}
 	}
 }
 
@@ -250,6 +251,20 @@ func (k *talker) heardCount() int { return k.count(func() int { return len(k.hea
 
 func (k *talker) visitCount() int { return k.count(func() int { return k.visits }) }
 
+// state tells how it is, for who has to find out what went wrong.
+func (k *talker) state() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	first := uint64(0)
+	if len(k.outbox) > 0 {
+		first = k.outbox[0].ID
+	}
+	return fmt.Sprintf("%s: connected %t, %d connections, the last that ended with %+v; %d messages from %d to %d not seen stored; "+
+		"heard up to %d, last frame %s ago; %d times unavailable; %s",
+		k.member.UserID, k.socket != nil, k.visits, k.end, len(k.outbox), first, k.lastID,
+		k.after, time.Since(k.progress).Round(time.Millisecond), k.refused, k.faults)
+}
+
 // newestID returns the id of what was said last.
 func (k *talker) newestID() uint64 {
 	k.mu.Lock()
@@ -277,7 +292,9 @@ func (k *talker) transcript() []entry {
 func awaitSettled(t *testing.T, within time.Duration, talkers ...*talker) {
 	t.Helper()
 	for _, k := range talkers {
-		until(t, within, k.member.UserID+" sees everything stored", func() bool { return k.pending() == 0 })
+		if !poll(within, func() bool { return k.pending() == 0 }) {
+			t.Fatalf("not within %s everything stored: %s", within, k.state())
+		}
 	}
 	var newest uint64
 	for _, k := range talkers {
@@ -286,11 +303,9 @@ func awaitSettled(t *testing.T, within time.Duration, talkers ...*talker) {
 		k.mu.Unlock()
 	}
 	for _, k := range talkers {
-		until(t, within, fmt.Sprintf("%s hears message %d", k.member.UserID, newest), func() bool {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			return k.after >= newest
-		})
+		if !poll(within, func() bool { return k.count(func() int { return int(k.after) }) >= int(newest) }) {
+			t.Fatalf("not within %s message %d: %s", within, newest, k.state())
+		}
 	}
 }
 
