@@ -109,14 +109,20 @@ func (n *node) finish(t *testing.T) {
 		t.Errorf("Caddy ended badly: %v", n.err)
 	}
 	text := n.log(t)
-	for _, sign := range []string{"DATA RACE", "panic:", "goroutine 1 [", "fatal error:", "panic serving"} {
-		if at := strings.Index(text, sign); at >= 0 {
-			t.Errorf("Caddy has written %q:\n%s", sign, text[at:min(len(text), at+6000)])
-			break
-		}
-	}
+	expectClean(t, text)
 	if t.Failed() {
 		t.Logf("the last that Caddy wrote:\n%s", text[max(0, len(text)-4000):])
+	}
+}
+
+// expectClean fails the test if a Caddy has written of a data race or a panic.
+func expectClean(t *testing.T, text string) {
+	t.Helper()
+	for _, sign := range []string{"DATA RACE", "panic:", "panic serving", "fatal error:", "goroutine 1 ["} {
+		if at := strings.Index(text, sign); at >= 0 {
+			t.Errorf("Caddy has written %q:\n%s", sign, text[at:min(len(text), at+6000)])
+			return
+		}
 	}
 }
 

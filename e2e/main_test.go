@@ -32,7 +32,7 @@ func run(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 
 	caddyBinary = filepath.Join(dir, "caddy")
-	build := exec.Command("go", "build", "-race", "-o", caddyBinary, "./cmd/caddy")
+	build := exec.Command("go", "build", "-race", "-buildvcs=false", "-o", caddyBinary, "./cmd/caddy")
 	build.Dir = repository()
 	if output, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("building Caddy: %w\n%s", err, output))

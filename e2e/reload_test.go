@@ -221,6 +221,7 @@ func TestNodeKilled(t *testing.T) {
 	awaitSettled(t, waitTime, watcher, ben, carla)
 	ben.say("just before")
 	doomed.kill(t)
+	expectClean(t, doomed.log(t))
 	ben.say("just after")
 	watcher.say("is anybody there?")
 	awaitSettled(t, waitTime, watcher, ben)
