@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -50,6 +51,10 @@ type conn struct {
 	// retry is the lowest id that was answered unavailable and has not come
 	// again; zero if there is none.
 	retry uint64
+
+	// echoed is the highest id of the session that a message was told with. The
+	// fan-out sets it, before it queues the message.
+	echoed atomic.Uint64
 
 	// Guarded by room.mu.
 	index  int    // in room.conns; -1 when not in it

@@ -56,6 +56,11 @@ func (lr *liveRoom) deliver(e *room.Event) {
 	if len(lr.conns) == 0 {
 		return
 	}
+	if id, tag := room.SenderOfFrame(e.Frame); id > 0 {
+		for _, c := range lr.sessions[string(tag)] {
+			c.echoed.Store(max(c.echoed.Load(), id))
+		}
+	}
 	f := textFrame(e.Frame)
 	for _, c := range lr.conns {
 		// A message at or below the cursor was part of the welcome or a replay,

@@ -10,6 +10,7 @@ import (
 
 // post stores a message.
 func (c *conn) post(ctx context.Context, id uint64, message string) error {
+	c.settleEchoed()
 	if reason := c.refused.reason(id); reason != nil {
 		return c.refuse(reason, id)
 	}
@@ -61,6 +62,17 @@ func (c *conn) ack(id uint64) { c.send(textFrame(encode(ackFrame{"ack", id}))) }
 func (c *conn) settle(id uint64) {
 	if id == c.retry {
 		c.retry = 0
+	}
+}
+
+// settleEchoed notes what was stored although it was answered unavailable: the
+// client has seen its echo, and will not send it again.
+func (c *conn) settleEchoed() {
+	if echoed := c.echoed.Load(); echoed > c.accepted {
+		c.accepted = echoed
+		if c.retry <= echoed {
+			c.retry = 0
+		}
 	}
 }
 
