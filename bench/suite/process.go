@@ -28,9 +28,14 @@ type process struct {
 	done chan struct{} // closed when it has ended
 }
 
+// dialer opens a connection, to see whether a program is there.
+type dialer interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
 // startProcess starts a program that listens on an address, and waits until it
 // does.
-func startProcess(ctx context.Context, dir, name, address, program string, args ...string) (*process, error) {
+func startProcess(ctx context.Context, d dialer, dir, name, address, program string, args ...string) (*process, error) {
 	p := &process{name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
 	output, err := os.Create(p.log)
 	if err != nil {
@@ -51,7 +56,7 @@ func startProcess(ctx context.Context, dir, name, address, program string, args 
 		_ = output.Close()
 		close(p.done)
 	}()
-	if err := p.awaitListening(ctx, address); err != nil {
+	if err := p.awaitListening(ctx, d, address); err != nil {
 		p.stop()
 		text, _ := os.ReadFile(p.log)
 		return nil, fmt.Errorf("%s: %w\n%s", name, err, text)
@@ -59,11 +64,11 @@ func startProcess(ctx context.Context, dir, name, address, program string, args 
 	return p, nil
 }
 
-func (p *process) awaitListening(ctx context.Context, address string) error {
+func (p *process) awaitListening(ctx context.Context, d dialer, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		conn, err := d.DialContext(ctx, "tcp", address)
 		if err == nil {
 			return conn.Close()
 		}

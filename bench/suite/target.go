@@ -2,9 +2,12 @@ package suite
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -57,15 +60,28 @@ func startServer(ctx context.Context, t *Target, e *environment) (*server, error
 
 // stop ends it and removes what it has left.
 func (s *server) stop() {
-	for i := len(s.processes) - 1; i >= 0; i-- {
-		s.processes[i].stop()
+	for _, p := range slices.Backward(s.processes) {
+		p.stop()
 	}
 	_ = os.RemoveAll(s.dir) // what is left is in a temporary directory
 }
 
 // run starts one of its processes.
 func (s *server) run(ctx context.Context, name, address, program string, args ...string) error {
-	p, err := startProcess(ctx, s.dir, name, address, program, args...)
+	return s.runUntil(ctx, new(net.Dialer), name, address, program, args...)
+}
+
+// runSite is run for a site. With TLS, it waits for the certificate.
+func (s *server) runSite(ctx context.Context, e *environment, name, address, program string, args ...string) error {
+	if !e.tls {
+		return s.run(ctx, name, address, program, args...)
+	}
+	d := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // made by the server itself
+	return s.runUntil(ctx, d, name, address, program, args...)
+}
+
+func (s *server) runUntil(ctx context.Context, d dialer, name, address, program string, args ...string) error {
+	p, err := startProcess(ctx, d, s.dir, name, address, program, args...)
 	if err == nil {
 		s.processes = append(s.processes, p)
 	}
@@ -136,17 +152,17 @@ func startNode(ctx context.Context, e *environment, s *server, number int, optio
 	if err != nil {
 		return err
 	}
-	url, tls := "http://"+listen, ""
+	url, certificate := "http://"+listen, ""
 	if e.tls {
-		url, tls = "https://"+listen, "tls internal"
+		url, certificate = "https://"+listen, "tls internal"
 	}
 	config := filepath.Join(s.dir, fmt.Sprintf("Caddyfile%d", number))
-	text := fmt.Sprintf(caddyfile, admin, url, tls, strings.Join(options, "\n\t\t"))
+	text := fmt.Sprintf(caddyfile, admin, url, certificate, strings.Join(options, "\n\t\t"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
 	}
 	name := fmt.Sprintf("caddy%d", number)
-	if err := s.run(ctx, name, listen, e.programs.Caddy, "run", "--config", config, "--adapter", "caddyfile"); err != nil {
+	if err := s.runSite(ctx, e, name, listen, e.programs.Caddy, "run", "--config", config, "--adapter", "caddyfile"); err != nil {
 		return err
 	}
 	s.urls = append(s.urls, url)
@@ -178,7 +194,7 @@ func startFloor(mode string) func(context.Context, *environment, *server) error 
 			url = "https://" + listen
 			args = append(args, "-tls")
 		}
-		if err := s.run(ctx, mode, listen, e.programs.Floor, args...); err != nil {
+		if err := s.runSite(ctx, e, mode, listen, e.programs.Floor, args...); err != nil {
 			return err
 		}
 		s.urls = append(s.urls, url)

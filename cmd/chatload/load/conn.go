@@ -100,6 +100,9 @@ func (c *conn) send(opcode byte, parts ...[]byte) error {
 // write is send with c.writing held.
 func (c *conn) write(opcode byte, parts ...[]byte) error {
 	c.out = appendFrame(c.out[:0], opcode, rand.Uint32(), parts...) //nolint:gosec // proxies are not to be defended against here
+	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
 	_, err := c.net.Write(c.out)
 	return err
 }

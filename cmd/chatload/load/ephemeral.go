@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -106,19 +105,17 @@ func refusal(url string, answer *http.Response, text []byte) error {
 }
 
 var (
-	typeKey    = []byte(`"type":"`)
-	seqKey     = []byte(`"seq":`)
-	codeKey    = []byte(`"code":"`)
-	errNoFrame = errors.New("load: not a frame of ephemeral chat")
+	typeKey = []byte(`"type":"`)
+	seqKey  = []byte(`"seq":`)
+	codeKey = []byte(`"code":"`)
 )
 
 // Next reads a frame. A frame is one event.
 func (EphemeralChat) Next(payload []byte) (Event, []byte) {
-	at := bytes.Index(payload, typeKey)
-	if at < 0 {
-		return Event{Kind: EventRefused, Text: []byte(errNoFrame.Error())}, nil
+	_, rest, ok := bytes.Cut(payload, typeKey)
+	if !ok {
+		return Event{Kind: EventRefused, Text: []byte("a frame without a type")}, nil
 	}
-	rest := payload[at+len(typeKey):]
 	switch kind, _, _ := bytes.Cut(rest, []byte{'"'}); string(kind) {
 	case "message":
 		return Event{Kind: EventMessage, Seq: numberAfter(payload, seqKey), Text: rest}, nil
@@ -139,12 +136,9 @@ func (EphemeralChat) Pong() []byte { return nil }
 // if there is none. In a frame's JSON a key cannot occur within a string, where
 // its quotation marks are escaped.
 func numberAfter(payload, key []byte) uint64 {
-	at := bytes.Index(payload, key)
-	if at < 0 {
-		return 0
-	}
+	_, rest, _ := bytes.Cut(payload, key)
 	var n uint64
-	for _, c := range payload[at+len(key):] {
+	for _, c := range rest {
 		if c < '0' || c > '9' {
 			break
 		}

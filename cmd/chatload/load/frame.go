@@ -94,13 +94,12 @@ func appendFrame(b []byte, opcode byte, key uint32, parts ...[]byte) []byte {
 		b = append(b, part...)
 	}
 	payload := b[start:]
-	wide := uint64(key)<<32 | uint64(key)
-	for len(payload) >= 8 {
-		binary.LittleEndian.PutUint64(payload, binary.LittleEndian.Uint64(payload)^wide)
-		payload = payload[8:]
+	for len(payload) >= 4 {
+		binary.LittleEndian.PutUint32(payload, binary.LittleEndian.Uint32(payload)^key)
+		payload = payload[4:]
 	}
 	for i := range payload {
-		payload[i] ^= byte(key >> (8 * (i % 4)))
+		payload[i] ^= byte(key >> (8 * i)) //nolint:gosec // its lowest byte is meant
 	}
 	return b
 }

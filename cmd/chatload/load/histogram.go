@@ -20,28 +20,29 @@ type Histogram struct {
 	max    atomic.Int64
 }
 
-// bucketOf returns the bucket of a duration in nanoseconds.
-func bucketOf(v uint64) int {
-	if v < 1<<subBits {
-		return int(v)
+// bucketOf returns the bucket of a duration.
+func bucketOf(d time.Duration) int {
+	if d < 1<<subBits {
+		return int(d)
 	}
-	shift := bits.Len64(v) - subBits - 1
-	return min((shift+1)<<subBits+int(v>>shift)&(1<<subBits-1), histogramBuckets-1)
+	shift := bits.Len64(uint64(d)) - subBits - 1
+	return min((shift+1)<<subBits+int(d>>shift)&(1<<subBits-1), histogramBuckets-1)
 }
 
-// lowest returns the lowest duration of a bucket, and the width of the bucket.
-func lowest(bucket int) (low, width uint64) {
+// middle returns the duration in the middle of a bucket.
+func middle(bucket int) time.Duration {
 	if bucket < 1<<subBits {
-		return uint64(bucket), 1
+		return time.Duration(bucket)
 	}
 	shift := bucket>>subBits - 1
-	return uint64(1<<subBits+bucket&(1<<subBits-1)) << shift, 1 << shift
+	lowest := time.Duration(1<<subBits+bucket&(1<<subBits-1)) << shift
+	return lowest + 1<<shift/2
 }
 
 // Record counts a duration; a negative one counts as 0.
 func (h *Histogram) Record(d time.Duration) {
 	d = max(d, 0)
-	h.counts[bucketOf(uint64(d))].Add(1)
+	h.counts[bucketOf(d)].Add(1)
 	for {
 		highest := h.max.Load()
 		if int64(d) <= highest || h.max.CompareAndSwap(highest, int64(d)) {
@@ -84,8 +85,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	for i := range h.counts {
 		seen += h.counts[i].Load()
 		if seen > rank || seen == total {
-			low, width := lowest(i)
-			return min(time.Duration(low+width/2), h.Max())
+			return min(middle(i), h.Max())
 		}
 	}
 	return h.Max()

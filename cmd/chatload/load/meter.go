@@ -16,6 +16,9 @@ import (
 // every architecture that Go runs on.
 const tick = time.Second / 100
 
+// settledFor is how long memory must not have fallen to count as settled.
+const settledFor = 3 * time.Second
+
 // Process is a process that belongs to the server.
 type Process struct {
 	Name string
@@ -26,11 +29,12 @@ type Process struct {
 type meter struct {
 	processes []Process
 	gc        []string // URLs that make the processes collect garbage
+	client    *http.Client
 }
 
 // newMeter fails if a process is not there.
-func newMeter(processes []Process, gc []string) (*meter, error) {
-	m := &meter{processes: processes, gc: gc}
+func newMeter(o *Options) (*meter, error) {
+	m := &meter{processes: o.Processes, gc: o.GC, client: o.httpClient()}
 	if _, err := m.cpu(); err != nil {
 		return nil, err
 	}
@@ -113,27 +117,26 @@ func memoryOf(pid int) (int64, error) {
 	return 0, fmt.Errorf("load: %s has no Pss", path)
 }
 
-// settled lets the processes collect garbage and returns their memory when it has
-// not fallen by more than 1 % for a second, or at the latest after the time given.
+// settled returns the processes' memory when it has not fallen by more than 1 %
+// for settledFor, or at the latest after the time given; meanwhile it lets them
+// collect garbage every second, because what Go has freed goes back to the system
+// in the background, after the next collections.
 func (m *meter) settled(ctx context.Context, within time.Duration) ([]int64, error) {
 	if len(m.processes) == 0 {
 		return nil, nil
-	}
-	for _, url := range m.gc {
-		// Twice: finalizers run after the first, and pools are emptied by the second.
-		for range 2 {
-			if err := get(ctx, url); err != nil {
-				return nil, err
-			}
-		}
 	}
 	lowest, err := m.memory()
 	if err != nil {
 		return nil, err
 	}
 	since := time.Now()
-	for begin := time.Now(); time.Since(begin) < within && time.Since(since) < time.Second; {
-		if err := wait(ctx, 100*time.Millisecond); err != nil {
+	for begin := since; time.Since(begin) < within && time.Since(since) < settledFor; {
+		for _, url := range m.gc {
+			if err := m.get(ctx, url); err != nil {
+				return nil, err
+			}
+		}
+		if err := wait(ctx, time.Second); err != nil {
 			return nil, err
 		}
 		now, err := m.memory()
@@ -150,12 +153,13 @@ func (m *meter) settled(ctx context.Context, within time.Duration) ([]int64, err
 	return lowest, nil
 }
 
-func get(ctx context.Context, url string) error {
+// get gets a URL and nothing of its content.
+func (m *meter) get(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := m.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
@@ -170,7 +174,8 @@ func get(ctx context.Context, url string) error {
 }
 
 // begin, connected and left fill in the memory before anybody is connected, with
-// all connected, and when all have left.
+// all connected, and when all have left. Without begin there is no memory of a
+// connection.
 func (m *meter) begin(ctx context.Context, settle time.Duration, into *[]Memory) error {
 	sizes, err := m.settled(ctx, settle)
 	for i, size := range sizes {
@@ -182,6 +187,10 @@ func (m *meter) begin(ctx context.Context, settle time.Duration, into *[]Memory)
 func (m *meter) connected(ctx context.Context, connections int, settle time.Duration, into *[]Memory) error {
 	sizes, err := m.settled(ctx, settle)
 	for i, size := range sizes {
+		if len(*into) <= i {
+			*into = append(*into, Memory{Process: m.processes[i].Name, Connected: size})
+			continue
+		}
 		memory := &(*into)[i]
 		memory.Connected = size
 		memory.PerConnection = float64(size-memory.Before) / float64(max(connections, 1))

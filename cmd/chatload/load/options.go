@@ -67,7 +67,7 @@ func ParseOptions(name string, args []string, output io.Writer) (*Options, error
 	flags.DurationVar(&o.Warmup, "warmup", 2*time.Second, "how long there is traffic before that")
 	flags.Func("pid", "server `processes`, comma-separated, each [name=]pid: report their CPU time and memory (Linux)", o.parseProcesses)
 	flags.Func("gc", "`URLs` to get before memory is read, comma-separated, such as http://localhost:2019/debug/pprof/heap?gc=1", list(&o.GC))
-	flags.DurationVar(&o.Settle, "settle", 10*time.Second, "how long memory may take to settle before it is read")
+	flags.DurationVar(&o.Settle, "settle", 15*time.Second, "how long memory may take to settle before it is read")
 	flags.BoolVar(&o.JSON, "json", false, "print the result as JSON")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -157,13 +157,4 @@ func (o *Options) rooms() []int {
 		total -= size
 	}
 	return sizes
-}
-
-// settleFor returns how long memory may take to settle: only where memory is what
-// the run is about.
-func (o *Options) settleFor() time.Duration {
-	if o.Idle > 0 {
-		return o.Settle
-	}
-	return 0
 }

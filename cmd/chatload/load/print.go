@@ -38,6 +38,10 @@ func (r *Result) String() string {
 		r.printCPU(row, r.Client)
 	}
 	for _, m := range r.Memory {
+		if m.Before == 0 {
+			row("memory of "+m.Process, "%.1f MiB", mebi(m.Connected))
+			continue
+		}
 		row("memory of "+m.Process, "%.1f MiB, before %.1f: %.1f KiB for each connection",
 			mebi(m.Connected), mebi(m.Before), m.PerConnection/1024)
 		if m.Left > 0 {

@@ -57,10 +57,10 @@ type CPU struct {
 // Memory is what a process has in memory.
 type Memory struct {
 	Process       string  `json:"process"`
-	Before        int64   `json:"before"` // nobody was connected
+	Before        int64   `json:"before,omitempty"` // nobody was connected
 	Connected     int64   `json:"connected"`
 	Left          int64   `json:"left,omitempty"` // all have gone
-	PerConnection float64 `json:"perConnection"`
+	PerConnection float64 `json:"perConnection,omitempty"`
 }
 
 // Joins says how connections were opened and joined.

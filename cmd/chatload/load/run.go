@@ -51,9 +51,10 @@ func Run(ctx context.Context, o *Options, dialect Dialect, progress *Progress) (
 	r.from.Store(math.MaxInt64)
 	r.until.Store(math.MaxInt64)
 	var err error
-	if r.meter, err = newMeter(o.Processes, o.GC); err != nil {
+	if r.meter, err = newMeter(o); err != nil {
 		return nil, err
 	}
+	defer r.meter.client.CloseIdleConnections()
 	defer r.leave()
 	if err := r.admit(ctx, progress); err != nil {
 		return nil, err
@@ -74,6 +75,15 @@ func (o *Options) tlsConfig() *tls.Config {
 		NextProtos:         []string{"http/1.1"},
 		InsecureSkipVerify: o.Insecure, //nolint:gosec // asked for
 	}
+}
+
+// httpClient returns a client that has at most Parallel connections to a host.
+func (o *Options) httpClient() *http.Client {
+	return &http.Client{Timeout: dialTimeout, Transport: &http.Transport{
+		TLSClientConfig:     o.tlsConfig(),
+		MaxConnsPerHost:     o.Parallel,
+		MaxIdleConnsPerHost: o.Parallel,
+	}}
 }
 
 // now returns the time since the start of the run, in nanoseconds.
@@ -107,11 +117,7 @@ func (r *run) leave() {
 
 // admit makes the rooms and admits their members.
 func (r *run) admit(ctx context.Context, progress *Progress) error {
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // documented
-	transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost = r.options.Parallel, r.options.Parallel
-	transport.TLSClientConfig = r.options.tlsConfig()
-	transport.Proxy = nil
-	client := &http.Client{Transport: transport, Timeout: dialTimeout}
+	client := r.options.httpClient()
 	defer client.CloseIdleConnections()
 
 	sizes := r.options.rooms()

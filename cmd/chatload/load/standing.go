@@ -11,7 +11,7 @@ func (r *run) idle(ctx context.Context, progress *Progress) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.meter.connected(ctx, len(r.conns), r.options.settleFor(), &result.Memory); err != nil {
+	if err := r.meter.connected(ctx, len(r.conns), r.options.Settle, &result.Memory); err != nil {
 		return nil, err
 	}
 	before, err := r.meter.cpu()
@@ -30,7 +30,7 @@ func (r *run) idle(ctx context.Context, progress *Progress) (*Result, error) {
 	result.measured(&begin, &finish, before, after)
 	r.leave()
 	result.account(r)
-	if err := r.meter.left(ctx, r.options.settleFor(), &result.Memory); err != nil {
+	if err := r.meter.left(ctx, r.options.Settle, &result.Memory); err != nil {
 		return nil, err
 	}
 	return result, nil
@@ -39,12 +39,10 @@ func (r *run) idle(ctx context.Context, progress *Progress) (*Result, error) {
 // storm connects all members as fast as it can.
 func (r *run) storm(ctx context.Context, progress *Progress) (*Result, error) {
 	result := newResult(r)
-	settle := time.Duration(0)
 	if r.options.Idle > 0 {
-		settle = r.options.settleFor()
-	}
-	if err := r.meter.begin(ctx, settle, &result.Memory); err != nil {
-		return nil, err
+		if err := r.meter.begin(ctx, r.options.Settle, &result.Memory); err != nil {
+			return nil, err
+		}
 	}
 	before, err := r.meter.cpu()
 	if err != nil {

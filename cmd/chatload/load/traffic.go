@@ -20,13 +20,7 @@ const (
 // traffic lets the members of all rooms talk.
 func (r *run) traffic(ctx context.Context, progress *Progress) (*Result, error) {
 	result := newResult(r)
-	if err := r.meter.begin(ctx, r.options.settleFor(), &result.Memory); err != nil {
-		return nil, err
-	}
 	if err := r.connect(ctx, progress, new(Histogram)); err != nil {
-		return nil, err
-	}
-	if err := r.meter.connected(ctx, len(r.conns), r.options.settleFor(), &result.Memory); err != nil {
 		return nil, err
 	}
 	if err := r.fill(ctx, progress); err != nil {
@@ -38,6 +32,9 @@ func (r *run) traffic(ctx context.Context, progress *Progress) (*Result, error) 
 	err := wait(ctx, r.options.Warmup)
 	if err == nil {
 		err = r.measure(ctx, result, progress)
+	}
+	if err == nil {
+		err = r.meter.connected(ctx, len(r.conns), 0, &result.Memory)
 	}
 	stop()
 	if err != nil {
