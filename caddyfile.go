@@ -79,6 +79,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //	    origins       <origin>...
 //	    page          on | off
 //	    ping_interval <duration>
+//	    flush_interval <duration>|off
 //	}
 //
 // A path matcher, which must end in /*, is where the chat is mounted: the part
@@ -158,6 +159,8 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string) error {
 		return h.unmarshalOrigins(d)
 	case "page":
 		return h.unmarshalPage(d)
+	case "flush_interval":
+		return unmarshalValue(d, checkFlushInterval, &h.FlushInterval, parseFlushInterval)
 	}
 	return d.Errf("unknown option %q of %s", name, directive)
 }
@@ -260,6 +263,13 @@ func unmarshalRate(d *caddyfile.Dispenser, target **Rate) error {
 func parseDuration(text string) (caddy.Duration, error) {
 	duration, err := caddy.ParseDuration(text)
 	return caddy.Duration(duration), err
+}
+
+func parseFlushInterval(text string) (caddy.Duration, error) {
+	if text == "off" {
+		return noFlushInterval, nil
+	}
+	return parseDuration(text)
 }
 
 func parseCount(text string) (int, error) {

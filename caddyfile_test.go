@@ -101,6 +101,8 @@ func TestRefusedCaddyfiles(t *testing.T) {
 		"max_ttl too long":  {"ephemeral_chat {\nmax_ttl 4000d\n}", "max_ttl must be from 1s to", 3},
 		"lobby negative":    {"ephemeral_chat {\nlobby -1s\n}", "lobby must be from 1s to", 3},
 		"lobby, fraction":   {"ephemeral_chat {\nlobby 1h0.5s\n}", "lobby must be a multiple of 1s", 3},
+		"flush too slowly":  {"ephemeral_chat {\nflush_interval 2s\n}", "flush_interval must be off or from 1ms to 1s, not 2s", 3},
+		"flush what":        {"ephemeral_chat {\nflush_interval never\n}", "flush_interval: time: invalid duration", 3},
 		"ping too often":    {"ephemeral_chat {\nping_interval 900ms\n}", "ping_interval must be from 1s to 1h0m0s, not 900ms", 3},
 		"no number":         {"ephemeral_chat {\nhistory many\n}", `history: a whole number is expected, not "many"`, 3},
 		"history of zero":   {"ephemeral_chat {\nhistory 0\n}", "history must be from 1 to 100000, not 0", 3},

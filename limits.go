@@ -20,6 +20,9 @@ const (
 	defaultMaxMembers   = 1000
 	defaultMaxRooms     = 100_000
 	defaultPingInterval = 30 * time.Second
+	// defaultFlushInterval is a delay that nobody notices in a room where so many
+	// talk that it matters.
+	defaultFlushInterval = 25 * time.Millisecond
 )
 
 // The bounds of what a site may ask for.
@@ -30,6 +33,11 @@ const (
 	maxMaxRooms   = 1_000_000_000
 	maxLifetime   = caddy.Duration(10 * 365 * 24 * time.Hour)
 	maxPing       = caddy.Duration(time.Hour)
+
+	minFlushInterval = caddy.Duration(time.Millisecond)
+	maxFlushInterval = caddy.Duration(time.Second)
+	// noFlushInterval is off, as it is for Caddy's reverse proxy.
+	noFlushInterval = caddy.Duration(-1)
 )
 
 // option is an option whose value has bounds. The same row serves the
@@ -80,6 +88,15 @@ func (o *option[T]) check(value T) error {
 	return nil
 }
 
+// checkFlushInterval reports whether a value is one that flush_interval may have.
+func checkFlushInterval(value caddy.Duration) error {
+	if value == noFlushInterval || minFlushInterval <= value && value <= maxFlushInterval {
+		return nil
+	}
+	return fmt.Errorf("flush_interval must be off or from %s to %s, not %s",
+		show(minFlushInterval), show(maxFlushInterval), show(value))
+}
+
 func show[T int | caddy.Duration](value T) string {
 	if d, ok := any(value).(caddy.Duration); ok {
 		return timeOf(d).String()
@@ -98,6 +115,7 @@ func (h *Handler) setDefaults() {
 	orDefault(&h.MaxMessage, defaultMaxMessage)
 	orDefault(&h.MaxMembers, defaultMaxMembers)
 	orDefault(&h.PingInterval, caddy.Duration(defaultPingInterval))
+	orDefault(&h.FlushInterval, caddy.Duration(defaultFlushInterval))
 	if _, ok := h.store.(*MemoryStore); ok {
 		orDefault(&h.MaxRooms, defaultMaxRooms)
 	}
@@ -133,6 +151,9 @@ func (h *Handler) checkValues() error {
 		if err := (*o.value(h)).check(); err != nil {
 			return fmt.Errorf("%s: %w", o.name, err)
 		}
+	}
+	if err := checkFlushInterval(h.FlushInterval); err != nil {
+		return err
 	}
 	return checkPrefix(h.PathPrefix)
 }

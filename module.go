@@ -97,6 +97,12 @@ type Handler struct {
 	// twice this time is closed. At least `1s`. Default: `30s`.
 	PingInterval caddy.Duration `json:"ping_interval,omitempty"`
 
+	// In a room with more than 64 connections on a node, how long to wait after a
+	// message has gone out to all of them before the next ones do, together. It
+	// bounds what a busy room costs; a message into a quiet room, or a small one,
+	// never waits. From `1ms` to `1s`, or -1 for off. Default: `25ms`.
+	FlushInterval caddy.Duration `json:"flush_interval,omitempty"`
+
 	// Set by Provision and fixed from then on: requests are served from these,
 	// also after Cleanup, when a reload has overtaken them.
 	logger         *zap.Logger
@@ -151,10 +157,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.hub = chat.hub
 	h.rooms = room.NewRooms(chat.store, h.limits())
 	h.settings = ws.Settings{
-		Rooms:        h.rooms,
-		PingInterval: timeOf(h.PingInterval),
-		MessageRate:  h.MessageRate.perSecond(),
-		MessageBurst: h.MessageRate.Count,
+		Rooms:         h.rooms,
+		PingInterval:  timeOf(h.PingInterval),
+		MessageRate:   h.MessageRate.perSecond(),
+		MessageBurst:  h.MessageRate.Count,
+		FlushInterval: max(0, timeOf(h.FlushInterval)),
 	}
 	return nil
 }

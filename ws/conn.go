@@ -63,11 +63,13 @@ type conn struct {
 	cursor uint64 // number of the last message that it was given, until live
 
 	mu      sync.Mutex
-	out     *gatherConn // nil until the upgrade
+	out     *wire // nil until the upgrade
 	queue   []*frame
+	inline  [2]*frame     // the memory of a short queue
 	queued  int           // bytes that wait, those that are being written included
 	held    bool          // the queue waits for start
-	writing bool          // a goroutine runs write
+	writing bool          // somebody runs write or flush, or is about to
+	timed   bool          // a write deadline is set
 	closing bool          // nothing more is accepted; the last frame is a close
 	closeBy time.Time     // when closing: what is not written by then is lost
 	idle    chan struct{} // closed when writing ends, if somebody waits for that
@@ -75,7 +77,7 @@ type conn struct {
 }
 
 func newConn(h *Hub, s Settings, cancel context.CancelFunc) *conn {
-	return &conn{
+	c := &conn{
 		hub:      h,
 		cancel:   cancel,
 		settings: s,
@@ -84,22 +86,37 @@ func newConn(h *Hub, s Settings, cancel context.CancelFunc) *conn {
 		index:    -1,
 		held:     true,
 	}
+	c.queue = c.inline[:0]
+	return c
 }
 
-// send queues a frame. When the queue is full, the connection is closed instead
-// with room.ErrTooSlow. It never blocks.
+// send queues a frame and sees to it that somebody writes it. When the queue is
+// full, the connection is closed instead with room.ErrTooSlow. It never blocks.
 func (c *conn) send(f *frame) {
+	if c.enqueue(f) {
+		go c.write(nil, 0) // see wake
+	}
+}
+
+// enqueue is send, but if it reports true, it is for the caller to flush.
+func (c *conn) enqueue(f *frame) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing {
-		return
+		return false
 	}
 	if c.queued+f.size > maxQueue {
 		c.dropQueue()
 		c.closeLocked(slowGrace, refusalFrame(room.ErrTooSlow))
-		return
+		return false
 	}
-	c.push(f)
+	c.queue = append(c.queue, f)
+	c.queued += f.size
+	if c.held || c.writing {
+		return false
+	}
+	c.writing = true
+	return true
 }
 
 // sendUnbounded queues a frame that doesn't count against the limit of the
@@ -109,7 +126,7 @@ func (c *conn) sendUnbounded(f *frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closing {
-		c.push(&frame{message: f.message})
+		c.push(&frame{bytes: f.bytes})
 	}
 }
 
@@ -150,7 +167,7 @@ func (c *conn) wake() {
 	c.writing = true
 	// It ends when the queue is empty or a write fails, which closing the
 	// connection brings about. The reading goroutine waits for it (finish).
-	go c.write()
+	go c.write(nil, 0)
 }
 
 func (c *conn) dropQueue() {
@@ -158,7 +175,7 @@ func (c *conn) dropQueue() {
 		c.queued -= f.size
 	}
 	clear(c.queue)
-	c.queue = c.queue[:0]
+	c.queue = c.inline[:0]
 }
 
 // close ends the connection: last frames, then the close frame of the error.

@@ -3,83 +3,181 @@ package ws
 import (
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// apply turns events into frames and queues these for the connections. It is
-// called by the inbox.
-func (lr *liveRoom) apply(events []room.Event) {
-	lr.mu.Lock()
-	defer lr.mu.Unlock()
-	for i := range events {
-		lr.applyOne(&events[i])
+const (
+	// passSize is how many bytes of messages one pass over the connections gives
+	// to each, about.
+	passSize = 256 << 10
+	// pacedConns is how many connections a pass has to write to for the next one
+	// to wait. In a room that is not larger, nothing ever waits.
+	pacedConns = 64
+)
+
+// pass collects the connections that are to be written to when the frames of
+// some events have been queued.
+type pass struct {
+	dirty  []*conn
+	writer *writer
+}
+
+// send queues a frame for a connection.
+func (p *pass) send(c *conn, f *frame) {
+	if c.enqueue(f) {
+		p.dirty = append(p.dirty, c)
 	}
 }
 
-func (lr *liveRoom) applyOne(e *room.Event) {
-	if lr.ended {
-		return
+// flush writes to the connections, without waiting for any, and returns how many
+// there were. No lock is held.
+func (p *pass) flush() int {
+	n := len(p.dirty)
+	for i, c := range p.dirty {
+		c.flush(p.writer)
+		p.dirty[i] = nil
 	}
+	p.dirty = p.dirty[:0]
+	return n
+}
+
+// apply turns events into frames and writes these to the connections, as many as
+// there are for each in one system call. It returns how long the next events are
+// to wait: what a busy room costs is the system calls, and if those that follow
+// each other closely are made one, it costs a fraction. It is called by the inbox.
+func (lr *liveRoom) apply(events []room.Event) (rest time.Duration) {
+	began := time.Now()
+	lr.pass.writer = takeWriter()
+	defer lr.pass.writer.release()
+	served := 0
+	for len(events) > 0 {
+		lr.mu.Lock()
+		n := lr.applySome(&lr.pass, events)
+		lr.mu.Unlock()
+		served = max(served, lr.pass.flush())
+		events = events[n:]
+	}
+	if lr.pace == 0 || served <= pacedConns {
+		return 0
+	}
+	return lr.pace - time.Since(began)
+}
+
+// now tells the connections something that is no event. say is called with mu
+// held, and not at all once the room has ended.
+func (lr *liveRoom) now(say func(p *pass)) {
+	p := pass{writer: takeWriter()}
+	defer p.writer.release()
+	lr.mu.Lock()
+	if !lr.ended {
+		say(&p)
+	}
+	lr.mu.Unlock()
+	p.flush()
+}
+
+// applySome applies as many events as fit a pass, one at least, and returns how
+// many those are.
+func (lr *liveRoom) applySome(p *pass, events []room.Event) (n int) {
+	for size := 0; n < len(events) && size < passSize && !lr.ended; {
+		if events[n].Kind != room.EventMessage {
+			lr.applyOne(p, &events[n])
+			n++
+			continue
+		}
+		first := n
+		for n < len(events) && size < passSize && events[n].Kind == room.EventMessage {
+			size += len(events[n].Frame)
+			n++
+		}
+		lr.deliver(p, events[first:n])
+	}
+	if lr.ended {
+		return len(events) // what comes after the end is of no room
+	}
+	return n
+}
+
+func (lr *liveRoom) applyOne(p *pass, e *room.Event) {
 	switch e.Kind {
-	case room.EventMessage:
-		lr.deliver(e)
 	case room.EventStarted:
 		lr.room.StartedAt, lr.room.Deadline = e.StartedAt, e.Deadline
-		lr.tell(startedFrame{"started", room.FormatTime(e.StartedAt), room.FormatTime(e.Deadline)}, "")
+		lr.tell(p, startedFrame{"started", room.FormatTime(e.StartedAt), room.FormatTime(e.Deadline)}, "")
 	case room.EventJoined:
-		lr.online[e.UserID] = struct{}{}
-		lr.tellPresence("joined", e.UserID)
+		lr.joined(p, e.UserID)
 	case room.EventLeft:
 		delete(lr.online, e.UserID)
-		lr.tellPresence("left", e.UserID)
+		lr.tellPresence(p, "left", e.UserID)
 	case room.EventOpened:
 		lr.replace(e)
 	case room.EventTyping:
 		if !lr.large() {
-			lr.tell(userFrame{"typing", e.UserID}, e.UserID)
+			lr.tell(p, userFrame{"typing", e.UserID}, e.UserID)
 		}
 	case room.EventLocked:
 		lr.room.Locked = e.Locked
-		lr.tell(lockedFrame{"locked", e.Locked}, "")
+		lr.tell(p, lockedFrame{"locked", e.Locked}, "")
 	case room.EventRemoved:
 		lr.remove(e.UserID)
 	case room.EventGap:
-		lr.gap(e)
+		lr.gap(p, e)
 	case room.EventEnded:
 		lr.end(e.Reason)
 	}
 }
 
-// deliver gives a message to every connection that is live.
-func (lr *liveRoom) deliver(e *room.Event) {
-	lr.room.Seq = e.Seq
+// deliver gives messages to every connection that is live: all of them as one.
+func (lr *liveRoom) deliver(p *pass, messages []room.Event) {
+	first := messages[0].Seq
+	lr.room.Seq = messages[len(messages)-1].Seq
 	if len(lr.conns) == 0 {
 		return
 	}
-	if id, tag := room.SenderOfFrame(e.Frame); id > 0 {
-		for _, c := range lr.sessions[string(tag)] {
-			c.echoed.Store(max(c.echoed.Load(), id))
+	size := 0
+	for i := range messages {
+		size += maxHeader + len(messages[i].Frame)
+	}
+	b := make([]byte, 0, size)
+	starts := make([]int, len(messages))
+	for i := range messages {
+		starts[i] = len(b)
+		b = appendFrame(b, websocket.TextMessage, messages[i].Frame)
+		lr.noteEcho(messages[i].Frame)
+	}
+	all := wireFrame(b)
+	for _, c := range lr.conns {
+		switch {
+		case !c.live:
+		case c.cursor < first:
+			p.send(c, all)
+		case c.cursor < lr.room.Seq:
+			// Those up to the cursor were part of the welcome or a replay, which was
+			// read from the store before the events came.
+			p.send(c, wireFrame(b[starts[c.cursor-first+1]:]))
 		}
 	}
-	f := textFrame(e.Frame)
-	for _, c := range lr.conns {
-		// A message at or below the cursor was part of the welcome or a replay,
-		// which was read from the store before the event came.
-		if c.live && e.Seq > c.cursor {
-			c.send(f)
+}
+
+// noteEcho tells the sender's connections that a message with their id is stored.
+func (lr *liveRoom) noteEcho(message []byte) {
+	if id, tag := room.SenderOfFrame(message); id > 0 {
+		for _, c := range lr.sessions[string(tag)] {
+			c.echoed.Store(max(c.echoed.Load(), id))
 		}
 	}
 }
 
 // tell gives a frame to every connection but those of one user.
-func (lr *liveRoom) tell(v any, exceptUser string) {
+func (lr *liveRoom) tell(p *pass, v any, exceptUser string) {
 	if len(lr.conns) == 0 {
 		return
 	}
 	f := textFrame(encode(v))
 	for _, c := range lr.conns {
 		if c.userID != exceptUser || exceptUser == "" {
-			c.send(f)
+			p.send(c, f)
 		}
 	}
 }
@@ -111,7 +209,7 @@ func (lr *liveRoom) remove(userID string) {
 
 // gap tells every connection that messages were lost. Whoever was behind goes
 // on from here as well: what it was to be given may be gone.
-func (lr *liveRoom) gap(e *room.Event) {
+func (lr *liveRoom) gap(p *pass, e *room.Event) {
 	same := e.Epoch == lr.room.Epoch
 	lr.room.Epoch, lr.room.Seq = e.Epoch, e.Seq
 	f := textFrame(encode(gapFrame{"gap", e.Epoch, e.Seq}))
@@ -120,7 +218,7 @@ func (lr *liveRoom) gap(e *room.Event) {
 			c.cursor = e.Seq
 		}
 		c.live = true
-		c.send(f)
+		p.send(c, f)
 	}
 }
 
@@ -158,10 +256,18 @@ func (lr *liveRoom) isLarge() bool {
 	return lr.large()
 }
 
+// joined puts a user among those who are online, unless it is one of them.
+func (lr *liveRoom) joined(p *pass, userID string) {
+	if _, ok := lr.online[userID]; !ok {
+		lr.online[userID] = struct{}{}
+		lr.tellPresence(p, "joined", userID)
+	}
+}
+
 // tellPresence tells of a user who has come or gone.
-func (lr *liveRoom) tellPresence(what, userID string) {
+func (lr *liveRoom) tellPresence(p *pass, what, userID string) {
 	if !lr.large() {
-		lr.tell(userFrame{what, userID}, userID)
+		lr.tell(p, userFrame{what, userID}, userID)
 		return
 	}
 	if lr.counter == nil {
@@ -172,10 +278,8 @@ func (lr *liveRoom) tellPresence(what, userID string) {
 
 // count tells how many are online in a large room.
 func (lr *liveRoom) count() {
-	lr.mu.Lock()
-	defer lr.mu.Unlock()
-	lr.counter = nil
-	if !lr.ended {
-		lr.tell(onlineFrame{"online", len(lr.online)}, "")
-	}
+	lr.now(func(p *pass) {
+		lr.counter = nil
+		lr.tell(p, onlineFrame{"online", len(lr.online)}, "")
+	})
 }

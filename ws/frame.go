@@ -2,6 +2,7 @@ package ws
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 
@@ -10,10 +11,11 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// frame is a WebSocket frame that was encoded once and can be written to any
-// number of connections.
+// frame is one or more WebSocket frames that were encoded once and can be written
+// to any number of connections.
 type frame struct {
-	message *websocket.PreparedMessage
+	// bytes are what goes over the wire. They must not be changed.
+	bytes []byte
 	// size is what the frame counts for in a queue, in bytes.
 	size int
 }
@@ -24,13 +26,31 @@ const frameOverhead = 64
 
 var pingFrame = newFrame(websocket.PingMessage, nil)
 
-// newFrame encodes a frame. It fails only for types that don't exist.
+// newFrame encodes a frame.
 func newFrame(messageType int, payload []byte) *frame {
-	message, err := websocket.NewPreparedMessage(messageType, payload)
-	if err != nil {
-		panic(fmt.Sprintf("ws: frame of type %d: %v", messageType, err))
+	return wireFrame(appendFrame(make([]byte, 0, maxHeader+len(payload)), messageType, payload))
+}
+
+// wireFrame is a frame of bytes that are encoded already.
+func wireFrame(bytes []byte) *frame { return &frame{bytes: bytes, size: len(bytes) + frameOverhead} }
+
+// maxHeader is the size of the longest header that a server's frame has.
+const maxHeader = 10
+
+// appendFrame appends a frame as a server sends it, whole and not masked (RFC
+// 6455, section 5.2). The message types of gorilla/websocket are the opcodes.
+func appendFrame(b []byte, messageType int, payload []byte) []byte {
+	const final = 1 << 7
+	b = append(b, final|byte(messageType)) //nolint:gosec // G115: opcodes have four bits
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, byte(n))
+	case n < 1<<16:
+		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n)) //nolint:gosec // G115: lengths are not negative
 	}
-	return &frame{message: message, size: len(payload) + frameOverhead}
+	return append(b, payload...)
 }
 
 func textFrame(payload []byte) *frame { return newFrame(websocket.TextMessage, payload) }

@@ -36,6 +36,10 @@ type Settings struct {
 	// rate.Inf is no limit.
 	MessageRate  rate.Limit
 	MessageBurst int
+	// FlushInterval is the least time between two passes over more than 64
+	// connections of one room; what is said meanwhile goes out together. The first
+	// connection to a room decides for the room. Zero is none.
+	FlushInterval time.Duration
 }
 
 // Hub holds the connections of one node to the rooms of one store. It is safe
@@ -127,9 +131,9 @@ func (h *Hub) drop(c *conn) {
 	h.running.Done()
 }
 
-// acquire returns the live room with the given id, opening it if it is not. The
-// caller releases it.
-func (h *Hub) acquire(ctx context.Context, roomID string) (*liveRoom, error) {
+// acquire returns the live room with the given id, opening it with the pace if it
+// is not. The caller releases it.
+func (h *Hub) acquire(ctx context.Context, roomID string, pace time.Duration) (*liveRoom, error) {
 	for {
 		h.mu.Lock()
 		if h.closed {
@@ -139,7 +143,7 @@ func (h *Hub) acquire(ctx context.Context, roomID string) (*liveRoom, error) {
 		lr := h.rooms[roomID]
 		switch {
 		case lr == nil:
-			lr = newLiveRoom(h, roomID)
+			lr = newLiveRoom(h, roomID, pace)
 			h.rooms[roomID] = lr
 			h.mu.Unlock()
 			return h.open(ctx, lr)

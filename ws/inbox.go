@@ -1,7 +1,9 @@
 package ws
 
 import (
+	"runtime"
 	"sync"
+	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -9,14 +11,16 @@ import (
 // inbox takes the events of a room from the store, which must not be kept
 // waiting, and hands them on in order, as many at a time as have come.
 type inbox struct {
-	// handle is called by one goroutine at a time. Fixed before the first put.
-	handle func(events []room.Event)
+	// handle is called by one goroutine at a time, and returns how long the next
+	// events are to wait. Fixed before the first put.
+	handle func(events []room.Event) time.Duration
 
 	mu       sync.Mutex
 	events   []room.Event
 	held     bool
 	draining bool
 
+	ending  chan struct{} // closed by wait
 	running sync.WaitGroup
 }
 
@@ -53,6 +57,9 @@ func (b *inbox) wake() {
 
 func (b *inbox) drain() {
 	defer b.running.Done()
+	// Whoever is ready to run goes first. Where many have something to say, more
+	// of it goes out together; where nobody else is ready, this costs nothing.
+	runtime.Gosched()
 	var batch []room.Event
 	for {
 		b.mu.Lock()
@@ -65,9 +72,24 @@ func (b *inbox) drain() {
 			return
 		}
 		b.mu.Unlock()
-		b.handle(batch)
+		if rest := b.handle(batch); rest > 0 {
+			b.rest(rest)
+		}
+	}
+}
+
+// rest waits. It is over early when nothing will be put any more.
+func (b *inbox) rest(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-b.ending:
 	}
 }
 
 // wait waits until nothing is being handled. No put may follow.
-func (b *inbox) wait() { b.running.Wait() }
+func (b *inbox) wait() {
+	close(b.ending)
+	b.running.Wait()
+}

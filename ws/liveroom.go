@@ -17,6 +17,7 @@ type liveRoom struct {
 	// Fixed.
 	hub    *Hub
 	id     string
+	pace   time.Duration // least time between two passes over many connections
 	ready  chan struct{} // closed when the fields below are set
 	closed chan struct{} // closed when the room is no longer watched
 	gone   chan struct{} // closed when the room has ended
@@ -34,6 +35,7 @@ type liveRoom struct {
 	refs int
 
 	inbox inbox
+	pass  pass // owned by the goroutine that drains the inbox
 
 	mu       sync.Mutex
 	room     room.Room // Seq is the number of the last message that was fanned out
@@ -55,10 +57,11 @@ type localUser struct {
 	leaving *time.Timer // runs while nobody is connected; holds a ref
 }
 
-func newLiveRoom(h *Hub, id string) *liveRoom {
-	return &liveRoom{
+func newLiveRoom(h *Hub, id string, pace time.Duration) *liveRoom {
+	lr := &liveRoom{
 		hub:      h,
 		id:       id,
+		pace:     pace,
 		refs:     1,
 		ready:    make(chan struct{}),
 		closed:   make(chan struct{}),
@@ -67,12 +70,13 @@ func newLiveRoom(h *Hub, id string) *liveRoom {
 		users:    make(map[string]*localUser),
 		online:   make(map[string]struct{}),
 	}
+	lr.inbox.handle, lr.inbox.ending = lr.apply, make(chan struct{})
+	return lr
 }
 
 // watch begins to follow the room. Events that come before the snapshot is in
 // place wait in the inbox.
 func (lr *liveRoom) watch(ctx context.Context) error {
-	lr.inbox.handle = lr.apply
 	lr.inbox.hold()
 	snapshot, feed, err := lr.hub.store.Watch(ctx, lr.id, lr.inbox.put)
 	if err != nil {
@@ -127,16 +131,21 @@ func (lr *liveRoom) reserve(c *conn) error {
 	return nil
 }
 
-// entered notes what the store said when it was told of a connection.
+// entered notes what the store said when it was told of a connection. That the
+// user is online need not wait for the event that says so: whoever is welcomed
+// from now on is told.
 func (lr *liveRoom) entered(c *conn, err error) {
 	if err != nil && final(err) {
 		return // nothing was changed
 	}
-	lr.mu.Lock()
-	defer lr.mu.Unlock()
-	if user := lr.users[c.userID]; user != nil {
-		user.entered = true
-	}
+	lr.now(func(p *pass) {
+		if user := lr.users[c.userID]; user != nil {
+			user.entered = true
+		}
+		if err == nil {
+			lr.joined(p, c.userID)
+		}
+	})
 }
 
 // leave takes back reserve, and everything that came after it.

@@ -20,7 +20,7 @@ import (
 // a chat fit, and there may be many connections.
 const readBuffer = 512
 
-// writeBuffers is never used, as all frames are prepared, but without a pool
+// writeBuffers is never used, as gorilla/websocket writes no messages, but without a pool
 // every connection would have a write buffer of its own.
 var writeBuffers sync.Pool
 
@@ -125,8 +125,9 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("%w: %w", errDisconnected, err)
 	}
 	c.mu.Lock()
-	c.ws, c.out = ws, taken.conn
+	c.ws, c.out = ws, taken.wire
 	c.mu.Unlock()
+	taken.wire.closing = func(bytes []byte) { c.close(closeGrace, wireFrame(bytes)) }
 	return nil
 }
 
@@ -144,10 +145,10 @@ func bottom(w http.ResponseWriter) http.ResponseWriter {
 }
 
 // takeover hijacks the connection of a response for gorilla/websocket, which
-// asks for http.Hijacker only, and puts a gatherConn on it.
+// asks for http.Hijacker only, and puts a wire under it.
 type takeover struct {
 	http.ResponseWriter
-	conn *gatherConn
+	wire *wire
 }
 
 func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -155,8 +156,8 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	t.conn = &gatherConn{Conn: conn}
-	return t.conn, buffers, nil
+	t.wire = newWire(conn)
+	return t.wire, buffers, nil
 }
 
 // entrance is what a connection has after it has entered a room and before it
@@ -175,7 +176,7 @@ func (c *conn) enter(ctx context.Context, f *clientFrame) (*entrance, error) {
 	if err != nil {
 		return nil, err
 	}
-	lr, err := c.hub.acquire(ctx, f.RoomID)
+	lr, err := c.hub.acquire(ctx, f.RoomID, c.settings.FlushInterval)
 	if err != nil {
 		return nil, err
 	}
