@@ -92,9 +92,11 @@ func grow(t *testing.T, talkers []*talker, by int, within time.Duration) {
 	t.Helper()
 	var before []int
 	ids := make([]uint64, len(talkers))
+	for _, k := range talkers {
+		before = append(before, k.heardCount())
+	}
 	for i, k := range talkers {
 		k.say("grow")
-		before = append(before, k.heardCount())
 		ids[i] = k.newestID()
 	}
 	for i, k := range talkers {
