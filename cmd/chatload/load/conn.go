@@ -39,6 +39,7 @@ type conn struct {
 
 	joined chan error // receives once: nil, or why not
 	left   atomic.Bool
+	gone   atomic.Bool // lost, not left
 
 	// Of the reader, and of others when it has ended.
 	buffer  []byte
@@ -128,7 +129,7 @@ func (c *conn) read() {
 	default:
 	}
 	if err != nil && !errors.Is(err, errLeft) {
-		c.run.lose(err)
+		c.run.lose(c, err)
 	}
 }
 

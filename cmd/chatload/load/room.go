@@ -33,12 +33,19 @@ func (r *room) say(slot int) {
 	if slot < len(r.slots) {
 		r.slots[slot].left.Store(int32(len(r.listeners))) //nolint:gosec // far fewer than 2^31
 	}
-	c := r.listeners[(r.turn.Add(1)-1)%uint64(len(r.listeners))]
-	r.sent.Add(1)
-	if err := c.say(slot); err != nil {
+	for range r.listeners {
+		c := r.listeners[(r.turn.Add(1)-1)%uint64(len(r.listeners))]
+		if c.gone.Load() {
+			continue
+		}
+		r.sent.Add(1)
+		err := c.say(slot)
+		if err == nil {
+			return
+		}
 		r.sent.Add(^uint64(0))
+		r.run.lose(c, err)
 		c.close()
-		r.run.lose(err)
 	}
 }
 

@@ -90,7 +90,10 @@ func (o *Options) httpClient() *http.Client {
 func (r *run) now() int64 { return int64(time.Since(r.start)) }
 
 // lose notes a connection that was not closed by this side.
-func (r *run) lose(err error) {
+func (r *run) lose(c *conn, err error) {
+	if c.gone.Swap(true) {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.lost++; r.lostBy == nil {
