@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // A message is composed once, by the node that posts it, and forwarded as
@@ -47,12 +48,29 @@ func EncodeBody(message string, at time.Time, userID string, id uint64, session 
 // writeString writes s as a JSON string. HTML characters stay as they are: the
 // text is data, and escaping them would only make it longer.
 func writeString(b *bytes.Buffer, s string) {
+	if isPlain(s) {
+		b.WriteByte('"')
+		b.WriteString(s)
+		b.WriteByte('"')
+		return
+	}
 	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
 	// A string always encodes and a Buffer always takes it; the encoder adds a
 	// newline, which is cut off.
 	_ = e.Encode(s)
 	b.Truncate(b.Len() - 1)
+}
+
+// isPlain reports whether s is a JSON string as it is: most of what people write
+// in ASCII is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Entry returns the entry of the message seq with the given body.
@@ -98,16 +116,18 @@ func SenderOfFrame(frame []byte) (id uint64, session []byte) {
 	if !ok {
 		return 0, nil
 	}
-	at := bytes.LastIndex(rest, []byte(`,"session":"`))
-	if at < 0 {
+	// From the end, because what precedes is long: a tag has no quotation mark.
+	at := bytes.LastIndexByte(rest, '"') + 1
+	session = rest[at:]
+	rest, ok = bytes.CutSuffix(rest[:at], []byte(`,"session":"`))
+	if !ok {
 		return 0, nil
 	}
-	session, rest = rest[at+len(`,"session":"`):], rest[:at]
-	at = bytes.LastIndex(rest, []byte(`,"id":`))
-	if at < 0 {
+	at = bytes.LastIndexByte(rest, ':') + 1
+	if !bytes.HasSuffix(rest[:at], []byte(`,"id":`)) {
 		return 0, nil
 	}
-	id, err := strconv.ParseUint(string(rest[at+len(`,"id":`):]), 10, 64)
+	id, err := strconv.ParseUint(string(rest[at:]), 10, 64)
 	if err != nil || id == 0 {
 		return 0, nil
 	}

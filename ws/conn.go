@@ -44,6 +44,7 @@ type conn struct {
 	// Owned by the reading goroutine.
 	limiter  *rate.Limiter
 	typedAt  time.Time
+	heard    time.Time // when alive has last done something
 	refusals refusalCount
 	refused  refusedIDs
 	// accepted is the highest id of the session that is known to be stored.
@@ -235,13 +236,22 @@ func (c *conn) ping() {
 	c.pinger.Reset(c.settings.PingInterval)
 }
 
+// aliveSlack is the part of a PingInterval by which a connection may be taken for
+// alive longer than it is.
+const aliveSlack = 16
+
 // alive extends the time for which the client may be silent. After a close it
 // is not extended any more.
 func (c *conn) alive() {
+	now := time.Now()
+	if now.Sub(c.heard) < c.settings.PingInterval/aliveSlack {
+		return // the deadline is good for a little longer; to set it costs more
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closing {
-		_ = c.out.SetReadDeadline(time.Now().Add(c.settings.deadAfter()))
+		c.heard = now
+		_ = c.out.SetReadDeadline(now.Add(c.settings.deadAfter() + c.settings.PingInterval/aliveSlack))
 	}
 }
 

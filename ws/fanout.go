@@ -140,9 +140,7 @@ func (lr *liveRoom) deliver(p *pass, messages []room.Event) {
 		size += maxHeader + len(messages[i].Frame)
 	}
 	b := make([]byte, 0, size)
-	starts := make([]int, len(messages))
 	for i := range messages {
-		starts[i] = len(b)
 		b = appendFrame(b, websocket.TextMessage, messages[i].Frame)
 		lr.noteEcho(messages[i].Frame)
 	}
@@ -155,7 +153,11 @@ func (lr *liveRoom) deliver(p *pass, messages []room.Event) {
 		case c.cursor < lr.room.Seq:
 			// Those up to the cursor were part of the welcome or a replay, which was
 			// read from the store before the events came.
-			p.send(c, wireFrame(b[starts[c.cursor-first+1]:]))
+			for i := range messages {
+				if messages[i].Seq > c.cursor {
+					p.send(c, textFrame(messages[i].Frame))
+				}
+			}
 		}
 	}
 }
