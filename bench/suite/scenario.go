@@ -1,28 +1,108 @@
 package suite
 
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
 // Scenario is a load.
 type Scenario struct {
 	Name  string // as in -only
 	Title string
 	args  []string // of the load tool
 	tls   bool
-	// without are targets that it makes no sense for, by name.
-	without []string
-	// memory says that memory is what it is about, rather than deliveries.
-	memory bool
+	nodes int      // 1 if 0
+	lines []string // further lines of the chat's block in the Caddyfile
+	// only are the targets that it makes sense for, by name; nil if all.
+	only []string
+	// rounds is how often it is run at most, 0 if as often as others.
+	rounds int
+	// Memory says that memory is what it is about, rather than deliveries.
+	Memory bool
 }
 
-// Scenarios are all of them.
+// Custom is a scenario with arguments for the load tool.
+func Custom(args []string) Scenario {
+	return Scenario{Name: "custom", Title: strings.Join(args, " "), args: args}
+}
+
+// Scenarios are those in which servers are compared.
 func Scenarios() []Scenario {
+	idle := []string{"-idle", "10000", "-members", "100", "-duration", "1s"}
 	// A floor waits for a client that does not read, with everybody behind it.
-	helpless := []string{"direct", "paced"}
+	patient := []string{"ours", "ours-redis", "batched", "centrifugo", "centrifugo-redis"}
 	return []Scenario{
 		{Name: "big", Title: "1 room × 1,000, 100 messages/s", args: []string{"-members", "1000", "-rate", "100"}},
 		{Name: "many", Title: "200 rooms × 5, 4 messages under way in each", args: []string{"-rooms", "200", "-members", "5", "-flight", "4"}},
 		{Name: "flat", Title: "1 room × 100, 32 messages under way", args: []string{"-members", "100", "-flight", "32"}},
 		{Name: "ping", Title: "1 room × 2, one message at a time", args: []string{"-ping"}},
-		{Name: "stalled", Title: "1 room × 1,000, 100 messages/s, 5 % do not read", args: []string{"-members", "1000", "-rate", "100", "-stall", "0.05"}, without: helpless},
-		{Name: "idle", Title: "10,000 idle connections", args: []string{"-idle", "10000", "-members", "100", "-duration", "1s"}, memory: true},
-		{Name: "idle-tls", Title: "10,000 idle connections, TLS", args: []string{"-idle", "10000", "-members", "100", "-duration", "1s"}, memory: true, tls: true},
+		{Name: "stalled", Title: "1 room × 1,000, 100 messages/s, 5 % do not read", args: []string{"-members", "1000", "-rate", "100", "-stall", "0.05"}, only: patient},
+		{Name: "idle", Title: "10,000 idle connections", args: idle, only: []string{"ours", "direct", "centrifugo"}, rounds: 1, Memory: true},
+		{Name: "idle-tls", Title: "10,000 idle connections, TLS", args: idle, only: []string{"ours", "direct", "centrifugo"}, rounds: 1, Memory: true, tls: true},
 	}
+}
+
+// Curve is a load that grows.
+type Curve struct {
+	Name  string // as in -only
+	Title string
+	X     string // what grows
+	// PerDelivery says that CPU time is looked at for each delivery, and not for
+	// each post.
+	PerDelivery bool
+	Points      []Point
+}
+
+// Point is a point of a curve.
+type Point struct {
+	X        int
+	Scenario Scenario
+}
+
+// Curves are those that show how cost grows.
+func Curves() []Curve {
+	both := []string{"ours", "ours-redis"}
+	arg := strconv.Itoa
+	rooms := Curve{Name: "rooms", Title: "Number of rooms", X: "rooms"}
+	for _, n := range []int{1, 10, 100, 1000, 10_000, 100_000} {
+		// As many connections as one process may have files; the others are there,
+		// and nobody is in them.
+		talking := min(n, 5000)
+		rooms.add(n, Scenario{only: both, args: []string{
+			"-rooms", arg(talking), "-empty", arg(n - talking), "-members", "2",
+			"-rate", strconv.FormatFloat(2000/float64(talking), 'f', -1, 64),
+		}})
+	}
+	members := Curve{Name: "members", Title: "Members of a room", X: "members", PerDelivery: true}
+	for _, n := range []int{1, 10, 100, 1000, 5000} {
+		members.add(n, Scenario{only: both, args: []string{
+			"-members", arg(n), "-rate", arg(min(max(100_000/n, 20), 5000)),
+		}})
+	}
+	history := Curve{Name: "history", Title: "Messages kept in a room", X: "messages"}
+	for _, n := range []int{0, 10, 100, 1000, 10_000} {
+		history.add(n, Scenario{only: both, lines: []string{"history 20000"}, args: []string{
+			"-rooms", "20", "-members", "2", "-rate", "50", "-fill", arg(n),
+		}})
+	}
+	nodes := Curve{Name: "nodes", Title: "Nodes that share a Redis", X: "nodes"}
+	for _, n := range []int{1, 2, 3} {
+		nodes.add(n, Scenario{only: []string{"ours-redis"}, nodes: n, args: []string{
+			"-rooms", "100", "-members", "10", "-rate", "10",
+		}})
+	}
+	return []Curve{rooms, members, history, nodes}
+}
+
+func (c *Curve) add(x int, s Scenario) {
+	s.Name = fmt.Sprintf("%s=%d", c.Name, x)
+	s.Title = fmt.Sprintf("%s: %d", c.Title, x)
+	c.Points = append(c.Points, Point{X: x, Scenario: s})
+}
+
+// runs reports whether the scenario is run against a target in a round.
+func (s *Scenario) runs(target string, round int) bool {
+	return (s.only == nil || slices.Contains(s.only, target)) && (s.rounds == 0 || round < s.rounds)
 }

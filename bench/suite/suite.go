@@ -48,7 +48,7 @@ func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 			scenario := &s.Scenarios[i]
 			for j := range s.Targets {
 				target := &s.Targets[j]
-				if slices.Contains(scenario.without, target.Name) {
+				if !scenario.runs(target.Name, round) {
 					continue
 				}
 				result, err := s.measure(ctx, scenario, target)
@@ -57,7 +57,7 @@ func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 				}
 				run := Run{Scenario: scenario.Name, Target: target.Name, Round: round, Result: result}
 				runs = append(runs, run)
-				_, _ = fmt.Fprintf(s.Log, "%d/%d %-9s %-17s %s\n", round+1, s.Rounds, scenario.Name, target.Name, run.line())
+				_, _ = fmt.Fprintf(s.Log, "%d/%d %-14s %-16s %s\n", round+1, s.Rounds, scenario.Name, target.Name, run.line())
 			}
 		}
 	}
@@ -66,7 +66,12 @@ func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 
 // measure starts a server, puts load on it, and stops it.
 func (s *Suite) measure(ctx context.Context, scenario *Scenario, target *Target) (*load.Result, error) {
-	e := &environment{programs: s.Programs, options: s.Options, tls: scenario.tls}
+	e := &environment{
+		programs: s.Programs,
+		options:  slices.Concat(scenario.lines, s.Options),
+		nodes:    max(scenario.nodes, 1),
+		tls:      scenario.tls,
+	}
 	server, err := startServer(ctx, target, e)
 	if err != nil {
 		return nil, err
@@ -81,7 +86,11 @@ func (s *Suite) measure(ctx context.Context, scenario *Scenario, target *Target)
 		"-warmup", s.Warmup.String(),
 	}
 	args = append(args, scenario.args...)
-	cmd := exec.CommandContext(ctx, s.Programs.Chatload, args...) //nolint:gosec // which was built
+	program := s.Programs.Chatload
+	if target.load != nil {
+		program = target.load(s.Programs)
+	}
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // which was built
 	var output, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &complaints
 	err = cmd.Run()

@@ -15,17 +15,24 @@ import (
 type Target struct {
 	Name  string // as in -targets
 	Title string
+	// Peer says that it is somebody else's, which takes time to build.
+	Peer bool
+	// load is the program that puts load on it, if it is not chatload.
+	load  func(*Programs) string
 	start func(ctx context.Context, e *environment, s *server) error
 }
 
 // Targets are all of them.
 func Targets() []Target {
+	centrifugoLoad := func(p *Programs) string { return p.CentrifugoLoad }
 	return []Target{
-		{"ours", "ephemeral chat, memory", startOurs(1, false)},
-		{"ours-redis", "ephemeral chat, Redis", startOurs(1, true)},
-		{"direct", "floor: written in the loop", startFloor("direct")},
-		{"batched", "floor: a writer each, batched", startFloor("batched")},
-		{"paced", "floor: a writer per core, paced", startFloor("paced")},
+		{Name: "ours", Title: "ephemeral chat, memory", start: startOurs(false)},
+		{Name: "ours-redis", Title: "ephemeral chat, Redis", start: startOurs(true)},
+		{Name: "direct", Title: "floor: direct", start: startFloor("direct")},
+		{Name: "batched", Title: "floor: batched", start: startFloor("batched")},
+		{Name: "paced", Title: "floor: paced", start: startFloor("paced")},
+		{Name: "centrifugo", Title: "Centrifugo, memory", Peer: true, load: centrifugoLoad, start: startCentrifugo(false)},
+		{Name: "centrifugo-redis", Title: "Centrifugo, Redis", Peer: true, load: centrifugoLoad, start: startCentrifugo(true)},
 	}
 }
 
@@ -33,6 +40,7 @@ func Targets() []Target {
 type environment struct {
 	programs *Programs
 	options  []string // further lines of the chat's Caddyfile block
+	nodes    int      // of ours
 	tls      bool
 }
 
@@ -121,8 +129,8 @@ const caddyfile = `{
 }
 `
 
-// startOurs starts so many nodes, with Redis or with rooms in memory.
-func startOurs(nodes int, redis bool) func(context.Context, *environment, *server) error {
+// startOurs starts our nodes, with Redis or with rooms in memory.
+func startOurs(redis bool) func(context.Context, *environment, *server) error {
 	return func(ctx context.Context, e *environment, s *server) error {
 		options := append([]string(nil), e.options...)
 		if redis {
@@ -134,7 +142,7 @@ func startOurs(nodes int, redis bool) func(context.Context, *environment, *serve
 		} else {
 			options = append(options, "max_rooms 1000000")
 		}
-		for i := range nodes {
+		for i := range e.nodes {
 			if err := startNode(ctx, e, s, i, options); err != nil {
 				return err
 			}

@@ -1,0 +1,13 @@
+// Command centrifugoload is chatload for Centrifugo.
+package main
+
+import (
+	"os"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/centrifugo"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
+)
+
+func main() {
+	os.Exit(load.Main("centrifugoload", os.Args[1:], centrifugo.Dialect{}, os.Stdout, os.Stderr))
+}
