@@ -49,9 +49,11 @@ type conn struct {
 	refused  refusedIDs
 	// accepted is the highest id of the session that is known to be stored.
 	accepted uint64
-	// retry is the lowest id that was answered unavailable and has not come
-	// again; zero if there is none.
-	retry uint64
+	// retry is the id of the message that the store could not take and that has
+	// not come again, owed the highest id that was answered unavailable since and
+	// has not come again; each is zero if there is none. The client sends all from
+	// retry to owed again, in order.
+	retry, owed uint64
 
 	// echoed is the highest id of the session that a message was told with. The
 	// fan-out sets it, before it queues the message.

@@ -140,6 +140,41 @@ func TestUnavailableHoldsLaterIDs(t *testing.T) {
 	}
 }
 
+// A new message must not slip in between those that the client has to send
+// again: these would then be taken for duplicates, acknowledged and lost.
+func TestUnavailableHoldsNewIDs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	c, _ := s.join(t, admin)
+	s.store.fail("Post")
+	for id := range uint64(3) {
+		c.say(id+1, "held")
+		c.nextError("unavailable", id+1)
+	}
+	s.store.fail()
+	c.say(1, "one")
+	c.next("started")
+	c.nextMessage("one")
+	c.say(4, "four")
+	c.nextError("unavailable", 4)
+	c.say(2, "two")
+	c.nextMessage("two")
+	c.say(5, "five")
+	c.nextError("unavailable", 5)
+	c.say(3, "three")
+	c.nextMessage("three")
+	c.say(4, "four")
+	c.nextMessage("four")
+	c.say(5, "five")
+	c.nextMessage("five")
+	c.say(6, "six")
+	c.nextMessage("six")
+	if kept := s.kept(t, admin); !slices.Equal(kept, []string{"one", "two", "three", "four", "five", "six"}) {
+		t.Errorf("kept %q", kept)
+	}
+}
+
 func TestRefusalReleasesLaterIDs(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

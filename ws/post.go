@@ -20,8 +20,10 @@ func (c *conn) post(ctx context.Context, id uint64, message string) error {
 		c.ack(id)
 		return nil
 	}
-	if c.retry > 0 && id > c.retry {
-		// Stored now, it would overtake the one that the client has to send again.
+	if c.retry > 0 && id > c.retry || c.owed > 0 && id > c.owed {
+		// Stored now, it would overtake those that the client has to send again,
+		// and they would be taken for duplicates.
+		c.owed = max(c.owed, id)
 		c.tellError(room.ErrUnavailable, id)
 		return nil
 	}
@@ -49,6 +51,7 @@ func (c *conn) post(ctx context.Context, id uint64, message string) error {
 	default:
 		if id > 0 {
 			c.retry = id // which has been paid for
+			c.owed = max(c.owed, id)
 		}
 		c.report("storing a message", err)
 		c.tellError(err, id)
@@ -63,6 +66,9 @@ func (c *conn) settle(id uint64) {
 	if id == c.retry {
 		c.retry = 0
 	}
+	if id == c.owed {
+		c.owed = 0
+	}
 }
 
 // settleEchoed notes what was stored although it was answered unavailable: the
@@ -72,6 +78,9 @@ func (c *conn) settleEchoed() {
 		c.accepted = echoed
 		if c.retry <= echoed {
 			c.retry = 0
+		}
+		if c.owed <= echoed {
+			c.owed = 0
 		}
 	}
 }
