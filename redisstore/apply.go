@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"unsafe"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -44,12 +45,12 @@ func (f *feed) goLive() {
 
 // apply tells what a payload says. The caller holds mu.
 func (f *feed) apply(payload string) {
-	frame := []byte(payload)
+	frame := bytesOf(payload)
 	if seq, ok := room.SeqOfFrame(frame); ok {
 		f.applyMessage(seq, frame)
 		return
 	}
-	e, err := decodeEvent(payload)
+	e, err := decodeEvent(frame)
 	if err != nil {
 		return // not ours: anybody may publish
 	}
@@ -77,6 +78,12 @@ func (f *feed) apply(payload string) {
 	case typeEnded:
 		f.end(e.Reason)
 	}
+}
+
+// bytesOf returns the bytes of a payload without copying them. Nobody may change
+// them; those of a frame nobody does, see room.Event.
+func bytesOf(payload string) []byte {
+	return unsafe.Slice(unsafe.StringData(payload), len(payload)) //nolint:gosec // G103: read only, as said above
 }
 
 // applyMessage tells a message, or synchronizes if it is not the next one.

@@ -43,9 +43,9 @@ type wireEvent struct {
 var errForeign = errors.New("redisstore: payload is not an event")
 
 // decodeEvent reads an event that is not a message.
-func decodeEvent(payload string) (wireEvent, error) {
+func decodeEvent(payload []byte) (wireEvent, error) {
 	var e wireEvent
-	if err := json.Unmarshal([]byte(payload), &e); err != nil {
+	if err := json.Unmarshal(payload, &e); err != nil {
 		return wireEvent{}, errForeign // its own error may repeat the payload
 	}
 	switch e.Type {

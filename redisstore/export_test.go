@@ -23,7 +23,7 @@ func (s *Store) Node() string { return s.node }
 
 // DecodeEvent decodes a payload, and encodes what was understood of it.
 func DecodeEvent(payload string) (kind, encoded string, err error) {
-	e, err := decodeEvent(payload)
+	e, err := decodeEvent([]byte(payload))
 	if err != nil {
 		return "", "", err
 	}

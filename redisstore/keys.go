@@ -19,17 +19,25 @@ type roomKeys struct {
 	channel string
 }
 
+// room makes all names in one string: it is on the path of each message.
 func (k keyspace) room(id string) roomKeys {
-	return roomKeys{
-		keys: []string{
-			k.prefix + "room:" + id,
-			k.prefix + "room:messages:" + id,
-			k.prefix + "room:roomUser:" + id,
-			k.prefix + "room:online:" + id,
-			k.prefix + "room:sent:" + id,
-		},
-		channel: k.prefix + "room:events:" + id,
+	kinds := [...]string{"room:", "room:messages:", "room:roomUser:", "room:online:", "room:sent:", "room:events:"}
+	var b strings.Builder
+	b.Grow(len(kinds) * (len(k.prefix) + len("room:messages:") + len(id)))
+	var ends [len(kinds)]int
+	for i, kind := range kinds {
+		b.WriteString(k.prefix)
+		b.WriteString(kind)
+		b.WriteString(id)
+		ends[i] = b.Len()
 	}
+	all, begin := b.String(), 0
+	names := make([]string, len(kinds))
+	for i, end := range ends {
+		names[i] = all[begin:end]
+		begin = end
+	}
+	return roomKeys{keys: names[:5:5], channel: names[5]}
 }
 
 // node is set while a node is alive.

@@ -12,7 +12,7 @@ func (s *Store) Member(ctx context.Context, roomID, userID string) (room.Room, r
 	if err != nil {
 		return room.Room{}, 0, err
 	}
-	if err := s.refusal(r, roomID); err != nil {
+	if err := s.refusal(r.number(0), roomID); err != nil {
 		return room.Room{}, 0, err
 	}
 	membership := room.Stranger
@@ -48,7 +48,7 @@ func (s *Store) Join(ctx context.Context, roomID string, join room.Join) (room.J
 			surplus = c.surplus()
 			continue
 		}
-		if err := s.refusal(r, roomID); err != nil {
+		if err := s.refusal(r.number(0), roomID); err != nil {
 			return room.Joined{}, err
 		}
 		return room.Joined{Room: decodeRoom(roomID, r.list(2)), UserID: r.text(3)}, nil
@@ -67,7 +67,7 @@ func (s *Store) SetLocked(ctx context.Context, roomID string, locked bool) error
 	if err != nil {
 		return err
 	}
-	return s.refusal(r, roomID)
+	return s.refusal(r.number(0), roomID)
 }
 
 // Remove implements room.Store. Each node takes the user offline when it hears
@@ -81,5 +81,5 @@ func (s *Store) Remove(ctx context.Context, roomID, userID string) error {
 	if r.number(0) == replyNot {
 		return room.ErrMemberNotFound
 	}
-	return s.refusal(r, roomID)
+	return s.refusal(r.number(0), roomID)
 }

@@ -2,27 +2,24 @@ package redisstore
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// Post implements room.Store, in one round trip.
+// Post implements room.Store, in one round trip, which posts that come at the
+// same time share.
 func (s *Store) Post(ctx context.Context, roomID string, post room.Post) (room.Receipt, error) {
-	k := s.keys.room(roomID)
-	history := max(1, post.History)
-	r, err := s.run(ctx, scriptPost, k.keys, k.channel, post.UserID, post.Body, post.Session,
-		strconv.FormatUint(post.ID, 10), history, max(1, history/4))
-	if err != nil {
-		return room.Receipt{}, err
-	}
-	if r.number(0) == replyNot {
+	r, err := s.posts.do(ctx, newPosting(ctx, s.keys.room(roomID), post))
+	switch {
+	case err != nil:
+		return room.Receipt{}, unavailable(scriptPost.name, err)
+	case r > 0:
+		return room.Receipt{Seq: uint64(r)}, nil
+	case r == -replyNot:
 		return room.Receipt{Duplicate: true}, nil
+	default:
+		return room.Receipt{}, s.refusal(-r, roomID)
 	}
-	if err := s.refusal(r, roomID); err != nil {
-		return room.Receipt{}, err
-	}
-	return room.Receipt{Seq: r.count(1)}, nil
 }
 
 // Before implements room.Store.
@@ -41,7 +38,7 @@ func (s *Store) page(ctx context.Context, roomID, direction string, number uint6
 	if err != nil {
 		return room.Page{}, err
 	}
-	if err := s.refusal(r, roomID); err != nil {
+	if err := s.refusal(r.number(0), roomID); err != nil {
 		return room.Page{}, err
 	}
 	page := room.Page{Epoch: r.text(1), Oldest: r.count(2), Newest: r.count(3), First: r.count(4)}

@@ -185,7 +185,7 @@ func (f *feed) enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 			surplus, isOnline = c.surplus(), c.has(p.UserID)
 			continue
 		}
-		if err := f.store.refusal(r, f.roomID); err != nil {
+		if err := f.store.refusal(r.number(0), f.roomID); err != nil {
 			return 0, err
 		}
 		return r.count(1), nil

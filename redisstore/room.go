@@ -64,7 +64,7 @@ func (s *Store) Load(ctx context.Context, roomID string) (room.Room, error) {
 	if err != nil {
 		return room.Room{}, err
 	}
-	if err := s.refusal(r, roomID); err != nil {
+	if err := s.refusal(r.number(0), roomID); err != nil {
 		return room.Room{}, err
 	}
 	return decodeRoom(roomID, r.list(2)), nil
@@ -77,7 +77,7 @@ func (s *Store) Start(ctx context.Context, roomID string) (room.Clock, error) {
 	if err != nil {
 		return room.Clock{}, err
 	}
-	if err := s.refusal(r, roomID); err != nil {
+	if err := s.refusal(r.number(0), roomID); err != nil {
 		return room.Clock{}, err
 	}
 	return room.Clock{StartedAt: r.time(2), Deadline: r.time(3)}, nil
@@ -90,7 +90,7 @@ func (s *Store) Delete(ctx context.Context, roomID string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.refusal(r, roomID); err != nil {
+	if err := s.refusal(r.number(0), roomID); err != nil {
 		return err
 	}
 	s.ended.add(roomID, r.text(1))

@@ -50,7 +50,7 @@ const (
 
 // script is a script and its name, which errors give.
 type script struct {
-	name string
+	name, source string
 	*redis.Script
 }
 
@@ -63,5 +63,5 @@ func newScript(name string, uses ...string) script {
 		}
 		b.Write(source)
 	}
-	return script{name, redis.NewScript(b.String())}
+	return script{name, b.String(), redis.NewScript(b.String())}
 }

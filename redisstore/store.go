@@ -27,6 +27,7 @@ type Store struct {
 	heart    *heart
 	ended    *ended
 	syncs    chan struct{} // holds a token for each synchronization under way
+	posts    *batcher
 
 	// The life of the store's goroutines.
 	ctx    context.Context //nolint:containedctx // it is no call's: Close ends it
@@ -58,6 +59,7 @@ func New(o Options) (*Store, error) {
 		ended:    newEnded(),
 		syncs:    make(chan struct{}, maxSyncs),
 	}
+	s.posts = &batcher{client: s.client, spawn: s.spawnOrRun}
 	s.link = newLink(s)
 	s.heart = newHeart(s)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -90,15 +92,25 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// spawn runs a task in a goroutine, unless the store is closed.
-func (s *Store) spawn(task func(context.Context)) {
+// spawn runs a task in a goroutine. It reports whether it does: not if the store
+// is closed.
+func (s *Store) spawn(task func(context.Context)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return
+		return false
 	}
 	// Ends with its task, which ends with the store's context. Close waits.
 	s.work.Go(func() { task(s.ctx) })
+	return true
+}
+
+// spawnOrRun runs a task that must be done: in a goroutine, or at once if the
+// store is closed.
+func (s *Store) spawnOrRun(task func(context.Context)) {
+	if !s.spawn(task) {
+		task(s.ctx)
+	}
 }
 
 // logger returns the logger of the moment, one that does nothing where there is
@@ -136,8 +148,8 @@ func (s *Store) runTimed(ctx context.Context, sc script, keys []string, args ...
 
 // refusal is the error that the first number of a reply stands for. A room that
 // this node still watches though it is gone is looked at.
-func (s *Store) refusal(r reply, roomID string) error {
-	switch r.number(0) {
+func (s *Store) refusal(code int64, roomID string) error {
+	switch code {
 	case replyOK:
 		return nil
 	case replyGone:

@@ -2,14 +2,14 @@
 -- KEYS: room, messages, roomUser, online, sent
 -- ARGV: channel, userId, body, session tag, id or 0, history, messages between
 --       two trims
--- reply: {0, seq}; {1}: no such room; {2}: the user was removed; {3}: a message
--- of the session with this id or a higher one had been stored
+-- reply: the number; -1: no such room; -2: the user was removed; -3: a message
+-- of the session with this id or a higher one had been stored. Never 0
 local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'ttl', 'x:' .. ARGV[2])
 if not room[1] then
-  return { 1 }
+  return -1
 end
 if room[4] then
-  return { 2 }
+  return -2
 end
 local deadline = room[2]
 local id = ARGV[5]
@@ -18,7 +18,7 @@ if id ~= '0' then
   -- leading zeros.
   local highest = redis.call('HGET', KEYS[5], ARGV[4])
   if highest and (#id < #highest or (#id == #highest and id <= highest)) then
-    return { 3 }
+    return -3
   end
 end
 if not deadline then
@@ -26,17 +26,25 @@ if not deadline then
   deadline = time + room[3] * 1000
   begin(ARGV[1], time, deadline)
 end
--- A key that comes into being now gets the deadline at once.
-if id ~= '0' and redis.call('HSET', KEYS[5], ARGV[4], id) == 1 and redis.call('HLEN', KEYS[5]) == 1 then
-  redis.call('PEXPIREAT', KEYS[5], deadline)
+if id ~= '0' and redis.call('HSET', KEYS[5], ARGV[4], id) == 1 then
+  local fields = redis.call('HLEN', KEYS[5])
+  if fields == 1 then
+    -- A key that comes into being now gets the deadline at once.
+    redis.call('PEXPIREAT', KEYS[5], deadline)
+  elseif fields == 64 then
+    -- Small hashes are lists that are searched from the front. With more fields
+    -- a table is faster. Redis would make one at 512 fields; it does so at once,
+    -- and for good, where a name is longer than hash-max-listpack-value (64).
+    -- No session has this tag.
+    redis.call('HSET', KEYS[5], 'this name is longer than what a listpack may hold, hence a hash table', '')
+  end
 end
 local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-local numbered = seq .. ',' .. ARGV[3]
-if redis.call('RPUSH', KEYS[2], '{"seq":' .. numbered) == 1 then
+if redis.call('RPUSH', KEYS[2], '{"seq":' .. seq .. ',' .. ARGV[3]) == 1 then
   redis.call('PEXPIREAT', KEYS[2], deadline)
 end
 if seq % ARGV[7] == 0 then
   redis.call('LTRIM', KEYS[2], -ARGV[6], -1)
 end
-redis.call('PUBLISH', ARGV[1], '{"type":"message","seq":' .. numbered)
-return { 0, seq }
+redis.call('PUBLISH', ARGV[1], '{"type":"message","seq":' .. seq .. ',' .. ARGV[3])
+return seq

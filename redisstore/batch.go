@@ -1,0 +1,163 @@
+package redisstore
+
+import (
+	"context"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// maxSenders is how many calls that carry posts are under way at a time. Two
+	// keep Redis busy: while it works on one, the other is read and written.
+	maxSenders = 2
+	// maxBatch is how many posts one call carries.
+	maxBatch = 128
+)
+
+// batcher sends posts to Redis. One that finds Redis idle goes by itself, on the
+// goroutine of its caller; those that come while maxSenders calls are under way
+// wait, and share the next one. So a lone post costs a round trip and nothing
+// else, and many at once share the system calls, which cost most.
+//
+// Invariants, for whoever changes this:
+//   - Posts are taken in the order in which they came, and those of one call are
+//     executed in that order. A caller that posts one after the other therefore
+//     has them stored in order.
+//   - While a post waits, maxSenders calls are under way, and none of them ends
+//     without another being made if posts wait then. So nothing has to look
+//     after the queue, and no post is forgotten.
+//   - A post is sent once; again only after the reply NOSCRIPT, which says that
+//     it was not executed.
+//   - A shared call is nobody's in particular: it is made under the store's
+//     context, not under a caller's. A caller that gives up gives up its own post
+//     only: one that still waits is never sent, one that was sent may be stored.
+//   - Who waits is told exactly once, and whoever tells does not wait for it.
+type batcher struct {
+	client redis.UniversalClient
+	// spawn runs a task in a goroutine under the store's context. Where it cannot,
+	// because the store is closed, it runs it at once, under that context, which
+	// is done.
+	spawn func(task func(context.Context))
+
+	mu      sync.Mutex
+	senders int        // calls under way
+	waiting []*posting // the oldest first; those who gave up may be among them
+}
+
+// do sends a post and returns the script's reply. An error is the client's or
+// the context's.
+func (b *batcher) do(ctx context.Context, p *posting) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	b.mu.Lock()
+	if b.senders < maxSenders {
+		b.senders++
+		b.mu.Unlock()
+		p.send(ctx, b.client)
+		b.leave()
+		return p.reply, p.err
+	}
+	p.done = make(chan struct{})
+	b.waiting = append(b.waiting, p)
+	b.mu.Unlock()
+	select {
+	case <-p.done:
+		return p.reply, p.err
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	p.abandoned = true
+	b.mu.Unlock()
+	select {
+	case <-p.done: // it was just in time
+		return p.reply, p.err
+	default:
+		return 0, ctx.Err()
+	}
+}
+
+// leave ends a call that carried one post. If posts wait, the next call is made
+// in its place: by a goroutine, because the caller has what it came for.
+func (b *batcher) leave() {
+	b.mu.Lock()
+	waiting := len(b.waiting) > 0
+	if !waiting {
+		b.senders--
+	}
+	b.mu.Unlock()
+	if waiting {
+		b.spawn(b.drain)
+	}
+}
+
+// drain sends posts that wait, until none does.
+func (b *batcher) drain(ctx context.Context) {
+	batch := make([]*posting, 0, maxBatch)
+	commands := make([]redis.Cmder, 0, maxBatch)
+	for {
+		batch = b.take(batch[:0])
+		if len(batch) == 0 {
+			return
+		}
+		b.send(ctx, batch, commands)
+		for _, p := range batch {
+			close(p.done)
+		}
+		clear(batch) // or the last posts would be kept from the garbage collector
+	}
+}
+
+// take appends the next posts to batch, which is empty. If none waits, the call
+// of whoever asks is over.
+func (b *batcher) take(batch []*posting) []*posting {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	taken := 0
+	for _, p := range b.waiting {
+		if len(batch) == maxBatch {
+			break
+		}
+		taken++
+		if !p.abandoned {
+			batch = append(batch, p)
+		}
+	}
+	rest := copy(b.waiting, b.waiting[taken:])
+	clear(b.waiting[rest:])
+	b.waiting = b.waiting[:rest]
+	if len(batch) == 0 {
+		b.senders--
+	}
+	return batch
+}
+
+// send sends posts in one call, and those that Redis did not execute for want of
+// the script in a second one, which carries it. Each post has its own outcome.
+func (b *batcher) send(ctx context.Context, batch []*posting, commands []redis.Cmder) {
+	b.exec(ctx, batch, commands)
+	var again []*posting
+	for _, p := range batch {
+		if p.lacksScript() {
+			p.carryScript(ctx)
+			again = append(again, p)
+		}
+	}
+	if len(again) > 0 {
+		b.exec(ctx, again, commands)
+	}
+}
+
+func (b *batcher) exec(ctx context.Context, batch []*posting, commands []redis.Cmder) {
+	for _, p := range batch {
+		commands = append(commands, p.command)
+	}
+	pipeline := b.client.Pipeline()
+	_ = pipeline.BatchProcess(ctx, commands...) // only puts them together
+	_, _ = pipeline.Exec(ctx)                   // each command has its own error
+	clear(commands)
+	for _, p := range batch {
+		p.settle()
+	}
+}

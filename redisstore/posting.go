@@ -1,0 +1,83 @@
+package redisstore
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// posting is a post on its way to Redis: a call of scripts/post.lua.
+type posting struct {
+	// What is sent. The arguments point to these fields, which costs fewer
+	// allocations than an interface around the value of each.
+	keys             roomKeys
+	post             room.Post
+	history, between int
+	arguments        [15]any
+	command          *redis.IntCmd
+
+	// What came of it: set before done is closed, or before send returns.
+	reply int64
+	err   error
+
+	done      chan struct{} // nil for one that need not wait
+	abandoned bool          // guarded by the batcher's mu
+}
+
+// What precedes the keys.
+var (
+	postBySHA1 = [...]any{"evalsha", scriptPost.Hash(), 5}
+	postInFull = [...]any{"eval", scriptPost.source, 5}
+)
+
+func newPosting(ctx context.Context, k roomKeys, post room.Post) *posting {
+	p := &posting{keys: k, post: post, history: max(1, post.History)}
+	p.between = max(1, p.history/4)
+	n := copy(p.arguments[:], postBySHA1[:])
+	for i := range p.keys.keys {
+		p.arguments[n] = &p.keys.keys[i]
+		n++
+	}
+	copy(p.arguments[n:], []any{
+		&p.keys.channel, &p.post.UserID, p.post.Body, &p.post.Session, &p.post.ID, &p.history, &p.between,
+	})
+	p.makeCommand(ctx)
+	return p
+}
+
+func (p *posting) makeCommand(ctx context.Context) {
+	p.command = redis.NewIntCmd(ctx, p.arguments[:]...)
+	p.command.SetFirstKeyPos(int8(len(postBySHA1)))
+}
+
+// carryScript makes it a call that carries the script itself.
+func (p *posting) carryScript(ctx context.Context) {
+	copy(p.arguments[:], postInFull[:])
+	p.makeCommand(ctx)
+}
+
+// lacksScript reports whether Redis did not know the script.
+func (p *posting) lacksScript() bool { return p.err != nil && redis.HasErrorPrefix(p.err, "NOSCRIPT") }
+
+// send sends it by itself.
+func (p *posting) send(ctx context.Context, client redis.UniversalClient) {
+	_ = client.Process(ctx, p.command) // the command has the error
+	if p.settle(); p.lacksScript() {
+		p.carryScript(ctx)
+		_ = client.Process(ctx, p.command)
+		p.settle()
+	}
+}
+
+// settle notes the outcome of the command. The script never replies zero, so
+// another value is a reply that has arrived: the client puts the error that
+// breaks a pipeline on all of its commands, also on those that were answered.
+func (p *posting) settle() {
+	if p.reply = p.command.Val(); p.reply != 0 {
+		p.err = nil
+		return
+	}
+	p.err = p.command.Err()
+}
