@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -46,6 +47,14 @@ type clientFrame struct {
 // decoded are set.
 func decodeFrame(data []byte) (clientFrame, error) {
 	var f clientFrame
+	if f.decodePlain(data) {
+		return f, nil
+	}
+	return decodeJSON(data)
+}
+
+func decodeJSON(data []byte) (clientFrame, error) {
+	var f clientFrame
 	// encoding/json takes null for an empty object.
 	if object := bytes.TrimLeft(data, " \t\r\n"); len(object) == 0 || object[0] != '{' {
 		return f, room.ErrBadFrame
@@ -67,6 +76,40 @@ func decodeFrame(data []byte) (clientFrame, error) {
 		return f, fmt.Errorf("%w: limit must be an integer from 1 to %d", room.ErrInvalidFrame, maxHistory)
 	}
 	return f, nil
+}
+
+// decodePlain decodes what most frames are, a message of plain text in the form
+// {"type":"message","message":"…","id":1} with or without the id, at a tenth of
+// the cost of decodeJSON. It reports false for anything else, valid or not.
+func (f *clientFrame) decodePlain(data []byte) bool {
+	rest, ok := bytes.CutPrefix(data, []byte(`{"type":"message","message":"`))
+	if !ok {
+		return false
+	}
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 {
+		return false
+	}
+	for _, c := range rest[:end] {
+		if c < ' ' || c == '\\' {
+			return false
+		}
+	}
+	message, rest := rest[:end], rest[end+1:]
+	if string(rest) != "}" {
+		digits, ok := bytes.CutPrefix(rest, []byte(`,"id":`))
+		digits, closed := bytes.CutSuffix(digits, []byte("}"))
+		if !ok || !closed || len(digits) == 0 || digits[0] == '0' || digits[0] == '+' {
+			return false
+		}
+		id, err := strconv.ParseUint(string(digits), 10, 64)
+		if err != nil || id > maxInteger {
+			return false
+		}
+		f.ID = &id
+	}
+	f.Type, f.Message = "message", string(message)
+	return true
 }
 
 // id returns the sender's number of a message, zero if there is none that

@@ -3,8 +3,10 @@ package ws
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -30,6 +32,12 @@ func FuzzDecodeFrame(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		before := string(data)
+		var plain clientFrame
+		if plain.decodePlain(data) && utf8.Valid(data) { // else it is not decoded at all
+			if want, err := decodeJSON(data); err != nil || !reflect.DeepEqual(plain, want) {
+				t.Errorf("%q was decoded as %+v, want %+v, %v", data, plain, want, err)
+			}
+		}
 		frame, err := decodeFrame(data)
 		if string(data) != before {
 			t.Error("the bytes were changed")
