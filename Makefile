@@ -22,6 +22,7 @@ test: packages ## everything that has to pass: lint, vet, all tests with -race, 
 	@$(MAKE) lint
 	go vet ./...
 	go test -race -timeout 20m ./...
+	cd bench && go vet ./... && go test -race -timeout 5m ./...
 	@$(MAKE) e2e
 	@$(MAKE) fuzz FUZZTIME=10s
 
@@ -34,6 +35,7 @@ e2e: packages $(XCADDY) ## the end-to-end tests, which are a module of their own
 lint: $(GOLANGCI_LINT) ## static checks
 	$(GOLANGCI_LINT) run ./...
 	cd e2e && $(GOLANGCI_LINT) run ./...
+	cd bench && $(GOLANGCI_LINT) run ./...
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## formats the code
@@ -51,7 +53,15 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 	done
 
 .PHONY: bench
-bench: ## the benchmarks, with allocations
+bench: packages ## compares with floors, in about 5 minutes, and writes docs/performance.md
+	cd bench && go run ./cmd/run -rounds 3 -duration 2s -write
+
+.PHONY: bench-all
+bench-all: packages ## compares with peers too, and measures growth, in about an hour
+	cd bench && go run ./cmd/run -all -rounds 5 -duration 4s -write
+
+.PHONY: microbench
+microbench: ## the Go benchmarks, with allocations
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: build
@@ -85,4 +95,4 @@ $(XCADDY):
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -3,8 +3,9 @@ package centrifugo_test
 import (
 	"testing"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/centrifugo"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/centrifugo"
 )
 
 // TestNext reads what Centrifugo 6.9 has sent.

@@ -25,7 +25,7 @@ const (
 	legendLine  = 18
 )
 
-// Lines draws graphs side by side over the same positions, which are labelled, and
+// Lines draws graphs side by side over the same positions, which have labels, and
 // named as a whole.
 func Lines(title, xName string, positions []string, graphs []Graph) []byte {
 	legend := 0

@@ -47,6 +47,9 @@ func (d *Data) blocks() map[string]string {
 	if d.Floors != nil {
 		blocks["floors"] = image("Server CPU of a delivery", "delivery") +
 			comparison(d.Floors, []string{"direct", "paced"}, func(t *suite.Target) bool { return !t.Peer })
+		if d.charts()["memory"] != nil {
+			blocks["floors"] += "\n" + image("Memory of an idle connection", "memory")
+		}
 	}
 	if d.Peers != nil {
 		blocks["peers"] = image("Server CPU of a delivery, with peers", "peers") +

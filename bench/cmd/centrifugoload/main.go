@@ -4,8 +4,9 @@ package main
 import (
 	"os"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/centrifugo"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/centrifugo"
 )
 
 func main() {

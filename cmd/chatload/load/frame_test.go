@@ -77,8 +77,10 @@ func TestAppendFrame(t *testing.T) {
 	}
 }
 
-func FuzzParseFrame(f *testing.F) {
-	f.Add(serverFrame(load.OpText, []byte("hello")))
+// FuzzRead reads what a server might send, as a connection does.
+func FuzzRead(f *testing.F) {
+	f.Add(serverFrame(load.OpText, []byte(`{"type":"message","seq":12,"message":"~1.2~"}`)))
+	f.Add(serverFrame(load.OpText, []byte(`{"type":"welcome","seq":0}`)))
 	f.Add(serverFrame(load.OpClose, bytes.Repeat([]byte{1}, 300)))
 	f.Add([]byte{0x81, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -91,6 +93,13 @@ func FuzzParseFrame(f *testing.F) {
 		}
 		if again := serverFrame(frame.Opcode(), frame.Payload()); len(again) > size {
 			t.Errorf("a frame of %d bytes would have %d", size, len(again))
+		}
+		e, rest := load.EphemeralChat{}.Next(frame.Payload())
+		if len(rest) > 0 {
+			t.Errorf("%d bytes are left over", len(rest))
+		}
+		if slot, sent, ok := load.ParseStamp(e.Text); ok && !bytes.ContainsRune(e.Text, '~') {
+			t.Errorf("a text without a stamp has slot %d and time %d", slot, sent)
 		}
 	})
 }

@@ -29,16 +29,3 @@ func TestStamp(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseStamp(f *testing.F) {
-	f.Add([]byte("~1.2~"))
-	f.Add([]byte("hello ~12.~"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if _, _, ok := load.ParseStamp(text); !ok {
-			return
-		}
-		if len(text) < len("~.~") {
-			t.Errorf("%q has a stamp", text)
-		}
-	})
-}

@@ -1,0 +1,80 @@
+package floor_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/floor"
+)
+
+// TestModes puts load on each mode: all of them deliver everything, once, in
+// order, whatever they cost.
+func TestModes(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []floor.Mode{floor.Direct, floor.Batched, floor.Paced} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			handler, err := floor.New(mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := httptest.NewServer(handler)
+			t.Cleanup(server.Close)
+			for name, o := range map[string]load.Options{
+				"a rate":           {Rooms: 2, Members: 150, Rate: 20}, // enough for Paced to rest
+				"messages in turn": {Rooms: 3, Members: 4, Rate: 1, Flight: 3},
+			} {
+				o.URLs, o.Parallel, o.Size, o.Duration = []string{server.URL + "/"}, 16, 100, 500*time.Millisecond
+				result, err := load.Run(t.Context(), &o, load.EphemeralChat{}, load.NewProgress(io.Discard))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !result.Faultless() {
+					t.Errorf("%s: %s", name, result)
+				}
+				if result.Posts == 0 || result.Deliveries == 0 {
+					t.Errorf("%s: nothing was said: %s", name, result)
+				}
+			}
+		})
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	certificate, err := floor.Certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := floor.New(floor.Direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handler)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	o := load.Options{
+		URLs: []string{server.URL + "/"}, Insecure: true, Parallel: 4,
+		Members: 5, Storm: 10, Size: 100, Duration: time.Second,
+	}
+	result, err := load.Run(t.Context(), &o, load.EphemeralChat{}, load.NewProgress(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Connections != 10 || result.Disconnected > 0 {
+		t.Errorf("got %s", result)
+	}
+}
+
+func TestNoSuchMode(t *testing.T) {
+	t.Parallel()
+	if _, err := floor.New("fast"); err == nil {
+		t.Error("there is a mode fast")
+	}
+}

@@ -1,0 +1,55 @@
+package suite_test
+
+import (
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/suite"
+)
+
+// TestSuite runs a moment of some scenarios against the real servers: the load
+// tool and they understand each other, and nothing is lost.
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	programs, err := suite.Build(t.Context(), "../..", t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &suite.Suite{
+		Programs:  programs,
+		Scenarios: []suite.Scenario{suite.Custom([]string{"-rooms", "2", "-members", "5", "-rate", "20"})},
+		Targets:   slices.DeleteFunc(suite.Targets(), func(target suite.Target) bool { return target.Peer }),
+		Rounds:    1,
+		Duration:  300 * time.Millisecond,
+		Log:       io.Discard,
+	}
+	for _, c := range suite.Curves() {
+		if c.Name == "nodes" {
+			s.Scenarios = append(s.Scenarios, c.Points[1].Scenario)
+		}
+	}
+	runs, err := s.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := len(s.Targets) + 1; len(runs) != want {
+		t.Errorf("%d runs, want %d", len(runs), want)
+	}
+	for _, r := range runs {
+		if !r.Result.Faultless() || r.Result.Deliveries == 0 {
+			t.Errorf("%s, %s: %s", r.Scenario, r.Target, r.Result)
+		}
+		processes := 1
+		switch {
+		case r.Scenario != "custom":
+			processes = 3
+		case r.Target == "ours-redis":
+			processes = 2
+		}
+		if len(r.Result.CPU) != processes {
+			t.Errorf("%s, %s: the CPU time of %d processes, want %d", r.Scenario, r.Target, len(r.Result.CPU), processes)
+		}
+	}
+}
