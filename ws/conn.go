@@ -32,7 +32,6 @@ type conn struct {
 	hub      *Hub
 	settings Settings
 	socketID string
-	cancel   context.CancelFunc // ends the calls of the store that it makes
 	ws       *websocket.Conn
 
 	// Fixed once the connection has joined.
@@ -42,7 +41,7 @@ type conn struct {
 	order   uint64 // of the connections that have entered rooms on this node
 
 	// Owned by the reading goroutine.
-	limiter  *rate.Limiter
+	limiter  *rate.Limiter // nil until the first message
 	typedAt  time.Time
 	heard    time.Time // when alive has last done something
 	refusals refusalCount
@@ -65,18 +64,22 @@ type conn struct {
 	live   bool   // the fan-out delivers messages to it
 	cursor uint64 // number of the last message that it was given, until live
 
-	mu      sync.Mutex
-	out     *wire // nil until the upgrade
-	queue   []*frame
-	inline  [2]*frame     // the memory of a short queue
-	queued  int           // bytes that wait, those that are being written included
-	held    bool          // the queue waits for start
-	writing bool          // somebody runs write or flush, or is about to
-	timed   bool          // a write deadline is set
-	closing bool          // nothing more is accepted; the last frame is a close
-	closeBy time.Time     // when closing: what is not written by then is lost
-	idle    chan struct{} // closed when writing ends, if somebody waits for that
-	pinger  *time.Timer
+	mu  sync.Mutex
+	out *wire // nil until the upgrade
+	// cancel and cancelReplay end the calls of the store that the reading and the
+	// replay goroutine make; once aborted, they have been called.
+	cancel, cancelReplay context.CancelFunc
+	aborted              bool
+	queue                []*frame
+	inline               [2]*frame     // the memory of a short queue
+	queued               int           // bytes that wait, those that are being written included
+	held                 bool          // the queue waits for start
+	writing              bool          // somebody runs write or flush, or is about to
+	timed                bool          // a write deadline is set
+	closing              bool          // nothing more is accepted; the last frame is a close
+	closeBy              time.Time     // when closing: what is not written by then is lost
+	idle                 chan struct{} // closed when writing ends, if somebody waits for that
+	pinger               *time.Timer
 }
 
 func newConn(h *Hub, s Settings, cancel context.CancelFunc) *conn {
@@ -85,7 +88,6 @@ func newConn(h *Hub, s Settings, cancel context.CancelFunc) *conn {
 		cancel:   cancel,
 		settings: s,
 		socketID: room.NewSocketID(),
-		limiter:  rate.NewLimiter(s.MessageRate, s.MessageBurst),
 		index:    -1,
 		held:     true,
 	}
@@ -265,13 +267,33 @@ func (c *conn) isClosing() bool {
 
 // abort closes the connection without a word, and ends what it is doing.
 func (c *conn) abort() {
-	c.cancel()
 	c.mu.Lock()
-	out := c.out
+	c.aborted = true
+	cancel, cancelReplay, out := c.cancel, c.cancelReplay, c.out
 	c.mu.Unlock()
+	cancel()
+	if cancelReplay != nil {
+		cancelReplay()
+	}
 	if out != nil {
 		out.abort()
 	}
+}
+
+// context returns a context for calls of the store, which abort ends, in the
+// place of the one before it.
+func (c *conn) context(cancel *context.CancelFunc) context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if *cancel != nil {
+		(*cancel)()
+	}
+	*cancel = end
+	if c.aborted {
+		end()
+	}
+	return ctx
 }
 
 // finish is the end of the reading goroutine. If the connection is closing,

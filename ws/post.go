@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -26,6 +28,9 @@ func (c *conn) post(ctx context.Context, id uint64, message string) error {
 		c.owed = max(c.owed, id)
 		c.tellError(room.ErrUnavailable, id)
 		return nil
+	}
+	if c.limiter == nil {
+		c.limiter = rate.NewLimiter(c.settings.MessageRate, c.settings.MessageBurst)
 	}
 	if retried := id > 0 && id == c.retry; !retried && !c.limiter.Allow() {
 		return c.refuse(room.ErrRateLimited, id)

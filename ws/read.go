@@ -33,24 +33,36 @@ const (
 // readBuffers hold frames while they are decoded.
 var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// run is the life of a connection after its upgrade. ctx is what c.cancel ends;
-// joined is nil if the client has yet to join.
+// run is the beginning of a connection after its upgrade. ctx is what c.cancel
+// ends; joined is nil if the client has yet to join.
 func (c *conn) run(ctx context.Context, joined *entrance) {
-	defer c.hub.drop(c)
-	defer c.cancel()
 	if joined == nil {
 		c.start(nil)
 		joined = c.join(ctx)
 	}
-	if joined != nil {
-		defer c.hub.release(c.room)
-		c.talk(ctx, joined)
-		// The others need not wait for the rest.
-		c.room.leave(c) //nolint:contextcheck // the store is told when the connection is long gone
+	if joined != nil && c.begin(ctx, joined) {
+		// Joining goes deep, and the stack that it took would be kept while the
+		// connection is idle: the rest has a goroutine of its own. It ends when the
+		// client goes, or is closed; the hub waits for it.
+		go c.talk()
+		return
+	}
+	c.end(joined != nil) //nolint:contextcheck // what is queued goes out, though ctx may be done
+}
+
+// end is the end of a connection.
+func (c *conn) end(entered bool) {
+	if entered {
+		c.room.leave(c) // the others need not wait for the rest
 	}
 	c.start(nil)
 	c.linger()
-	c.finish() //nolint:contextcheck // what is queued goes out, though ctx may be done
+	c.finish()
+	if entered {
+		c.hub.release(c.room)
+	}
+	c.abort()
+	c.hub.drop(c)
 }
 
 // join waits for the first frame and enters the room that it names.
@@ -88,17 +100,27 @@ func (c *conn) readJoin() (f clientFrame, err error) {
 	return f, err
 }
 
-// talk welcomes the client and handles its frames until it goes or is closed.
-func (c *conn) talk(ctx context.Context, joined *entrance) {
+// begin welcomes the client, and reports whether it is there to talk.
+func (c *conn) begin(ctx context.Context, joined *entrance) bool {
 	c.prepare()
 	c.accepted = joined.lastID
 	if err := c.welcome(ctx, joined.from, joined.lastID); err != nil {
 		c.fail(err)
-		return
+		return false
 	}
+	return true
+}
+
+// talk handles the frames of the client until it goes or is closed.
+func (c *conn) talk() {
+	defer c.end(true)
+	// A context that has been used keeps memory for its children; an idle
+	// connection does without.
+	ctx := c.context(&c.cancel)
+	handle := func(data []byte) error { return c.handle(ctx, data) }
 	for !c.isClosing() {
 		c.alive()
-		if err := c.read(func(data []byte) error { return c.handle(ctx, data) }); err != nil {
+		if err := c.read(handle); err != nil {
 			c.fail(err)
 			return
 		}

@@ -71,7 +71,7 @@ func (c *conn) welcome(ctx context.Context, from *position, lastID uint64) error
 		if behind {
 			// It ends when the connection is live, closed, or the room gone; the
 			// hub waits for it.
-			c.hub.running.Go(func() { c.replay(ctx) })
+			c.hub.running.Go(c.replay)
 		}
 		return nil
 	}
@@ -138,7 +138,9 @@ func olderKept(page *room.Page) bool { return page.First > page.Oldest && page.O
 
 // replay gives a connection what it is behind by, in pieces, each when the
 // socket has taken the one before, until the fan-out can take over.
-func (c *conn) replay(ctx context.Context) {
+func (c *conn) replay() {
+	ctx := c.context(&c.cancelReplay)
+	defer c.cancelReplay()
 	delay := settleTime
 	for c.drained(ctx) {
 		lr := c.room
