@@ -44,3 +44,10 @@ func (c Clock) Local() time.Duration { return c.local() }
 
 // Now is the server's time.
 func (c Clock) Now() time.Time { return c.now() }
+
+// Posting is how many calls carry posts, and how many posts wait for one.
+func (s *Store) Posting() (calls, waiting int) {
+	s.posts.mu.Lock()
+	defer s.posts.mu.Unlock()
+	return s.posts.senders, len(s.posts.waiting)
+}
