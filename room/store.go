@@ -222,7 +222,8 @@ type Feed interface {
 	Typing(ctx context.Context, userID string) error
 
 	// Close ends the feed: no event is delivered after it has returned. Users
-	// who entered through it must have exited. It may be called by the watcher's
+	// who entered through it and have not exited stay online until the store is
+	// closed, or less long. It may be called by the watcher's
 	// owner at any time, but not from within the watcher. Closing twice is fine.
 	Close()
 }

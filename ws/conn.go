@@ -41,7 +41,8 @@ type conn struct {
 	order   uint64 // of the connections that have entered rooms on this node
 
 	// Owned by the reading goroutine.
-	limiter  *rate.Limiter // nil until the first message
+	limiter  *rate.Limiter // of messages; nil until the first
+	lookups  *rate.Limiter // of requests for the history; likewise
 	typedAt  time.Time
 	heard    time.Time // when alive has last done something
 	refusals refusalCount

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -87,4 +89,31 @@ func TestHistoryIsBounded(t *testing.T) {
 	if !slices.Equal(seen, []uint64{3, 2, 1}) {
 		t.Errorf("paging back gave %v, want 3, 2, 1", seen)
 	}
+}
+
+// TestHistoryRate is of a client that asks for the history without end.
+func TestHistoryRate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		c, _ := s.join(t, s.create(t))
+		for _, want := range []int{20, 5, 5} {
+			for range want + 5 {
+				c.send(fields{"type": "history"})
+			}
+			synctest.Wait()
+			answers := 0
+			for _, f := range c.taken() {
+				switch {
+				case f.Type == "history":
+					answers++
+				case f.Type != "error" || f.Code != "rate_limited":
+					t.Errorf("got %s", f.raw)
+				}
+			}
+			if answers != want {
+				t.Errorf("%d answers, want %d", answers, want)
+			}
+			elapse(time.Second)
+		}
+	})
 }

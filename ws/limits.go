@@ -15,6 +15,13 @@ const (
 	maxRefusedIDs = 128
 )
 
+// A client may ask for the history so many times a second, and so many times at
+// once: as fast as people scroll. Each answer may be 256 KiB.
+const (
+	historyRate  = 5
+	historyBurst = 20
+)
+
 // refusalCount counts the refused frames of a connection.
 type refusalCount struct {
 	since time.Time

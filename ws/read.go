@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -212,6 +213,12 @@ func (c *conn) handle(ctx context.Context, data []byte) error {
 
 // history sends older messages.
 func (c *conn) history(ctx context.Context, f *clientFrame) error {
+	if c.lookups == nil {
+		c.lookups = rate.NewLimiter(historyRate, historyBurst)
+	}
+	if !c.lookups.Allow() {
+		return c.refuse(room.ErrRateLimited, 0)
+	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	var before uint64
@@ -282,9 +289,14 @@ func (c *conn) fail(err error) {
 	}
 }
 
-// report logs a failure of the store. It holds nothing of what was said.
+// report logs a failure. It holds nothing of what was said. That the store is not
+// available is the store's to tell, once and not for every frame.
 func (c *conn) report(doing string, err error) {
-	c.hub.log().Warn("ephemeral chat: "+doing, zap.Error(err))
+	level := zap.ErrorLevel
+	if errors.Is(err, room.ErrUnavailable) {
+		level = zap.DebugLevel
+	}
+	c.hub.log().Log(level, "ephemeral chat: "+doing, zap.Error(err))
 }
 
 // linger reads on after the connection was closed by this side, until the client
