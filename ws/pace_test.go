@@ -1,0 +1,59 @@
+package ws_test
+
+import (
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
+)
+
+// TestFlushInterval checks who waits: in a room with more than 64 connections
+// what is said within the interval after a message, and nothing else.
+func TestFlushInterval(t *testing.T) {
+	const interval = 100 * time.Millisecond
+	for _, members := range []int{64, 65} {
+		t.Run(strconv.Itoa(members), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := newSite(t, piped, settings(func(s *ws.Settings) { s.FlushInterval = interval }))
+				admin := s.create(t)
+				var last *client
+				for range members {
+					last, _ = s.join(t, s.again(t, admin))
+				}
+				elapse(time.Second)
+				last.taken()
+				told := func() (messages int) {
+					synctest.Wait()
+					for _, f := range last.taken() {
+						if f.Type == "message" {
+							messages++
+						}
+					}
+					return messages
+				}
+
+				s.post(t, admin, "at once")
+				if n := told(); n != 1 {
+					t.Fatalf("a message into a quiet room: %d came at once", n)
+				}
+				s.post(t, admin, "two", "three")
+				n := told()
+				elapse(interval - time.Millisecond)
+				if n += told(); members <= 64 && n != 2 || members > 64 && n != 0 {
+					t.Errorf("%d of 2 came within the interval", n)
+				}
+				elapse(time.Millisecond)
+				if n += told(); n != 2 {
+					t.Errorf("%d of 2 came when the interval was over", n)
+				}
+				elapse(2 * interval)
+				s.post(t, admin, "at once")
+				if n := told(); n != 1 {
+					t.Errorf("a message into a room that is quiet again: %d came at once", n)
+				}
+			})
+		})
+	}
+}
