@@ -1,6 +1,8 @@
 package ws_test
 
 import (
+	"bufio"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -22,15 +24,14 @@ func audience(b *testing.B, s *site, in room.Admission, n int) (wait func(frames
 	var reading sync.WaitGroup
 	for range n {
 		socket := s.open(b, joinQuery(s.again(b, in)))
-		if _, _, err := socket.NextReader(); err != nil { // the welcome
+		if _, _, err := socket.ReadMessage(); err != nil { // the welcome
 			b.Fatal(err)
 		}
 		// It ends when the clean-up closes the connection.
 		reading.Go(func() {
-			for {
-				if _, _, err := socket.NextReader(); err != nil {
-					return
-				}
+			// Without gorilla/websocket, which allocates for each frame.
+			r := bufio.NewReader(socket.NetConn())
+			for discardFrame(r) == nil {
 				if frames.Add(1) == wanted.Load() {
 					reached <- struct{}{}
 				}
@@ -48,6 +49,23 @@ func audience(b *testing.B, s *site, in room.Admission, n int) (wait func(frames
 			<-reached
 		}
 	}
+}
+
+// discardFrame reads a frame of less than 64 KiB that a server has sent.
+func discardFrame(r *bufio.Reader) error {
+	header, err := r.Peek(2)
+	if err != nil {
+		return err
+	}
+	size := int(header[1])
+	if size == 126 {
+		if header, err = r.Peek(4); err != nil {
+			return err
+		}
+		size = 2 + int(binary.BigEndian.Uint16(header[2:]))
+	}
+	_, err = r.Discard(2 + size)
+	return err
 }
 
 // BenchmarkBroadcast posts one message at a time to rooms of different sizes
