@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -82,10 +83,13 @@ func Load(file string) (*Data, error) {
 	return d, nil
 }
 
-// Save writes data to a file.
+// Save writes data to a file, and makes its directory.
 func (d *Data) Save(file string) error {
 	text, err := json.MarshalIndent(d, "", "\t")
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // for everybody
 		return err
 	}
 	return os.WriteFile(file, append(text, '\n'), 0o644) //nolint:gosec // for everybody

@@ -98,9 +98,15 @@ func comparison(p *Part, bases []string, show func(*suite.Target) bool) string {
 	return text.String()
 }
 
-// provenance says where the numbers come from.
+// provenance says where the numbers come from, and what they have to be taken
+// with.
 func (p *Part) provenance() string {
-	return fmt.Sprintf("Measured on %s: %s; medians of %d rounds of %s.\n", p.Date, p.Machine, p.Rounds, p.Duration)
+	others := 0.0
+	for i := range p.Rows {
+		others += p.Rows[i].Medians.Others / float64(len(p.Rows))
+	}
+	return fmt.Sprintf("Measured on %s: %s; medians of %d rounds of %s. Meanwhile other processes used %.0f %% of the machine.\n",
+		p.Date, p.Machine, p.Rounds, p.Duration, 100*others)
 }
 
 // table leaves out columns that are empty.

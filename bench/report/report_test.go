@@ -84,7 +84,7 @@ func TestWrite(t *testing.T) {
 
 func TestSave(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "results.json")
+	file := filepath.Join(t.TempDir(), "new", "results.json")
 	if d, err := report.Load(file); err != nil || d.Floors != nil {
 		t.Fatalf("there is something in no file: %v, %v", d, err)
 	}

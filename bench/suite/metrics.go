@@ -19,6 +19,10 @@ type Metrics struct {
 	Connection float64 `json:"connection,omitempty"` // KiB of server memory
 	Left       float64 `json:"left,omitempty"`       // KiB for each connection when all have gone
 	Faults     float64 `json:"faults"`
+	// What may have disturbed it.
+	Late   float64 `json:"late"`   // ms that messages were sent late, p99
+	Client float64 `json:"client"` // µs of CPU of the clients, for each delivery
+	Others float64 `json:"others"` // fraction of the machine that others have used
 }
 
 func metricsOf(r *load.Result) Metrics {
@@ -28,6 +32,9 @@ func metricsOf(r *load.Result) Metrics {
 		P99:        r.Latency.P99,
 		Max:        r.Latency.Max,
 		PerRead:    r.MessagesPerRead,
+		Late:       r.Late.P99,
+		Client:     r.Client.MicrosDelivery,
+		Others:     r.Others,
 		Faults:     float64(r.Lost+r.Duplicated+r.Reordered+r.Refused) + float64(r.Disconnected),
 	}
 	for _, c := range r.CPU {
@@ -51,7 +58,7 @@ func metricsOf(r *load.Result) Metrics {
 func (m *Metrics) values() []*float64 {
 	return []*float64{
 		&m.Delivery, &m.Post, &m.RedisPost, &m.Deliveries, &m.P50, &m.P99, &m.Max,
-		&m.PerRead, &m.Connection, &m.Left, &m.Faults,
+		&m.PerRead, &m.Connection, &m.Left, &m.Faults, &m.Late, &m.Client, &m.Others,
 	}
 }
 

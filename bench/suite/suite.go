@@ -40,9 +40,10 @@ type Run struct {
 }
 
 // Run runs everything, in rounds: within a round each scenario is run against all
-// targets, one after another.
+// targets, one after another. What fails is left out, and told at the end.
 func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 	var runs []Run
+	var failures []error
 	for round := range s.Rounds {
 		for i := range s.Scenarios {
 			scenario := &s.Scenarios[i]
@@ -52,8 +53,14 @@ func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 					continue
 				}
 				result, err := s.measure(ctx, scenario, target)
+				if ctx.Err() != nil {
+					return runs, ctx.Err()
+				}
 				if err != nil {
-					return runs, fmt.Errorf("%s, %s: %w", scenario.Name, target.Name, err)
+					err = fmt.Errorf("%s, %s: %w", scenario.Name, target.Name, err)
+					_, _ = fmt.Fprintln(s.Log, err)
+					failures = append(failures, err)
+					continue
 				}
 				run := Run{Scenario: scenario.Name, Target: target.Name, Round: round, Result: result}
 				runs = append(runs, run)
@@ -61,7 +68,7 @@ func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 			}
 		}
 	}
-	return runs, nil
+	return runs, errors.Join(failures...)
 }
 
 // measure starts a server, puts load on it, and stops it.
@@ -120,6 +127,10 @@ func (r *Run) line() string {
 	if m.Connection > 0 {
 		fmt.Fprintf(&text, "%6.2f KiB/connection, left %.2f", m.Connection, m.Left)
 	}
+	if m.Late > 0 {
+		fmt.Fprintf(&text, "  late %.1f ms", m.Late)
+	}
+	fmt.Fprintf(&text, "  others %.0f %%", 100*m.Others)
 	if faults := r.Result; !faults.Faultless() {
 		fmt.Fprintf(&text, "  FAULTS: %d lost, %d doubled, %d reordered, %d refused, %d disconnected %s",
 			faults.Lost, faults.Duplicated, faults.Reordered, faults.Refused, faults.Disconnected, faults.LostBy)

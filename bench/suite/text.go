@@ -10,12 +10,13 @@ import (
 func Text(rows []Row) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintf(table, "scenario\ttarget\tµs/delivery\tµs/post\tRedis µs/post\tdeliveries/s\tp50 ms\tp99 ms\tmax ms\t/read\tKiB/conn\tKiB left\tfaults\t× direct\t× batched\t× paced\t\n")
+	_, _ = fmt.Fprintf(table, "scenario\ttarget\tµs/delivery\tµs/post\tRedis µs/post\tdeliveries/s\tp50 ms\tp99 ms\tmax ms\t/read\tKiB/conn\tKiB left\tclient µs\tlate ms\tothers %%\tfaults\t× direct\t× batched\t× paced\t\n")
 	for i := range rows {
 		r := &rows[i]
 		m := &r.Medians
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%.2f\t%.1f\t%.1f\t%.0f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.1f\t%.0f", r.Scenario, r.Target,
-			m.Delivery, m.Post, m.RedisPost, m.Deliveries, m.P50, m.P99, m.Max, m.PerRead, m.Connection, m.Left, m.Faults)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%.2f\t%.1f\t%.1f\t%.0f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.1f\t%.2f\t%.1f\t%.0f\t%.0f", r.Scenario, r.Target,
+			m.Delivery, m.Post, m.RedisPost, m.Deliveries, m.P50, m.P99, m.Max, m.PerRead, m.Connection, m.Left,
+			m.Client, m.Late, 100*m.Others, m.Faults)
 		for _, base := range bases {
 			_, _ = fmt.Fprintf(table, "\t%s", r.Ratios[base].text())
 		}

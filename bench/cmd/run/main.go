@@ -39,17 +39,12 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	if !o.onlyReport {
-		if err := measure(ctx, o, data); err != nil {
-			return err
-		}
+		err = measure(ctx, o, data)
 	}
-	if !o.write {
-		return nil
+	if o.write && ctx.Err() == nil {
+		err = errors.Join(err, data.Write(o.document))
 	}
-	if err := data.Save(o.results()); err != nil {
-		return err
-	}
-	return data.Write(o.document)
+	return err
 }
 
 // measure runs what was asked for, prints it, and puts it into data.
@@ -62,9 +57,9 @@ func measure(ctx context.Context, o *options, data *report.Data) error {
 		Programs: programs, Targets: o.targets, Log: os.Stderr,
 		Duration: o.duration, Warmup: o.warmup, Options: o.lines,
 	}
-	part := func(scenarios []suite.Scenario, rounds int) (*report.Part, error) {
-		if len(scenarios) == 0 {
-			return nil, nil //nolint:nilnil // nothing was asked for
+	part := func(scenarios []suite.Scenario, rounds int, keep func(*report.Part)) error {
+		if len(scenarios) == 0 || ctx.Err() != nil {
+			return ctx.Err()
 		}
 		s.Scenarios, s.Rounds = scenarios, rounds
 		begin := time.Now()
@@ -72,24 +67,18 @@ func measure(ctx context.Context, o *options, data *report.Data) error {
 		rows := suite.Summarize(runs)
 		_, _ = fmt.Fprint(os.Stdout, suite.Text(rows))
 		_, _ = fmt.Fprintf(os.Stderr, "in %s\n", time.Since(begin).Round(time.Second))
-		return report.NewPart(rows, rounds, o.duration), err
-	}
-	comparison, err := part(o.scenarios, o.rounds)
-	if err != nil {
-		return err
-	}
-	growth, err := part(o.growth, (o.rounds+1)/2)
-	if err != nil {
-		return err
-	}
-	if comparison != nil {
-		data.Floors = comparison
-		if o.peers() {
-			data.Peers = comparison
+		if !o.write || ctx.Err() != nil {
+			return err
 		}
+		keep(report.NewPart(rows, rounds, o.duration))
+		return errors.Join(err, data.Save(o.results()))
 	}
-	if growth != nil {
-		data.Growth = growth
-	}
-	return nil
+	comparison := part(o.scenarios, o.rounds, func(p *report.Part) {
+		data.Floors = p
+		if o.peers() {
+			data.Peers = p
+		}
+	})
+	growth := part(o.growth, (o.rounds+1)/2, func(p *report.Part) { data.Growth = p })
+	return errors.Join(comparison, growth)
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -64,8 +65,8 @@ func (c *conn) connect(ctx context.Context, address string) error {
 		return err
 	}
 	c.net = network
-	if tcp, ok := network.(*net.TCPConn); ok && c.stalled {
-		_ = tcp.SetReadBuffer(stalledBuffer) // the system's choice otherwise
+	if c.stalled {
+		shrink(network)
 	}
 	c.buffer = append(make([]byte, 0, max(firstBuffer, len(rest))), rest...)
 	c.joined = make(chan error, 1)
@@ -80,6 +81,16 @@ func (c *conn) connect(ctx context.Context, address string) error {
 	case <-ctx.Done():
 		c.close()
 		return ctx.Err()
+	}
+}
+
+// shrink makes the receive buffer small, if the system lets it.
+func shrink(network net.Conn) {
+	if secure, ok := network.(*tls.Conn); ok {
+		network = secure.NetConn()
+	}
+	if tcp, ok := network.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(stalledBuffer)
 	}
 }
 

@@ -76,6 +76,33 @@ func cpuOf(pid string) (time.Duration, error) {
 	return time.Duration(user+system) * tick, nil
 }
 
+// machine returns the CPU time that everything on this machine has spent since it
+// was started, and what it could have spent; 0 where that is not known. What the
+// host of a virtual machine takes away counts as spent.
+func machine() (busy, all time.Duration) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	// cpu user nice system idle iowait irq softirq steal, and guests, which are
+	// counted among users.
+	for i, field := range strings.Fields(first) {
+		if i == 0 || i > 8 {
+			continue
+		}
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, 0
+		}
+		all += time.Duration(n) * tick
+		if i != 4 && i != 5 {
+			busy += time.Duration(n) * tick
+		}
+	}
+	return busy, all
+}
+
 // spent returns what all processes together have spent between two readings.
 func spent(before, after []time.Duration) time.Duration {
 	var total time.Duration

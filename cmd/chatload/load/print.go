@@ -37,6 +37,9 @@ func (r *Result) String() string {
 	if r.Deliveries > 0 {
 		r.printCPU(row, r.Client)
 	}
+	if r.Others > 0 {
+		row("CPU of others", "%.0f %% of the machine", 100*r.Others)
+	}
 	for _, m := range r.Memory {
 		if m.Before == 0 {
 			row("memory of "+m.Process, "%.1f MiB", mebi(m.Connected))

@@ -32,8 +32,11 @@ type Result struct {
 	Disconnected int    `json:"disconnected"`
 	LostBy       string `json:"disconnectedBy,omitempty"`
 
-	CPU    []CPU    `json:"cpu,omitempty"`
-	Client CPU      `json:"client"`
+	CPU    []CPU `json:"cpu,omitempty"`
+	Client CPU   `json:"client"`
+	// Others is the fraction of the machine that was spent by neither the clients
+	// nor the processes above, if these are known.
+	Others float64  `json:"others,omitempty"`
 	Memory []Memory `json:"memory,omitempty"`
 	Joins  *Joins   `json:"joins,omitempty"`
 }
@@ -101,6 +104,10 @@ func (r *Result) measured(begin, end *counts, before, after []time.Duration) {
 	r.Client = r.cpu("chatload", end.client-begin.client)
 	for i := range before {
 		r.CPU = append(r.CPU, r.cpu("", after[i]-before[i]))
+	}
+	if all := end.all - begin.all; all > 0 && len(before) > 0 {
+		others := end.busy - begin.busy - (end.client - begin.client) - spent(before, after)
+		r.Others = max(others.Seconds()/all.Seconds(), 0)
 	}
 }
 

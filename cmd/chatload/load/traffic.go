@@ -170,7 +170,9 @@ func (r *run) measure(ctx context.Context, result *Result, progress *Progress) e
 type counts struct {
 	at                    int64 // nanoseconds since the start
 	sent, received, reads uint64
-	client                time.Duration // CPU time of this process, 0 if unknown
+	// CPU times, 0 where unknown: of this process, of everything on the machine,
+	// and what that could be at most.
+	client, busy, all time.Duration
 }
 
 func (r *run) count() counts {
@@ -183,6 +185,7 @@ func (r *run) count() counts {
 		n.reads += c.reads.Load()
 	}
 	n.client, _ = cpuOf("self") // not known on every system
+	n.busy, n.all = machine()
 	return n
 }
 
