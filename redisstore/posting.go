@@ -26,7 +26,8 @@ type posting struct {
 	abandoned bool          // guarded by the batcher's mu
 }
 
-// What precedes the keys.
+// What precedes the keys. In a pipeline, redis.Script would neither notice that
+// Redis lacks the script nor send it.
 var (
 	postBySHA1 = [...]any{"evalsha", scriptPost.Hash(), 5}
 	postInFull = [...]any{"eval", scriptPost.source, 5}
