@@ -15,7 +15,7 @@ type Panel struct {
 }
 
 const (
-	barLabels = 170 // width of the names
+	barLabels = 186 // width of the names
 	barWidth  = 430 // of the longest bar
 	barHeight = 16
 	barGap    = 6

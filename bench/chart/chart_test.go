@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,11 +81,25 @@ func TestLines(t *testing.T) {
 		{Series: chart.Series{Name: "flat", Color: "#111111"}, Values: []float64{5, 5, 5}},
 		{Series: chart.Series{Name: "growing", Color: "#222222", Dashed: true}, Values: []float64{0, 5, 10}},
 	}}})
-	lines := elements(t, image, "polyline")
+	lines := heights(t, image)
 	if len(lines) != 2 {
 		t.Fatalf("%d lines, want 2", len(lines))
 	}
-	heights := func(line map[string]string) []float64 {
+	flat, growing := lines[0], lines[1]
+	if flat[0] != flat[1] || flat[1] != flat[2] {
+		t.Errorf("5, 5, 5 is drawn at %v", flat)
+	}
+	// Upwards is down in an SVG.
+	if growing[0]-growing[1] != growing[1]-growing[2] || growing[1] != flat[1] || growing[2] >= growing[0] {
+		t.Errorf("0, 5, 10 is drawn at %v", growing)
+	}
+}
+
+// heights returns where the points of the lines of an image are, from the top.
+func heights(t *testing.T, image []byte) [][]float64 {
+	t.Helper()
+	var lines [][]float64
+	for _, line := range elements(t, image, "polyline") {
 		var all []float64
 		for point := range strings.FieldsSeq(line["points"]) {
 			_, y, _ := strings.Cut(point, ",")
@@ -94,15 +109,21 @@ func TestLines(t *testing.T) {
 			}
 			all = append(all, height)
 		}
-		return all
+		lines = append(lines, all)
 	}
-	flat, growing := heights(lines[0]), heights(lines[1])
-	if flat[0] != flat[1] || flat[1] != flat[2] {
-		t.Errorf("5, 5, 5 is drawn at %v", flat)
-	}
-	// Upwards is down in an SVG.
-	if growing[0]-growing[1] != growing[1]-growing[2] || growing[1] != flat[1] || growing[2] >= growing[0] {
-		t.Errorf("0, 5, 10 is drawn at %v", growing)
+	return lines
+}
+
+func TestLogarithmicLines(t *testing.T) {
+	t.Parallel()
+	image := chart.Lines("Growth", "rooms", []string{"1", "10", "100", "1000"}, []chart.Graph{{Title: "ms", Log: true, Lines: []chart.Line{
+		{Series: chart.Series{Name: "growing", Color: "#111111"}, Values: []float64{0.1, 1, 10, 100}},
+	}}})
+	got := heights(t, image)[0]
+	for i := 1; i < len(got); i++ {
+		if step := got[i-1] - got[i]; step <= 0 || math.Abs(step-(got[0]-got[1])) > 0.2 {
+			t.Errorf("0.1, 1, 10, 100 is drawn at %v", got)
+		}
 	}
 }
 

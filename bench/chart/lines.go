@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -15,6 +16,9 @@ type Line struct {
 type Graph struct {
 	Title string // with the unit
 	Lines []Line
+	// Log has each power of ten at the same distance from the next; all values
+	// must be above 0.
+	Log bool
 }
 
 const (
@@ -45,15 +49,8 @@ func Lines(title, xName string, positions []string, graphs []Graph) []byte {
 // graph draws one graph; left is where its area begins.
 func (d *drawing) graph(left float64, g *Graph, xName string, positions []string) {
 	d.write(left-graphLeft+16, 46, "start", faint, "400", g.Title)
-	top := 0.0
-	for _, l := range g.Lines {
-		for _, v := range l.Values {
-			top = max(top, v)
-		}
-	}
-	scale := ticks(top, 5)
-	top = scale[len(scale)-1]
-	y := func(v float64) float64 { return graphTop + graphHeight*(1-v/top) }
+	scale := g.scale()
+	y := func(v float64) float64 { return graphTop + graphHeight*(1-g.at(v, scale)) }
 	x := func(i int) float64 {
 		return left + graphWidth*(float64(i)+0.5)/float64(max(len(positions), 1))
 	}
@@ -68,9 +65,47 @@ func (d *drawing) graph(left float64, g *Graph, xName string, positions []string
 	for i, l := range g.Lines {
 		d.polyline(&l, x, y)
 		below := float64(graphTop + graphHeight + 52 + i*legendLine)
-		fmt.Fprintf(&d.text, `<rect x="%s" y="%s" width="14" height="4" rx="2" fill="%s"/>`+"\n", number(left), number(below-6), l.Series.Color)
-		d.write(left+22, below, "start", ink, "400", l.Series.Name)
+		fmt.Fprintf(&d.text, `<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="%s" stroke-width="2"%s/>`+"\n",
+			number(left), number(below-4), number(left+20), number(below-4), l.Series.Color, dash(l.Series))
+		d.write(left+26, below, "start", ink, "400", l.Series.Name)
 	}
+}
+
+// scale returns the values that have a line, ascending; all values are between
+// the first and the last.
+func (g *Graph) scale() []float64 {
+	low, top := math.Inf(1), 0.0
+	for _, l := range g.Lines {
+		for _, v := range l.Values {
+			low, top = min(low, v), max(top, v)
+		}
+	}
+	if !g.Log || low <= 0 || math.IsInf(low, 1) {
+		return ticks(top, 5)
+	}
+	var values []float64
+	for power := math.Floor(math.Log10(low)); ; power++ {
+		values = append(values, math.Pow(10, power))
+		if n := len(values); n > 1 && values[n-1] >= top {
+			return values
+		}
+	}
+}
+
+// at returns how high in the graph a value is, from 0 to 1.
+func (g *Graph) at(v float64, scale []float64) float64 {
+	low, top := scale[0], scale[len(scale)-1]
+	if low > 0 {
+		return math.Log(v/low) / math.Log(top/low)
+	}
+	return v / top
+}
+
+func dash(s Series) string {
+	if s.Dashed {
+		return ` stroke-dasharray="5 3"`
+	}
+	return ""
 }
 
 func (d *drawing) polyline(l *Line, x func(int) float64, y func(float64) float64) {
@@ -78,11 +113,7 @@ func (d *drawing) polyline(l *Line, x func(int) float64, y func(float64) float64
 	for i, v := range l.Values {
 		points = append(points, number(x(i))+","+number(y(v)))
 	}
-	dash := ""
-	if l.Series.Dashed {
-		dash = ` stroke-dasharray="5 3"`
-	}
-	fmt.Fprintf(&d.text, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"%s/>`+"\n", strings.Join(points, " "), l.Series.Color, dash)
+	fmt.Fprintf(&d.text, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"%s/>`+"\n", strings.Join(points, " "), l.Series.Color, dash(l.Series))
 	for i, v := range l.Values {
 		fmt.Fprintf(&d.text, `<circle cx="%s" cy="%s" r="3" fill="%s"/>`+"\n", number(x(i)), number(y(v)), l.Series.Color)
 	}

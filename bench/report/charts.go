@@ -51,9 +51,9 @@ func bars(p *Part, title, unit string, value func(*suite.Metrics) float64) []byt
 func curve(p *Part, c *suite.Curve) []byte {
 	cost := chart.Graph{Title: "Server CPU, µs a post"}
 	if c.PerDelivery {
-		cost.Title = "Server CPU, µs a delivery"
+		cost = chart.Graph{Title: "Server CPU, µs a delivery", Log: true}
 	}
-	times := chart.Graph{Title: "Latency, ms"}
+	times := chart.Graph{Title: "Latency, ms", Log: true}
 	var positions []string
 	for _, point := range c.Points {
 		positions = append(positions, chart.Short(float64(point.X)))
