@@ -54,11 +54,11 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 
 .PHONY: bench
 bench: packages ## compares with floors, in about 5 minutes, and writes docs/performance.md
-	cd bench && go run ./cmd/run -rounds 3 -duration 2s -write
+	cd bench && go run ./cmd/run -rounds 3 -duration 1500ms -write
 
 .PHONY: bench-all
 bench-all: packages ## compares with peers too, and measures growth, in about an hour
-	cd bench && go run ./cmd/run -all -rounds 5 -duration 4s -write
+	cd bench && go run ./cmd/run -all -rounds 7 -duration 4s -write
 
 .PHONY: microbench
 microbench: ## the Go benchmarks, with allocations
