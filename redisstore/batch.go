@@ -108,8 +108,8 @@ func (b *batcher) drain(ctx context.Context) {
 			close(p.done)
 		}
 		clear(batch) // or the last posts would be kept from the garbage collector
-		// Those who were just told may have more to post. Let them run first: at 16
-		// callers that makes calls twice as large, and a third less work of each post.
+		// Those who were just told may have more to post. With them in the next call,
+		// a post was measured to be a quarter to a third less work at 16 callers.
 		runtime.Gosched()
 	}
 }
