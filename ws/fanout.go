@@ -125,6 +125,7 @@ func (lr *liveRoom) applyOne(p *pass, e *room.Event) {
 		lr.gap(p, e)
 	case room.EventEnded:
 		lr.end(e.Reason)
+	case room.EventMessage: // see deliver
 	}
 }
 

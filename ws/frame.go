@@ -48,7 +48,7 @@ func appendFrame(b []byte, messageType int, payload []byte) []byte {
 	case n < 1<<16:
 		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
 	default:
-		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n)) //nolint:gosec // G115: lengths are not negative
+		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 	}
 	return append(b, payload...)
 }

@@ -30,7 +30,7 @@ func rawSocket(conn net.Conn) syscall.RawConn {
 // no error if that is nothing. Sockets of package net are non-blocking.
 func writeSocket(fd uintptr, p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(fd), p) //nolint:gosec // G115: a file descriptor
+		n, err := syscall.Write(int(fd), p)
 		switch {
 		case err == nil:
 			return n, nil
