@@ -60,15 +60,19 @@ func TestWrappedWriter(t *testing.T) {
 			})
 		}
 	})
-	talk(t, s)
-	if got := s.refused(t, joinQuery(s.create(t), "after", "x")); got != http.StatusBadRequest {
-		t.Errorf("status %d, want 400", got)
-	}
-	for _, want := range []int{101, 101, 400} {
+	recorded := func(want int) {
+		t.Helper()
 		if got := <-statuses; got != want {
 			t.Errorf("status %d was recorded, want %d", got, want)
 		}
 	}
+	talk(t, s)
+	recorded(http.StatusSwitchingProtocols)
+	recorded(http.StatusSwitchingProtocols)
+	if got := s.refused(t, joinQuery(s.create(t), "after", "x")); got != http.StatusBadRequest {
+		t.Errorf("status %d, want 400", got)
+	}
+	recorded(http.StatusBadRequest)
 }
 
 // TestServeReturns checks that the handler returns while the connection lives on,
