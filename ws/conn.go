@@ -2,7 +2,6 @@ package ws
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,17 +12,9 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-const (
-	// maxQueue is how many bytes may wait for a connection that reads too
-	// slowly before it is given up.
-	maxQueue = 4 << 20
-	// closeGrace is how long a connection has to take what is queued when it is
-	// closed, and then to answer the close frame.
-	closeGrace = 5 * time.Second
-	// slowGrace is the same for a connection that was too slow. Its queue has
-	// been dropped, so that waiting costs next to nothing.
-	slowGrace = 10 * time.Second
-)
+// maxQueue is how many bytes may wait for a connection that reads too slowly
+// before it is given up.
+const maxQueue = 4 << 20
 
 // conn is a connection. It is made before its upgrade, so that it can be
 // refused a place in its room by an HTTP status.
@@ -184,103 +175,6 @@ func (c *conn) dropQueue() {
 	c.queue = c.inline[:0]
 }
 
-// close ends the connection: last frames, then the close frame of the error.
-// What is queued is still written if the peer takes it within grace. Only the
-// first call counts.
-func (c *conn) close(grace time.Duration, frames ...*frame) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closeLocked(grace, frames...)
-}
-
-func (c *conn) closeLocked(grace time.Duration, frames ...*frame) {
-	if c.closing {
-		return
-	}
-	c.closing, c.closeBy = true, time.Now().Add(grace)
-	if c.out != nil {
-		_ = c.out.Conn.SetWriteDeadline(c.closeBy) // of a write that is under way
-		c.held = false                             // a welcome no longer makes sense
-	}
-	c.push(frames...)
-}
-
-// refusalFrame is the close frame that belongs to an error.
-func refusalFrame(err error) *frame {
-	refusal := room.RefusalOf(err)
-	if refusal.Close == 0 {
-		refusal = room.RefusalOf(room.ErrInternal)
-	}
-	return closeFrame(refusal.Close, refusal.Code)
-}
-
-// goingAwayFrame tells a client to come back after a while, at random so that
-// not all come back at once.
-func goingAwayFrame(after time.Duration) *frame {
-	return closeFrame(room.RefusalOf(room.ErrGoingAway).Close, fmt.Sprintf("retry=%d", after.Milliseconds()))
-}
-
-// startPinging pings the client every PingInterval.
-func (c *conn) startPinging() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.closing {
-		// The timer ends with the connection: finish stops it, and when it is
-		// too late for that, closing is set and it is not wound up again.
-		c.pinger = time.AfterFunc(c.settings.PingInterval, c.ping)
-	}
-}
-
-func (c *conn) ping() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closing {
-		return
-	}
-	c.push(pingFrame)
-	c.pinger.Reset(c.settings.PingInterval)
-}
-
-// aliveSlack is the part of a PingInterval by which a connection may be taken for
-// alive longer than it is.
-const aliveSlack = 16
-
-// alive extends the time for which the client may be silent. After a close it
-// is not extended any more.
-func (c *conn) alive() {
-	now := time.Now()
-	if now.Sub(c.heard) < c.settings.PingInterval/aliveSlack {
-		return // the deadline is good for a little longer; to set it costs more
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.closing {
-		c.heard = now
-		_ = c.out.SetReadDeadline(now.Add(c.settings.deadAfter() + c.settings.PingInterval/aliveSlack))
-	}
-}
-
-func (c *conn) isClosing() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closing
-}
-
-// abort closes the connection without a word, and ends what it is doing.
-func (c *conn) abort() {
-	c.mu.Lock()
-	c.aborted = true
-	cancel, cancelReplay, out := c.cancel, c.cancelReplay, c.out
-	c.mu.Unlock()
-	cancel()
-	if cancelReplay != nil {
-		cancelReplay()
-	}
-	if out != nil {
-		out.abort()
-	}
-}
-
 // context returns a context for calls of the store, which abort ends, in the
 // place of the one before it.
 func (c *conn) context(cancel *context.CancelFunc) context.Context {
@@ -295,26 +189,4 @@ func (c *conn) context(cancel *context.CancelFunc) context.Context {
 		end()
 	}
 	return ctx
-}
-
-// finish is the end of the reading goroutine. If the connection is closing,
-// what is queued is written out, in the time that it has for that.
-func (c *conn) finish() {
-	c.mu.Lock()
-	gone := !c.closing // the client is
-	if gone {
-		c.closing = true
-		c.dropQueue()
-	}
-	c.held = false
-	c.wake()
-	if c.pinger != nil {
-		c.pinger.Stop()
-	}
-	c.mu.Unlock()
-	if gone {
-		c.out.abort()
-	}
-	c.drained(context.Background())
-	_ = c.out.Close()
 }

@@ -236,14 +236,6 @@ func (lr *liveRoom) end(reason room.EndReason) {
 	}
 }
 
-func (c *conn) closeRemoved() {
-	c.close(closeGrace, textFrame(encode(removedFrame{"removed"})), closeFrame(room.RefusalOf(room.ErrRemoved).Close, "removed"))
-}
-
-func (c *conn) closeEnded(reason room.EndReason) {
-	c.close(closeGrace, textFrame(encode(endedFrame{"ended", reason})), closeFrame(room.RefusalOf(room.ErrRoomGone).Close, string(reason)))
-}
-
 // In a large room who comes and goes is of interest to nobody, and telling all
 // of all costs the square of their number: they are told how many are online.
 const (

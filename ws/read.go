@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"time"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/gorilla/websocket"
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -26,9 +24,6 @@ const (
 	// endTimeout is how long the server waits for a room's end to be told of, when
 	// a message has found the room gone.
 	endTimeout = time.Second
-	// lingerLimit bounds what is read, in bytes, from a client that was sent a
-	// close frame and goes on sending.
-	lingerLimit = 16 << 20
 )
 
 // readBuffers hold frames while they are decoded.
@@ -211,38 +206,6 @@ func (c *conn) handle(ctx context.Context, data []byte) error {
 	}
 }
 
-// history sends older messages.
-func (c *conn) history(ctx context.Context, f *clientFrame) error {
-	if c.lookups == nil {
-		c.lookups = rate.NewLimiter(historyRate, historyBurst)
-	}
-	if !c.lookups.Allow() {
-		return c.refuse(room.ErrRateLimited, 0)
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	var before uint64
-	if f.Before != nil {
-		before = *f.Before
-	}
-	limit := defaultHistory
-	if f.Limit != nil {
-		limit = *f.Limit
-	}
-	page, err := c.hub.store.Before(ctx, c.room.id, before, limit, pieceSize)
-	switch {
-	case err == nil:
-		c.send(textFrame(encodeWith(historyFrame{"history", olderKept(&page)}, page.Entries)))
-		return nil
-	case errors.Is(err, room.ErrRoomNotFound):
-		return c.gone(ctx)
-	default:
-		c.report("reading the history", err)
-		c.tellError(err, 0)
-		return nil
-	}
-}
-
 // typing tells the others. It is not worth an error frame if they can't be told.
 func (c *conn) typing(ctx context.Context) {
 	if now := time.Now(); now.Sub(c.typedAt) >= typingInterval && !c.room.isLarge() {
@@ -270,25 +233,6 @@ func (c *conn) tellError(err error, id uint64) {
 	c.send(textFrame(encode(errorFrame{"error", room.RefusalOf(err).Code, room.Explain(err), id})))
 }
 
-// fail closes the connection for an error.
-func (c *conn) fail(err error) {
-	switch {
-	case errors.Is(err, errDisconnected):
-		_, network := errors.AsType[net.Error](err)
-		_, closed := errors.AsType[*websocket.CloseError](err)
-		if !network && !closed {
-			c.close(closeGrace) // the close frame is on its way
-		}
-	case errors.Is(err, room.ErrRemoved):
-		c.closeRemoved()
-	default:
-		if room.RefusalOf(err) == room.RefusalOf(room.ErrInternal) {
-			c.report("ending a connection", err)
-		}
-		c.close(closeGrace, refusalFrame(err))
-	}
-}
-
 // report logs a failure. It holds nothing of what was said. That the store is not
 // available is the store's to tell, once and not for every frame.
 func (c *conn) report(doing string, err error) {
@@ -297,25 +241,6 @@ func (c *conn) report(doing string, err error) {
 		level = zap.DebugLevel
 	}
 	c.hub.log().Log(level, "ephemeral chat: "+doing, zap.Error(err))
-}
-
-// linger reads on after the connection was closed by this side, until the client
-// has answered the close frame or its time is up. To close a TCP connection with
-// unread data would reset it, and the client might never see why.
-func (c *conn) linger() {
-	if !c.isClosing() {
-		return
-	}
-	for {
-		if _, _, err := c.ws.NextReader(); err != nil {
-			if _, closed := errors.AsType[*websocket.CloseError](err); closed {
-				return
-			}
-			break
-		}
-	}
-	_ = c.out.SetReadDeadline(time.Now().Add(time.Second))
-	_, _ = io.Copy(io.Discard, io.LimitReader(c.out, lingerLimit))
 }
 
 func timeout(err error) bool {

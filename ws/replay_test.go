@@ -151,6 +151,7 @@ func TestGapDuringReplay(t *testing.T) {
 		for range 300 {
 			s.post(t, admin, long)
 		}
+		synctest.Wait() // that it has started has been told
 		next := slowReader(t, s, s.again(t, admin), "after", "0")
 		welcome := next()
 		synctest.Wait() // the first replay is on its way
@@ -192,6 +193,7 @@ func TestHistoryMovesOnDuringReplay(t *testing.T) {
 		for range 300 {
 			s.post(t, admin, long)
 		}
+		synctest.Wait()
 		next := slowReader(t, s, s.again(t, admin), "after", "0")
 		welcome := next()
 		synctest.Wait()
