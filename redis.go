@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -67,6 +68,9 @@ type RedisTLS struct {
 	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`
 }
 
+// defaultRedis is where Redis is when nothing is said.
+const defaultRedis = "localhost"
+
 func init() { caddy.RegisterModule(RedisStore{}) }
 
 // CaddyModule returns the Caddy module information.
@@ -104,7 +108,7 @@ func (s *RedisStore) resolve(replacer *caddy.Replacer) (redisstore.Options, erro
 		return redisstore.Options{}, err
 	}
 	options := redisstore.Options{DB: s.DB}
-	address := "localhost"
+	address := defaultRedis
 	if len(s.Addresses) == 1 {
 		address = s.Addresses[0]
 	}
@@ -143,6 +147,21 @@ func (s *RedisStore) check() error {
 		return errors.New("db must not be negative")
 	}
 	return nil
+}
+
+// checkPlain reports what is wrong with a store in which nothing is left to
+// placeholders: what Provision would say, where the file and line are known.
+func (s *RedisStore) checkPlain() error {
+	options := redisstore.Options{
+		Addrs: s.Addresses, Username: s.Username, Password: s.Password, DB: s.DB, KeyPrefix: s.KeyPrefix,
+	}
+	if strings.Contains(strings.Join(append([]string{s.Username, s.Password, s.KeyPrefix}, s.Addresses...), ""), "{") {
+		return nil
+	}
+	if len(s.Addresses) == 0 {
+		options.Addrs = []string{defaultRedis}
+	}
+	return options.Validate()
 }
 
 // config returns the settings of TLS connections.

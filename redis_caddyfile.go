@@ -37,6 +37,9 @@ func (s *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
+	if err := s.checkPlain(); err != nil {
+		return d.WrapErr(err)
+	}
 	return nil
 }
 

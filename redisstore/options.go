@@ -49,6 +49,13 @@ type Options struct {
 	Log func() *zap.Logger
 }
 
+// Validate reports what is wrong with the options. Errors name the field, but not
+// its value, which may contain a password.
+func (o Options) Validate() error {
+	_, err := o.client()
+	return err
+}
+
 // client returns the options of the Redis client. Errors name the field that is
 // wrong, but not its value, which may contain a password.
 func (o Options) client() (*redis.Options, error) {

@@ -11,8 +11,10 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
 // audience joins n connections to a room, whose frames are counted and thrown
@@ -133,5 +135,35 @@ func BenchmarkJoin(b *testing.B) {
 			b.Fatal(err)
 		}
 		_ = socket.Close()
+	}
+}
+
+// BenchmarkSay is a message from the socket of its sender back to it: what the
+// server does and allocates for one.
+func BenchmarkSay(b *testing.B) {
+	s := newSite(b, settings(func(s *ws.Settings) { s.MessageRate = rate.Inf }))
+	admin := s.create(b)
+	s.post(b, admin, "it has started")
+	socket := s.open(b, joinQuery(s.again(b, admin)))
+	b.Cleanup(func() {
+		_ = socket.Close()
+		s.hub.Close()
+	})
+	if _, _, err := socket.ReadMessage(); err != nil { // the welcome
+		b.Fatal(err)
+	}
+	// A masked frame, though under the mask of zeros (RFC 6455, section 5.3).
+	payload := `{"type":"message","message":"` + strings.Repeat("all work and no play ", 4) + `"}`
+	said := append([]byte{0x81, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
+	conn := socket.NetConn()
+	r := bufio.NewReader(conn)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := conn.Write(said); err != nil {
+			b.Fatal(err)
+		}
+		if err := discardFrame(r); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -98,11 +98,12 @@ func (c *conn) isClosing() bool {
 func (c *conn) abort() {
 	c.mu.Lock()
 	c.aborted = true
-	cancel, cancelReplay, out := c.cancel, c.cancelReplay, c.out
+	cancels, out := [...]context.CancelFunc{c.cancel, c.cancelReplay}, c.out
 	c.mu.Unlock()
-	cancel()
-	if cancelReplay != nil {
-		cancelReplay()
+	for _, cancel := range cancels {
+		if cancel != nil {
+			cancel()
+		}
 	}
 	if out != nil {
 		out.abort()

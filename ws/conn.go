@@ -32,6 +32,7 @@ type conn struct {
 	order   uint64 // of the connections that have entered rooms on this node
 
 	// Owned by the reading goroutine.
+	calls    calls
 	limiter  *rate.Limiter // of messages; nil until the first
 	lookups  *rate.Limiter // of requests for the history; likewise
 	typedAt  time.Time
@@ -59,7 +60,8 @@ type conn struct {
 	mu  sync.Mutex
 	out *wire // nil until the upgrade
 	// cancel and cancelReplay end the calls of the store that the reading and the
-	// replay goroutine make; once aborted, they have been called.
+	// replay goroutine make; once aborted, they have been called. Each is written
+	// by its goroutine only; nil is none.
 	cancel, cancelReplay context.CancelFunc
 	aborted              bool
 	queue                []*frame
@@ -173,6 +175,15 @@ func (c *conn) dropQueue() {
 	}
 	clear(c.queue)
 	c.queue = c.inline[:0]
+}
+
+// forgetContext ends the context of the joining. One that has been used keeps
+// memory for its children; an idle connection has none.
+func (c *conn) forgetContext() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel()
+	c.cancel = nil
 }
 
 // context returns a context for calls of the store, which abort ends, in the

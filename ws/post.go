@@ -1,7 +1,6 @@
 package ws
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 )
 
 // post stores a message.
-func (c *conn) post(ctx context.Context, id uint64, message string) error {
+func (c *conn) post(id uint64, message string) error {
 	c.settleEchoed()
 	if reason := c.refused.reason(id); reason != nil {
 		return c.refuse(reason, id)
@@ -35,9 +34,8 @@ func (c *conn) post(ctx context.Context, id uint64, message string) error {
 	if retried := id > 0 && id == c.retry; !retried && !c.limiter.Allow() {
 		return c.refuse(room.ErrRateLimited, id)
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	receipt, err := c.settings.Rooms.Post(ctx, c.room.id, c.userID, c.session.Tag, id, message)
+	receipt, err := c.settings.Rooms.Post(c.startCall(), c.room.id, c.userID, c.session.Tag, id, message)
+	c.endCall()
 	switch {
 	case err == nil:
 		c.accepted = max(c.accepted, id)
@@ -47,7 +45,7 @@ func (c *conn) post(ctx context.Context, id uint64, message string) error {
 		c.settle(id)
 		return nil
 	case errors.Is(err, room.ErrRoomNotFound):
-		return c.gone(ctx)
+		return c.gone()
 	case errors.Is(err, room.ErrRemoved):
 		c.closeRemoved()
 		return nil

@@ -40,7 +40,7 @@ func (c *conn) run(ctx context.Context, joined *entrance) {
 		// Joining goes deep, and the stack that it took would be kept while the
 		// connection is idle: the rest has a goroutine of its own. It ends when the
 		// client goes, or is closed; the hub waits for it.
-		go c.talk() //nolint:contextcheck // it outlives what ctx is for
+		go c.talk()
 		return
 	}
 	c.end(joined != nil) //nolint:contextcheck // what is queued goes out, though ctx may be done
@@ -110,10 +110,8 @@ func (c *conn) begin(ctx context.Context, joined *entrance) bool {
 // talk handles the frames of the client until it goes or is closed.
 func (c *conn) talk() {
 	defer c.end(true)
-	// A context that has been used keeps memory for its children; an idle
-	// connection does without.
-	ctx := c.context(&c.cancel)
-	handle := func(data []byte) error { return c.handle(ctx, data) }
+	c.forgetContext()
+	handle := c.handle
 	for !c.isClosing() {
 		c.alive()
 		if err := c.read(handle); err != nil {
@@ -185,7 +183,7 @@ func (c *conn) read(handle func(data []byte) error) error {
 
 // handle handles a frame of a client that has joined. An error ends the
 // connection.
-func (c *conn) handle(ctx context.Context, data []byte) error {
+func (c *conn) handle(data []byte) error {
 	f, err := decodeFrame(data)
 	if errors.Is(err, room.ErrInvalidFrame) {
 		return c.refuse(err, f.id())
@@ -195,11 +193,11 @@ func (c *conn) handle(ctx context.Context, data []byte) error {
 	}
 	switch f.Type {
 	case "message":
-		return c.post(ctx, f.id(), f.Message)
+		return c.post(f.id(), f.Message)
 	case "history":
-		return c.history(ctx, &f)
+		return c.history(&f)
 	case "typing":
-		c.typing(ctx)
+		c.typing()
 		return nil
 	default:
 		return c.refuse(room.ErrUnknownType, f.id())
@@ -207,23 +205,22 @@ func (c *conn) handle(ctx context.Context, data []byte) error {
 }
 
 // typing tells the others. It is not worth an error frame if they can't be told.
-func (c *conn) typing(ctx context.Context) {
+func (c *conn) typing() {
 	if now := time.Now(); now.Sub(c.typedAt) >= typingInterval && !c.room.isLarge() {
 		c.typedAt = now
-		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-		defer cancel()
-		_ = c.room.feed.Typing(ctx, c.userID)
+		_ = c.room.feed.Typing(c.startCall(), c.userID)
+		c.endCall()
 	}
 }
 
 // gone is called when a call of the store has found the room gone. The store
 // tells why; if it doesn't, the connection ends all the same.
-func (c *conn) gone(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, endTimeout)
-	defer cancel()
+func (c *conn) gone() error {
+	timer := time.NewTimer(endTimeout)
+	defer timer.Stop()
 	select {
 	case <-c.room.gone:
-	case <-ctx.Done():
+	case <-timer.C:
 		c.closeEnded(room.EndDeleted)
 	}
 	return nil
