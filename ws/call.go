@@ -17,7 +17,7 @@ type calls struct {
 // the connection is aborted. endCall must follow before the next one.
 func (c *conn) startCall() context.Context {
 	if c.calls.ctx == nil || c.calls.ctx.Err() != nil {
-		c.calls.ctx = c.context(&c.cancel)
+		c.calls.ctx = c.context(&c.cancel) //nolint:fatcontext // it takes the place of the other, and does not hold it
 		c.calls.overdue = time.AfterFunc(storeTimeout, c.cancel)
 	} else {
 		c.calls.overdue.Reset(storeTimeout)

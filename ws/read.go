@@ -40,7 +40,7 @@ func (c *conn) run(ctx context.Context, joined *entrance) {
 		// Joining goes deep, and the stack that it took would be kept while the
 		// connection is idle: the rest has a goroutine of its own. It ends when the
 		// client goes, or is closed; the hub waits for it.
-		go c.talk()
+		go c.talk() //nolint:contextcheck // it outlives what ctx is for
 		return
 	}
 	c.end(joined != nil) //nolint:contextcheck // what is queued goes out, though ctx may be done
