@@ -22,8 +22,9 @@
 // A Hub holds one liveRoom for each room that has connections on this node. A
 // liveRoom follows its room through a room.Feed: events are queued by the
 // store, drained by one goroutine at a time, turned into frames once, and the
-// frames put into the queue of each connection. A conn is one goroutine that
-// reads, plus one that writes for as long as something is queued.
+// frames put into the queue of each connection. Then the same goroutine writes to
+// each socket what it takes without waiting. A conn is one goroutine that reads,
+// plus one that writes while the socket has not taken all that is queued.
 //
 // Invariants, for whoever changes the code:
 //
@@ -32,6 +33,8 @@
 //     closing a TLS connection is I/O.
 //   - What is told to a connection goes through its queue, and welcome is the
 //     first frame in it.
+//   - Whoever has set conn.writing is the only one who writes to the socket, until
+//     it finds the queue empty.
 //   - A connection is in one of two states: live, and every message above its
 //     cursor is put into its queue by the fan-out; or behind, and its replay
 //     goroutine reads what follows the cursor from the store. The change from
