@@ -60,24 +60,27 @@ var refusals = []struct {
 // RefusalOf returns what a client is told of err. An error that wraps none of
 // the sentinels is a defect, and is answered as ErrInternal.
 func RefusalOf(err error) Refusal {
-	for _, row := range refusals {
-		if errors.Is(err, row.err) {
-			return row.Refusal
-		}
-	}
-	return RefusalOf(ErrInternal)
+	refusal, _ := lookUp(err)
+	return refusal
 }
 
 // Explain returns what a client may read about err: its text, unless it is the
 // server that failed, of whose inner workings clients learn nothing.
 func Explain(err error) string {
+	refusal, sentinel := lookUp(err)
+	if refusal.Status >= 500 {
+		return sentinel.Error()
+	}
+	return err.Error()
+}
+
+// lookUp returns the row of the table that err belongs to, whose own error is the
+// sentinel.
+func lookUp(err error) (refusal Refusal, sentinel error) {
 	for _, row := range refusals {
 		if errors.Is(err, row.err) {
-			if row.Status >= 500 {
-				return row.err.Error()
-			}
-			return err.Error()
+			return row.Refusal, row.err
 		}
 	}
-	return ErrInternal.Error()
+	return lookUp(ErrInternal)
 }
