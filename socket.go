@@ -13,12 +13,6 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, admitted)
 		return
 	}
-	// What a body is not read of would be taken for frames; and the server's
-	// time-outs go on for a request with a body.
-	if r.ContentLength != 0 {
-		h.refuse(w, r, invalid("an upgrade request has no body"))
-		return
-	}
 	if err := h.hub.Serve(w, r, h.settings); err != nil {
 		h.refuse(w, r, err)
 	}

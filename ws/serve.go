@@ -20,8 +20,8 @@ import (
 // a chat fit, and there may be many connections.
 const readBuffer = 512
 
-// writeBuffers is never used, as gorilla/websocket writes no messages, but without a pool
-// every connection would have a write buffer of its own.
+// writeBuffers is never used, as gorilla/websocket writes no messages, but without
+// a pool every connection would have a write buffer of its own.
 var writeBuffers sync.Pool
 
 // Serve upgrades the request to a WebSocket (RFC 6455) and returns; the
@@ -34,7 +34,8 @@ var writeBuffers sync.Pool
 // join.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 	if r.ContentLength != 0 {
-		// The server's read deadline for the body would outlive the upgrade.
+		// What is not read of it would be taken for frames, and the server's read
+		// deadline for it would outlive the upgrade.
 		return fmt.Errorf("%w: an upgrade must not have a body", room.ErrInvalidRequest)
 	}
 	if !websocket.IsWebSocketUpgrade(r) {
