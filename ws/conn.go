@@ -111,11 +111,7 @@ func (c *conn) enqueue(f *frame) bool {
 	}
 	c.queue = append(c.queue, f)
 	c.queued += f.size
-	if c.held || c.writing {
-		return false
-	}
-	c.writing = true
-	return true
+	return c.claim()
 }
 
 // sendUnbounded queues a frame that doesn't count against the limit of the
@@ -160,13 +156,21 @@ func (c *conn) push(frames ...*frame) {
 }
 
 func (c *conn) wake() {
+	if c.claim() {
+		// It ends when the queue is empty or a write fails, which closing the
+		// connection brings about. The reading goroutine waits for it (finish).
+		go c.write(nil, 0)
+	}
+}
+
+// claim makes the caller the one who sees to the writing of what is queued, if it
+// reports true. mu is held.
+func (c *conn) claim() bool {
 	if c.held || c.writing || len(c.queue) == 0 {
-		return
+		return false
 	}
 	c.writing = true
-	// It ends when the queue is empty or a write fails, which closing the
-	// connection brings about. The reading goroutine waits for it (finish).
-	go c.write(nil, 0)
+	return true
 }
 
 func (c *conn) dropQueue() {

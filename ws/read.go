@@ -32,6 +32,7 @@ var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // run is the beginning of a connection after its upgrade. ctx is what c.cancel
 // ends; joined is nil if the client has yet to join.
 func (c *conn) run(ctx context.Context, joined *entrance) {
+	c.prepare()
 	if joined == nil {
 		c.start(nil)
 		joined = c.join(ctx)
@@ -63,7 +64,6 @@ func (c *conn) end(entered bool) {
 
 // join waits for the first frame and enters the room that it names.
 func (c *conn) join(ctx context.Context) *entrance {
-	c.prepare()
 	_ = c.out.SetReadDeadline(time.Now().Add(joinTimeout))
 	f, err := c.readJoin()
 	if err != nil {
@@ -98,7 +98,6 @@ func (c *conn) readJoin() (f clientFrame, err error) {
 
 // begin welcomes the client, and reports whether it is there to talk.
 func (c *conn) begin(ctx context.Context, joined *entrance) bool {
-	c.prepare()
 	c.accepted = joined.lastID
 	if err := c.welcome(ctx, joined.from, joined.lastID); err != nil {
 		c.fail(err)
