@@ -50,25 +50,12 @@ func (Dialect) Next(payload []byte) (load.Event, []byte) {
 	case bytes.Contains(line, failure):
 		return load.Event{Kind: load.EventRefused, Text: line}, rest
 	case bytes.Contains(line, pub):
-		return load.Event{Kind: load.EventMessage, Seq: numberAfter(line, offset), Text: line}, rest
+		return load.Event{Kind: load.EventMessage, Seq: load.NumberAfter(line, offset), Text: line}, rest
 	case bytes.Contains(line, subscribe):
-		return load.Event{Kind: load.EventJoined, Seq: numberAfter(line, offset)}, rest
+		return load.Event{Kind: load.EventJoined, Seq: load.NumberAfter(line, offset)}, rest
 	}
 	return load.Event{}, rest
 }
 
 // Pong answers a ping.
 func (Dialect) Pong() []byte { return []byte("{}") }
-
-// numberAfter returns the number that follows a key, 0 if there is none.
-func numberAfter(line, key []byte) uint64 {
-	_, after, _ := bytes.Cut(line, key)
-	var n uint64
-	for _, c := range after {
-		if c < '0' || c > '9' {
-			break
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	return n
-}

@@ -118,9 +118,9 @@ func (EphemeralChat) Next(payload []byte) (Event, []byte) {
 	}
 	switch kind, _, _ := bytes.Cut(rest, []byte{'"'}); string(kind) {
 	case "message":
-		return Event{Kind: EventMessage, Seq: numberAfter(payload, seqKey), Text: rest}, nil
+		return Event{Kind: EventMessage, Seq: NumberAfter(payload, seqKey), Text: rest}, nil
 	case "welcome":
-		return Event{Kind: EventJoined, Seq: numberAfter(payload, seqKey)}, nil
+		return Event{Kind: EventJoined, Seq: NumberAfter(payload, seqKey)}, nil
 	case "error":
 		_, code, _ := bytes.Cut(payload, codeKey)
 		code, _, _ = bytes.Cut(code, []byte{'"'})
@@ -132,10 +132,10 @@ func (EphemeralChat) Next(payload []byte) (Event, []byte) {
 // Pong is never asked for.
 func (EphemeralChat) Pong() []byte { return nil }
 
-// numberAfter returns the number that follows the first occurrence of a key, 0
+// NumberAfter returns the number that follows the first occurrence of a key, 0
 // if there is none. In a frame's JSON a key cannot occur within a string, where
 // its quotation marks are escaped.
-func numberAfter(payload, key []byte) uint64 {
+func NumberAfter(payload, key []byte) uint64 {
 	_, rest, _ := bytes.Cut(payload, key)
 	var n uint64
 	for _, c := range rest {
