@@ -1,0 +1,28 @@
+/**
+ * An EventTarget whose events, each a CustomEvent, have known details.
+ *
+ * @template {object} Events from the name of an event to its `detail`
+ */
+export class Emitter extends EventTarget {
+  /**
+   * Calls a function with the detail of each event of a type.
+   *
+   * @template {keyof Events & string} Type
+   * @param {Type} type
+   * @param {(detail: Events[Type]) => void} listener
+   * @param {{ signal?: AbortSignal, once?: boolean }} [options]
+   * @returns {() => void} stops that
+   */
+  on(type, listener, options) {
+    const call = (/** @type {Event} */ event) => listener(/** @type {CustomEvent<Events[Type]>} */ (event).detail)
+    this.addEventListener(type, call, options)
+    return () => this.removeEventListener(type, call)
+  }
+
+  /**
+   * @template {keyof Events & string} Type
+   * @param {Type} type
+   * @param {Events[Type]} detail
+   */
+  emit(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })) }
+}
