@@ -90,6 +90,14 @@ type Store interface {
 	Close() error
 }
 
+// Immediate is implemented by stores whose Post never waits, and tells every
+// watcher in the process of the message before it returns.
+type Immediate interface {
+	Store
+	// Immediate does nothing.
+	Immediate()
+}
+
 // CreateLimits are the limits that the creation of a room is subject to.
 type CreateLimits struct {
 	// Lobby is how long the room may exist without being started. It is reaped

@@ -47,6 +47,8 @@ type Settings struct {
 type Hub struct {
 	store room.Store
 	log   func() *zap.Logger
+	// tellsAtOnce is whether the store is a room.Immediate.
+	tellsAtOnce bool
 
 	orders atomic.Uint64 // numbers the connections that enter rooms
 
@@ -61,11 +63,13 @@ type Hub struct {
 // NewHub returns a hub for the rooms of store. log is asked for a logger each
 // time something is logged, because loggers can be replaced while a hub lives.
 func NewHub(store room.Store, log func() *zap.Logger) *Hub {
+	_, tellsAtOnce := store.(room.Immediate)
 	return &Hub{
-		store: store,
-		log:   log,
-		conns: make(map[*conn]struct{}),
-		rooms: make(map[string]*liveRoom),
+		store:       store,
+		log:         log,
+		tellsAtOnce: tellsAtOnce,
+		conns:       make(map[*conn]struct{}),
+		rooms:       make(map[string]*liveRoom),
 	}
 }
 

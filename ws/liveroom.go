@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
@@ -35,7 +36,8 @@ type liveRoom struct {
 	refs int
 
 	inbox inbox
-	pass  pass // owned by the goroutine that drains the inbox
+	pass  pass         // owned by the goroutine that drains the inbox
+	size  atomic.Int32 // of conns
 
 	mu       sync.Mutex
 	room     room.Room // Seq is the number of the last message that was fanned out
@@ -239,6 +241,7 @@ func (lr *liveRoom) exit(userID string, order uint64) {
 func (lr *liveRoom) attach(c *conn) {
 	c.index = len(lr.conns)
 	lr.conns = append(lr.conns, c)
+	lr.size.Add(1)
 }
 
 func (lr *liveRoom) detach(c *conn) {
@@ -251,6 +254,7 @@ func (lr *liveRoom) detach(c *conn) {
 	moved.index = c.index
 	lr.conns[last] = nil
 	lr.conns = lr.conns[:last]
+	lr.size.Add(-1)
 	c.index = -1
 }
 

@@ -34,8 +34,7 @@ func (c *conn) post(id uint64, message string) error {
 	if retried := id > 0 && id == c.retry; !retried && !c.limiter.Allow() {
 		return c.refuse(room.ErrRateLimited, id)
 	}
-	receipt, err := c.settings.Rooms.Post(c.startCall(), c.room.id, c.userID, c.session.Tag, id, message)
-	c.endCall()
+	receipt, err := c.say(id, message)
 	switch {
 	case err == nil:
 		c.accepted = max(c.accepted, id)
@@ -60,6 +59,17 @@ func (c *conn) post(id uint64, message string) error {
 		c.tellError(err, id)
 		return nil
 	}
+}
+
+// say hands a message to the store. In a small room on a store that tells of it at
+// once, this goroutine is the one that writes to the connections: another one
+// would have to be woken first.
+func (c *conn) say(id uint64, message string) (room.Receipt, error) {
+	if c.hub.tellsAtOnce && c.room.size.Load() <= pacedConns && c.room.inbox.claim() {
+		defer c.room.inbox.settle()
+	}
+	defer c.endCall()
+	return c.settings.Rooms.Post(c.startCall(), c.room.id, c.userID, c.session.Tag, id, message)
 }
 
 func (c *conn) ack(id uint64) { c.send(textFrame(encode(ackFrame{"ack", id}))) }

@@ -37,6 +37,9 @@ func (s *Store) Len() int {
 // Now is the time in whole milliseconds.
 func (s *Store) Now() time.Time { return now() }
 
+// Immediate implements room.Immediate.
+func (s *Store) Immediate() {}
+
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // Create implements room.Store.
@@ -245,4 +248,4 @@ func (s *Store) Watch(_ context.Context, roomID string, watcher func(room.Event)
 	return snapshot, f, nil
 }
 
-var _ room.Store = (*Store)(nil)
+var _ room.Immediate = (*Store)(nil)

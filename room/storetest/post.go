@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,11 +14,35 @@ import (
 
 var postTests = map[string]func(*testing.T, Backend){
 	"Order":           testOrder,
+	"Immediate":       testImmediate,
 	"Frame":           testFrame,
 	"Duplicates":      testDuplicates,
 	"ResendsAtOnce":   testResendsAtOnce,
 	"RemovedSender":   testRemovedSender,
 	"RemovalIsAtOnce": testRemovalIsAtOnce,
+}
+
+// testImmediate is for stores that say so of themselves.
+func testImmediate(t *testing.T, b Backend) {
+	s, ok := b.node(0).(room.Immediate)
+	if !ok {
+		return // it makes no such promise
+	}
+	r := create(t, b, longTTL, longLobby)
+	w := watchOn(t, b, 0, r.ID)
+	together(4, func(int) {
+		for n := range 50 {
+			receipt, err := s.Post(t.Context(), r.ID, message(s, admin, fmt.Sprint(n)))
+			if err != nil {
+				t.Errorf("Post: %v", err)
+				return
+			}
+			told := slices.ContainsFunc(w.events(), func(a arrival) bool { return a.Seq == receipt.Seq && a.Kind == room.EventMessage })
+			if !told {
+				t.Errorf("Post has returned, and nobody was told of message %d", receipt.Seq)
+			}
+		}
+	})
 }
 
 // testOrder has many senders talk on all nodes at once. Everybody is told one
