@@ -220,9 +220,14 @@ export class Dialogue {
    * @param {number | null} code
    */
   #changed(state, retryAt, code) {
-    if (state === 'connecting') this.#setState(state, null, null)
+    if (state === 'connecting') {
+      this.#setState(state, null, null)
+      return
+    }
     // What came over the connection before it was lost is handled first.
-    else this.#enqueue(() => this.#disconnected(this.link.isWaiting ? state : 'connecting', retryAt, code))
+    this.#enqueue(() => {
+      if (this.state !== 'closed') this.#disconnected(this.link.isWaiting ? state : 'connecting', retryAt, code)
+    })
   }
 
   /**

@@ -9,9 +9,9 @@
 //	  ── join ──────────────────────────▶  checks the session
 //	  ◀───────────────────────── welcome ──  state of the room, newest messages
 //	  ◀────────────────────────── replay ──  more of them, after a long absence
-//	  ── message, history, typing ──────▶
+//	  ── message, history, typing, ping ─▶
 //	  ◀─ message, history, joined, left, online, typing, started, locked,
-//	     gap, ack, error ──────────────────
+//	     gap, ack, error, pong ────────────
 //	  ◀──────────── removed, ended, close ──
 //
 // The join may stand in the query of the request instead; then it is refused

@@ -24,7 +24,10 @@ type frame struct {
 // header and its place in the queue.
 const frameOverhead = 64
 
-var pingFrame = newFrame(websocket.PingMessage, nil)
+var (
+	pingFrame = newFrame(websocket.PingMessage, nil)
+	pongFrame = textFrame([]byte(`{"type":"pong"}`))
+)
 
 // newFrame encodes a frame.
 func newFrame(messageType int, payload []byte) *frame {
@@ -64,20 +67,22 @@ func closeFrame(code int, reason string) *frame {
 // The frames of the server, in the order of the documentation.
 type (
 	welcomeFrame struct {
-		Type        string    `json:"type"`
-		SocketID    string    `json:"socketId"`
-		UserID      string    `json:"userId"`
-		Session     string    `json:"session"`
-		Role        room.Role `json:"role"`
-		Room        roomState `json:"room"`
-		Now         string    `json:"now"`
-		Epoch       string    `json:"epoch"`
-		Seq         uint64    `json:"seq"`
-		LastID      uint64    `json:"lastId"`
-		Online      []string  `json:"online"`
-		OnlineCount int       `json:"onlineCount"`
-		More        bool      `json:"more"`
-		Gap         bool      `json:"gap"`
+		Type        string       `json:"type"`
+		SocketID    string       `json:"socketId"`
+		UserID      string       `json:"userId"`
+		Session     string       `json:"session"`
+		Role        room.Role    `json:"role"`
+		Room        roomState    `json:"room"`
+		Now         string       `json:"now"`
+		Epoch       string       `json:"epoch"`
+		Seq         uint64       `json:"seq"`
+		LastID      uint64       `json:"lastId"`
+		MaxMessage  int          `json:"maxMessage"`
+		MessageRate *messageRate `json:"messageRate"`
+		Online      []string     `json:"online"`
+		OnlineCount int          `json:"onlineCount"`
+		More        bool         `json:"more"`
+		Gap         bool         `json:"gap"`
 	}
 	roomState struct {
 		RoomID    string  `json:"roomId"`
@@ -86,6 +91,10 @@ type (
 		Locked    bool    `json:"locked"`
 		StartedAt *string `json:"startedAt"`
 		ExpiresAt *string `json:"expiresAt"`
+	}
+	messageRate struct {
+		Messages int   `json:"messages"`
+		Per      int64 `json:"per"` // milliseconds
 	}
 	replayFrame struct {
 		Type string `json:"type"`

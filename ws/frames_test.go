@@ -132,6 +132,42 @@ func TestMessageRate(t *testing.T) {
 	})
 }
 
+// A page cannot see the pings of the protocol, and is answered its own, whatever
+// it is not allowed any more.
+func TestPingByFrame(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, settings(func(s *ws.Settings) { s.MessageRate, s.MessageBurst = rate.Every(time.Hour), 1 }))
+	admin := s.create(t)
+	c, _ := s.join(t, admin)
+	c.say(1, "m1")
+	c.next("started")
+	c.nextMessage("m1")
+	c.say(2, "m2")
+	c.nextError("rate_limited", 2)
+	s.store.fail("Post", "Before")
+	for range 100 {
+		c.send(fields{"type": "ping"})
+		if pong := c.next("pong"); string(pong.raw) != `{"type":"pong"}` {
+			t.Errorf("pong %s", pong.raw)
+		}
+	}
+}
+
+func TestLimitsAreTold(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*ws.Settings){
+		`"maxMessage":4096,"messageRate":{"messages":10,"per":1000}`:  func(s *ws.Settings) { s.MessageRate, s.MessageBurst = 10, 10 },
+		`"maxMessage":4096,"messageRate":{"messages":3,"per":60000}`:  func(s *ws.Settings) { s.MessageRate, s.MessageBurst = rate.Limit(3.0/60), 3 },
+		`"maxMessage":4096,"messageRate":{"messages":30,"per":10000}`: func(s *ws.Settings) { s.MessageRate, s.MessageBurst = 3, 30 },
+		`"maxMessage":4096,"messageRate":null`:                        func(s *ws.Settings) { s.MessageRate = rate.Inf },
+	} {
+		s := newSite(t, settings(change))
+		if _, welcome := s.join(t, s.create(t)); !strings.Contains(string(welcome.raw), want) {
+			t.Errorf("welcome %s, want %s", welcome.raw, want)
+		}
+	}
+}
+
 func TestTooManyRefusals(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)

@@ -1,7 +1,10 @@
 package ws
 
 import (
+	"math"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -70,6 +73,15 @@ const minFrameLimit = 64 << 10
 // need several bytes for one of the message.
 func (s *Settings) frameLimit() int64 {
 	return max(minFrameLimit, 4*int64(s.Rooms.Limits().MaxMessage))
+}
+
+// messageRate is what a client is told of the limit, nil if there is none.
+func (s *Settings) messageRate() *messageRate {
+	if s.MessageRate == rate.Inf {
+		return nil
+	}
+	per := float64(s.MessageBurst) / float64(s.MessageRate) * 1000
+	return &messageRate{s.MessageBurst, int64(math.Round(per))}
 }
 
 // deadAfter is how long a connection may be silent, or not take what it is

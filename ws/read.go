@@ -198,6 +198,9 @@ func (c *conn) handle(data []byte) error {
 	case "typing":
 		c.typing()
 		return nil
+	case "ping":
+		c.send(pongFrame)
+		return nil
 	default:
 		return c.refuse(room.ErrUnknownType, f.id())
 	}

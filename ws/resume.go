@@ -113,6 +113,9 @@ func (lr *liveRoom) welcomeHead(c *conn, page *room.Page, lastID uint64, now tim
 		Seq:      max(lr.room.Seq, page.Newest),
 		LastID:   lastID,
 		More:     olderKept(page),
+
+		MaxMessage:  c.settings.Rooms.Limits().MaxMessage,
+		MessageRate: c.settings.messageRate(),
 	}
 	// The event that says that this user has joined may still be under way.
 	head.Online = make([]string, 1, min(len(lr.online)+1, maxNamed))
