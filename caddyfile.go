@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/dustin/go-humanize"
 )
 
@@ -42,6 +43,10 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 	matchers, err := helper.ExtractMatcherSet()
 	if err != nil {
 		return nil, err
+	}
+	if handler.PathPrefix != "" {
+		// The mount point without its slash leads to the page as well.
+		matchers["path"] = caddyconfig.JSON(caddyhttp.MatchPath{handler.PathPrefix, handler.PathPrefix + "/*"}, nil)
 	}
 	if err := handler.UnmarshalCaddyfile(helper.Dispenser); err != nil {
 		return nil, err
@@ -83,8 +88,9 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //	}
 //
 // A path matcher, which must end in /*, is where the chat is mounted: the part
-// before the asterisk is taken off the path of a request for this handler. Other
-// matchers only choose requests.
+// before the asterisk is taken off the path of a request for this handler, and
+// the mount point without its slash is redirected to the page. Other matchers
+// only choose requests.
 //
 // redis is short for "store redis". Without either, rooms are kept in memory.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

@@ -26,9 +26,10 @@ const (
 
 func init() { caddy.RegisterModule(Handler{}) }
 
-// Handler serves chat rooms that vanish: an HTTP API to create and join rooms,
-// and a WebSocket at `/ws` to talk in them. Requests that are not for one of
-// its endpoints go on to the next handler.
+// Handler serves chat rooms that vanish: a page at `/` on which people create,
+// join and use them, an HTTP API and a WebSocket at `/ws` for programs, and
+// `/embed.js`, with which other pages show a room. Requests that are not for
+// one of these go on to the next handler.
 //
 // Rooms and open connections belong to the store, not to the handler: they
 // survive a reload of the configuration for as long as some handler uses the
@@ -90,7 +91,8 @@ type Handler struct {
 	Origins []string `json:"origins,omitempty"`
 
 	// Whether GET on the mount point goes on to the next handler, rather than
-	// being answered with the built-in page.
+	// being answered with the built-in page. What pages of the site import,
+	// `embed.js` and `client.js`, is served in any case.
 	DisablePage bool `json:"disable_page,omitempty"`
 
 	// How often connections are pinged. One that gives no answer of any kind for
@@ -211,20 +213,21 @@ func (h *Handler) loadStore(ctx caddy.Context) error {
 // ServeHTTP serves the endpoints of the chat and hands everything else on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path, ok := trimPrefix(r.URL.Path, h.PathPrefix)
-	if !ok {
-		return next.ServeHTTP(w, r)
-	}
 	switch {
-	case path == "/" && !h.DisablePage:
-		h.servePage(w, r)
+	case !ok:
+		if h.serveMount(w, r) {
+			return nil
+		}
 	case path == "/ws":
 		h.serveSocket(w, r)
+		return nil
 	case endpoints[path] != nil:
 		h.serveEndpoint(w, r, endpoints[path])
-	default:
-		return next.ServeHTTP(w, r)
+		return nil
+	case h.serveWeb(w, r, path):
+		return nil
 	}
-	return nil
+	return next.ServeHTTP(w, r)
 }
 
 // Interface guards

@@ -1,30 +1,37 @@
 package ephemeralchat
 
 import (
-	_ "embed"
 	"net/http"
-	"strconv"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/web"
 )
 
-// page is what a browser is shown at the mount point.
-//
-//go:embed page.html
-var page []byte
+// serveWeb answers requests for the page and for what it consists of, and
+// reports whether this was one.
+func (h *Handler) serveWeb(w http.ResponseWriter, r *http.Request, below string) bool {
+	file, ok := web.Find(below)
+	if !ok || file.IsPage() && h.DisablePage {
+		return false
+	}
+	if h.allowMethod(w, r, http.MethodGet, http.MethodHead) {
+		file.Serve(w, r)
+	}
+	return true
+}
 
-// servePage answers GET on the mount point. The policy allows the page nothing
-// at all: it consists of text.
-func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
-	if !h.allowMethod(w, r, http.MethodGet, http.MethodHead) {
-		return
+// serveMount sends who asks for the mount point without the slash at its end to
+// the page, whose relative URLs need it. It reports whether this was one.
+func (h *Handler) serveMount(w http.ResponseWriter, r *http.Request) bool {
+	if h.DisablePage || h.PathPrefix == "" || !strings.EqualFold(r.URL.Path, h.PathPrefix) ||
+		r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
 	}
-	header := w.Header()
-	setPrivate(header)
-	header.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(len(page)))
-	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodGet {
-		_, _ = w.Write(page) // an error means that the client has gone
-	}
+	// Relative, because something in front may have taken off a prefix too.
+	page := url.URL{Path: path.Base(r.URL.Path) + "/", RawQuery: r.URL.RawQuery}
+	w.Header().Set("Location", page.String())
+	w.WriteHeader(http.StatusPermanentRedirect)
+	return true
 }

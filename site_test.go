@@ -90,6 +90,7 @@ func loadWith(t *testing.T, options, caddyfile string) {
 func tryLoad(t *testing.T, options, caddyfile string) error {
 	t.Helper()
 	client.CloseIdleConnections() // the servers of the old configuration close them
+	storage := t.TempDir()        // removed after Caddy, which writes to it, has stopped
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
 		if err := caddy.Stop(); err != nil {
@@ -97,7 +98,7 @@ func tryLoad(t *testing.T, options, caddyfile string) error {
 		}
 	})
 	config, _, err := adapt("{\nadmin off\npersist_config off\ngrace_period 1s\nskip_install_trust\n" +
-		"storage file_system " + t.TempDir() + "\nlog {\noutput discard\n}\n" + options + "\n}\n" + caddyfile)
+		"storage file_system " + storage + "\nlog {\noutput discard\n}\n" + options + "\n}\n" + caddyfile)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,181 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+)
+
+const (
+	// always makes caches ask whether what they have is still what there is.
+	always = "no-cache"
+
+	// never lets caches keep it for a year without asking (RFC 8246).
+	never = "public, max-age=31536000, immutable"
+)
+
+// policy is what the page may do: load its own modules and styles, talk to its
+// own site, and nothing else. Nothing in it can be framed, and no markup that
+// might find its way into it has any effect.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
+	"connect-src 'self'; media-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// File is something that is served. It does not change and is safe for
+// concurrent use.
+type File struct {
+	mediaType    string
+	cacheControl string
+	isPage       bool
+	plain        form
+	compressed   form // its body is nil where compression gains nothing
+}
+
+// form is one of the representations that a client can be given.
+type form struct {
+	body []byte
+	// etag is strong, so every form has one of its own (RFC 9110, section
+	// 8.8.3.3). Caddy's encode handler takes "-gzip" off what clients send.
+	etag string
+}
+
+func newFile(name, cacheControl string, content []byte) *File {
+	sum := sha256.Sum256(content)
+	tag := hex.EncodeToString(sum[:])[:hashLength]
+	file := &File{
+		mediaType:    mediaTypes[path.Ext(name)],
+		cacheControl: cacheControl,
+		plain:        form{content, `"` + tag + `"`},
+	}
+	if compressed := compress(content); len(compressed) < len(content) {
+		file.compressed = form{compressed, `"` + tag + `.gz"`}
+	}
+	return file
+}
+
+func newPage(content []byte) *File {
+	file := newFile(indexName, always, content)
+	file.isPage = true
+	return file
+}
+
+func newStable(name string, content []byte) *File { return newFile(name, always, content) }
+
+func newAsset(name string, content []byte) *File { return newFile(name, never, content) }
+
+// changing returns the same file for a URL under which it will not stay.
+func (f *File) changing() *File {
+	changing := *f
+	changing.cacheControl = always
+	return &changing
+}
+
+func compress(content []byte) []byte {
+	var buffer bytes.Buffer
+	writer, err := gzip.NewWriterLevel(&buffer, gzip.BestCompression)
+	if err != nil {
+		panic("web: " + err.Error()) // the level exists
+	}
+	// A buffer takes everything.
+	_, _ = writer.Write(content)
+	_ = writer.Close()
+	return buffer.Bytes()
+}
+
+// IsPage reports whether this is the page at the mount point.
+func (f *File) IsPage() bool { return f.isPage }
+
+// Serve answers a GET or HEAD request.
+func (f *File) Serve(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", f.mediaType)
+	header.Set("Cache-Control", f.cacheControl)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	if f.isPage {
+		f.protect(header, r)
+	} else {
+		// Any page may import the modules; what they may do there is decided where
+		// they call back.
+		header.Set("Access-Control-Allow-Origin", "*")
+		header.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
+
+	chosen := f.plain
+	if f.compressed.body != nil {
+		header.Add("Vary", "Accept-Encoding")
+		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+			chosen = f.compressed
+			header.Set("Content-Encoding", "gzip")
+		}
+	}
+	header.Set("ETag", chosen.etag)
+	if matches(r.Header.Values("If-None-Match"), chosen.etag) {
+		for _, name := range []string{"Content-Type", "Content-Encoding"} {
+			header.Del(name)
+		}
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	header.Set("Content-Length", strconv.Itoa(len(chosen.body)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodGet {
+		_, _ = w.Write(chosen.body) // an error means that the client has gone
+	}
+}
+
+// protect sets what keeps a page from others.
+func (f *File) protect(header http.Header, r *http.Request) {
+	header.Set("Content-Security-Policy", policy)
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if r.TLS != nil {
+		// Browsers ignore it over HTTP, and complain.
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	}
+}
+
+// matches reports whether an If-None-Match header names an ETag, which is
+// compared weakly (RFC 9110, section 13.1.2).
+func matches(values []string, etag string) bool {
+	for _, value := range values {
+		for candidate := range strings.SplitSeq(value, ",") {
+			candidate = strings.TrimSpace(candidate)
+			if candidate == "*" || strings.TrimPrefix(candidate, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// acceptsGzip reports whether an Accept-Encoding header allows gzip, by its name
+// or by an asterisk (RFC 9110, section 12.5.3).
+func acceptsGzip(values []string) bool {
+	anything := false
+	for _, value := range values {
+		for item := range strings.SplitSeq(value, ",") {
+			name, parameters, _ := strings.Cut(item, ";")
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "gzip", "x-gzip":
+				return hasWeight(parameters)
+			case "*":
+				anything = hasWeight(parameters)
+			}
+		}
+	}
+	return anything
+}
+
+// hasWeight reports whether a coding is wanted at all: its weight is above 0.
+func hasWeight(parameters string) bool {
+	name, value, ok := strings.Cut(parameters, "=")
+	if !ok || !strings.EqualFold(strings.TrimSpace(name), "q") {
+		return true
+	}
+	weight, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	return err != nil || weight > 0
+}
