@@ -24,3 +24,10 @@ func (l Limiter) GiveBack(client netip.Addr) { l.limiter.giveBack(limitKey{clien
 
 // Keys returns how many keys the limiter knows.
 func (l Limiter) Keys() int { return len(l.limiter.young) + len(l.limiter.old) }
+
+// What the command runs is made of these.
+var (
+	CommandHandler = commandHandler
+	CommandConfig  = commandConfig
+	CommandURL     = commandURL
+)

@@ -1,0 +1,150 @@
+package ephemeralchat
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+)
+
+// defaultListen is where the command listens without a domain: a port that
+// nobody needs privileges for.
+const defaultListen = ":8080"
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "ephemeral-chat",
+		Usage: "[--listen <address>] [--domain <name>] [--redis <address>] [--ttl <duration>] [--access-log] [--debug]",
+		Short: "Serves chat rooms that vanish",
+		Long: `
+Serves a page on which people create chat rooms and talk in them, without a
+configuration file. Rooms are kept in the process and end with it, or in Redis
+where an address is given.
+
+With --domain, the site is served under that name over HTTPS, with a certificate
+that is obtained and renewed by itself; the name must lead to this machine, and
+ports 80 and 443 must be reachable. Otherwise plain HTTP is served on port 8080,
+or where --listen says.`,
+		Flags: commandFlags(),
+		Func:  runCommand,
+	})
+}
+
+func commandFlags() *flag.FlagSet {
+	flags := flag.NewFlagSet("ephemeral-chat", flag.ContinueOnError)
+	flags.String("listen", "", "The address to listen on")
+	flags.String("domain", "", "The domain name to serve under, over HTTPS")
+	flags.String("redis", "", "The address or URL of Redis, to keep the rooms in")
+	flags.String("ttl", "", "How long a room lives if its creator does not say (default 1h)")
+	flags.Bool("access-log", false, "Log requests")
+	flags.Bool("debug", false, "Log more")
+	return flags
+}
+
+// runCommand serves until the process is told to end.
+func runCommand(flags caddycmd.Flags) (int, error) {
+	caddy.TrapSignals()
+	domain, listen := flags.String("domain"), flags.String("listen")
+	if domain == "" && listen == "" {
+		listen = defaultListen
+	}
+	handler, err := commandHandler(flags.String("redis"), flags.String("ttl"))
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	config := commandConfig(handler, domain, listen, flags.Bool("access-log"))
+	if flags.Bool("debug") {
+		config.Logging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+			caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{Level: zap.DebugLevel.CapitalString()}},
+		}}
+	}
+	if err := caddy.Run(config); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	_, _ = fmt.Fprintf(os.Stdout, "Chat rooms are served at %s\n", commandURL(domain, listen))
+	select {} // the trapped signals end the process
+}
+
+// commandHandler returns the configuration of the chat.
+func commandHandler(redis, ttl string) (*Handler, error) {
+	handler := new(Handler)
+	if redis != "" {
+		store := &RedisStore{Addresses: []string{redis}}
+		if err := store.checkPlain(); err != nil {
+			return nil, fmt.Errorf("--redis: %w", err)
+		}
+		handler.StoreRaw = caddyconfig.JSONModuleObject(store, "store", "redis", nil)
+	}
+	if ttl != "" {
+		duration, err := caddy.ParseDuration(ttl)
+		if err != nil {
+			return nil, fmt.Errorf("--ttl: %w", err)
+		}
+		if duration <= 0 {
+			return nil, errors.New("--ttl must be positive")
+		}
+		handler.TTL = caddy.Duration(duration)
+		handler.MaxTTL = max(handler.TTL, caddy.Duration(defaultMaxTTL))
+	}
+	return handler, nil
+}
+
+// commandConfig returns the configuration of Caddy: one server with the chat at its
+// root. Where there is a domain, Caddy's automatic HTTPS does the rest.
+func commandConfig(handler *Handler, domain, listen string, accessLog bool) *caddy.Config {
+	route := caddyhttp.Route{HandlersRaw: []json.RawMessage{
+		caddyconfig.JSONModuleObject(handler, "handler", directive, nil),
+	}}
+	if domain != "" {
+		route.MatcherSetsRaw = caddyhttp.RawMatcherSets{
+			{"host": caddyconfig.JSON(caddyhttp.MatchHost{domain}, nil)},
+		}
+		if listen == "" {
+			listen = ":" + strconv.Itoa(caddyhttp.DefaultHTTPSPort)
+		}
+	}
+	server := &caddyhttp.Server{
+		Listen:            []string{listen},
+		ReadHeaderTimeout: caddy.Duration(10 * time.Second),
+		IdleTimeout:       caddy.Duration(2 * time.Minute),
+		Routes:            caddyhttp.RouteList{route},
+	}
+	if accessLog {
+		server.Logs = new(caddyhttp.ServerLogConfig)
+	}
+	app := caddyhttp.App{Servers: map[string]*caddyhttp.Server{"chat": server}}
+	keep := false
+	return &caddy.Config{
+		Admin:   &caddy.AdminConfig{Disabled: true, Config: &caddy.ConfigSettings{Persist: &keep}},
+		AppsRaw: caddy.ModuleMap{"http": caddyconfig.JSON(app, nil)},
+	}
+}
+
+// commandURL returns where a browser finds the page.
+func commandURL(domain, listen string) string {
+	if domain != "" {
+		if _, port, err := net.SplitHostPort(listen); err == nil && port != strconv.Itoa(caddyhttp.DefaultHTTPSPort) {
+			domain = net.JoinHostPort(domain, port)
+		}
+		return "https://" + domain + "/"
+	}
+	address := listen
+	if host, port, err := net.SplitHostPort(listen); err == nil {
+		if host == "" || host == "0.0.0.0" || host == "::" {
+			host = "localhost"
+		}
+		address = net.JoinHostPort(host, port)
+	}
+	return "http://" + strings.TrimSuffix(address, ":80") + "/"
+}
