@@ -65,7 +65,7 @@ func TestCommand(t *testing.T) {
 			{"--ttl", "-1s"},
 			{"--ttl", "1500ms"},
 			{"--redis", "http://localhost"},
-			{"--colour", "blue"},
+			{"--pigeons", "3"},
 		} {
 			cmd := exec.CommandContext(t.Context(), caddyBinary, append([]string{"ephemeral-chat", "--listen", freeAddress(t)}, wrong...)...)
 			cmd.Dir = t.TempDir()
