@@ -143,8 +143,8 @@ func (f *feed) applyRemoved(userID string) {
 		f.removed[userID] = struct{}{}
 	}
 	f.tell(room.Event{Kind: room.EventRemoved, UserID: userID})
-	if f.store.presence.socket(roomUser{f.roomID, userID}) != "" {
-		f.store.spawn(func(ctx context.Context) { f.store.expel(ctx, f.roomID, userID) })
+	if f.store.presence.socket(lifeUser{f.lifeID, userID}) != "" {
+		f.store.spawn(func(ctx context.Context) { f.store.expel(ctx, f.lifeID, userID) })
 	}
 }
 

@@ -34,7 +34,8 @@ func (f *feed) compare(ctx context.Context, r *reading) (gap, error) {
 	}
 	if r.room.Epoch == epoch || stale {
 		next := room.NewSocketID()
-		reply, err := f.store.run(ctx, scriptEpoch, f.keys.keys, f.keys.channel, r.room.Epoch, next, encodeEpoch(next))
+		reply, err := f.store.run(ctx, scriptEpoch, f.keys.keys, f.keys.channel, r.room.Epoch, next, encodeEpoch(next),
+			f.keys.life)
 		if err != nil {
 			return gap{}, err
 		}
@@ -58,7 +59,7 @@ func (f *feed) common(ctx context.Context, r *reading) (uint64, error) {
 	f.mu.Unlock()
 	common := r.oldest - 1
 	for number := first; number <= last; {
-		page, err := f.store.After(ctx, f.roomID, number-1, pageBytes)
+		page, err := f.store.After(ctx, f.lifeID, number-1, pageBytes)
 		if err != nil {
 			return 0, err
 		}
@@ -96,7 +97,7 @@ func (f *feed) catchUp(ctx context.Context, r *reading, g gap) error {
 	seq := f.seq
 	f.mu.Unlock()
 	for seq < r.room.Seq {
-		page, err := f.store.After(ctx, f.roomID, seq, pageBytes)
+		page, err := f.store.After(ctx, f.lifeID, seq, pageBytes)
 		if err != nil {
 			return err
 		}

@@ -107,8 +107,8 @@ func (s *Store) clear(ctx context.Context, k roomKeys, pairs []pair) error {
 	for len(pairs) > 0 {
 		batch := pairs[:min(clearBatch, len(pairs))]
 		pairs = pairs[len(batch):]
-		args := make([]any, 0, 1+3*len(batch))
-		args = append(args, k.channel)
+		args := make([]any, 0, 2+3*len(batch))
+		args = append(args, k.channel, k.life)
 		for _, p := range batch {
 			args = append(args, onlineField(p.node, p.user), p.socket, encodeClosed(p.node, p.user))
 		}

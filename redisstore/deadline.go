@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
@@ -33,7 +32,7 @@ func (f *feed) armIn(d time.Duration) {
 // be asked.
 func (f *feed) expire(ctx context.Context) {
 	f.mu.Lock()
-	over, deadline, created := f.over, f.deadline, f.created
+	over, deadline := f.over, f.deadline
 	f.mu.Unlock()
 	if over || deadline.IsZero() {
 		return
@@ -41,7 +40,7 @@ func (f *feed) expire(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, max(deadline.Sub(f.store.Now())+patience, patience/4))
 	defer cancel()
 	r, err := f.store.runTimed(ctx, scriptFinish, f.keys.keys, f.keys.channel, encodeEnded(room.EndExpired),
-		deadline.UnixMilli())
+		deadline.UnixMilli(), f.keys.life)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
@@ -53,7 +52,7 @@ func (f *feed) expire(ctx context.Context) {
 	case f.store.Now().Before(deadline):
 		f.arm()
 	default:
-		f.store.ended.add(f.roomID, strconv.FormatInt(created.UnixMilli(), 10))
+		f.store.ended.add(f.lifeID)
 		f.end(room.EndExpired)
 	}
 }

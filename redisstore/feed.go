@@ -17,7 +17,7 @@ const (
 	maxQueued = 4 << 20
 )
 
-// feed is one watcher of one room.
+// feed is one watcher of one life of a room.
 //
 // Events reach it in one of three states: live, in which they are told at once;
 // synchronizing, in which those that come after the mark of the synchronization
@@ -26,7 +26,7 @@ const (
 type feed struct {
 	// Fixed after construction.
 	store  *Store
-	roomID string
+	lifeID string
 	keys   roomKeys
 	tell   func(room.Event) // called under mu
 
@@ -73,7 +73,7 @@ type announcement struct {
 }
 
 // Watch implements room.Store.
-func (s *Store) Watch(ctx context.Context, roomID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
+func (s *Store) Watch(ctx context.Context, lifeID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	if err := s.heart.ensure(ctx); err != nil {
@@ -81,8 +81,8 @@ func (s *Store) Watch(ctx context.Context, roomID string, watcher func(room.Even
 	}
 	f := &feed{
 		store:   s,
-		roomID:  roomID,
-		keys:    s.keys.room(roomID),
+		lifeID:  lifeID,
+		keys:    s.keys.room(lifeID),
 		tell:    watcher,
 		up:      make(chan struct{}),
 		down:    make(chan struct{}),
@@ -166,7 +166,7 @@ func (f *feed) stop() {
 	}
 	f.online = crowd{}
 	if f.store.link.remove(f) {
-		f.store.presence.forget(f.roomID)
+		f.store.presence.forget(f.lifeID)
 	}
 }
 

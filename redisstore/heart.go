@@ -32,11 +32,11 @@ type heart struct {
 	last   time.Duration // local time of the last beat
 	wild   bool          // there was an outage
 	calm   time.Duration // local time since when there is none; counts if wild
-	owed   map[roomUser]struct{}
+	owed   map[lifeUser]struct{}
 }
 
 func newHeart(s *Store) *heart {
-	return &heart{store: s, kick: make(chan struct{}, 1), owed: make(map[roomUser]struct{})}
+	return &heart{store: s, kick: make(chan struct{}, 1), owed: make(map[lifeUser]struct{})}
 }
 
 // unsettle notes an outage.
@@ -55,14 +55,14 @@ func (h *heart) steady() bool {
 }
 
 // owe notes that Redis may not agree with presence about a user.
-func (h *heart) owe(who roomUser) {
+func (h *heart) owe(who lifeUser) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.owed[who] = struct{}{}
 }
 
 // owes reports whether that is so.
-func (h *heart) owes(who roomUser) bool {
+func (h *heart) owes(who lifeUser) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, owed := h.owed[who]
@@ -152,7 +152,7 @@ func (h *heart) settleOwed(ctx context.Context) error {
 		return nil
 	}
 	owed := h.owed
-	h.owed = make(map[roomUser]struct{})
+	h.owed = make(map[lifeUser]struct{})
 	h.mu.Unlock()
 	var failed error
 	for who := range owed {

@@ -3,15 +3,22 @@ package redisstore
 import (
 	"strconv"
 	"strings"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// keyspace makes the names of all keys and channels. On a cluster, a room's
+// keyspace makes the names of all keys and channels. A room's keys are the same
+// in all of its lives, of which no two are there at a time; each life has a
+// channel of its own, so that nobody hears of another. On a cluster, a room's
 // keys will have to share a slot; then the id becomes a hash tag here, and
 // nowhere else.
 type keyspace struct{ prefix string }
 
-// roomKeys are the names that belong to one room.
+// roomKeys are the names that belong to one life of a room.
 type roomKeys struct {
+	// life is the name of the life, which each script compares with the room's;
+	// empty for a room that is not a standing one.
+	life string
 	// keys are room, messages, roomUser, online and sent: KEYS[1] to KEYS[5] of
 	// each script that is about a room.
 	keys []string
@@ -20,15 +27,19 @@ type roomKeys struct {
 }
 
 // room makes all names in one string: it is on the path of each message.
-func (k keyspace) room(id string) roomKeys {
+func (k keyspace) room(lifeID string) roomKeys {
+	id, life := room.SplitLifeID(lifeID)
 	kinds := [...]string{"room:", "room:messages:", "room:roomUser:", "room:online:", "room:sent:", "room:events:"}
 	var b strings.Builder
-	b.Grow(len(kinds) * (len(k.prefix) + len("room:messages:") + len(id)))
+	b.Grow(len(kinds)*(len(k.prefix)+len("room:messages:")+len(id)) + len(lifeID))
 	var ends [len(kinds)]int
 	for i, kind := range kinds {
 		b.WriteString(k.prefix)
 		b.WriteString(kind)
 		b.WriteString(id)
+		if i == len(kinds)-1 && life != "" {
+			b.WriteString(lifeID[len(id):])
+		}
 		ends[i] = b.Len()
 	}
 	all, begin := b.String(), 0
@@ -37,7 +48,7 @@ func (k keyspace) room(id string) roomKeys {
 		names[i] = all[begin:end]
 		begin = end
 	}
-	return roomKeys{keys: names[:5:5], channel: names[5]}
+	return roomKeys{life: life, keys: names[:5:5], channel: names[5]}
 }
 
 // node is set while a node is alive.

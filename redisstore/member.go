@@ -7,12 +7,13 @@ import (
 )
 
 // Member implements room.Store.
-func (s *Store) Member(ctx context.Context, roomID, userID string) (room.Room, room.Membership, error) {
-	r, err := s.runTimed(ctx, scriptLoad, s.keys.room(roomID).keys, userID)
+func (s *Store) Member(ctx context.Context, lifeID, userID string) (room.Room, room.Membership, error) {
+	k := s.keys.room(lifeID)
+	r, err := s.runTimed(ctx, scriptLoad, k.keys, k.life, userID)
 	if err != nil {
 		return room.Room{}, 0, err
 	}
-	if err := s.refusal(r.number(0), roomID); err != nil {
+	if err := s.refusal(r.number(0), lifeID); err != nil {
 		return room.Room{}, 0, err
 	}
 	membership := room.Stranger
@@ -22,17 +23,17 @@ func (s *Store) Member(ctx context.Context, roomID, userID string) (room.Room, r
 	case 2:
 		membership = room.WasRemoved
 	}
-	return decodeRoom(roomID, r.list(2)), membership, nil
+	return decodeRoom(lifeID, r.list(2)), membership, nil
 }
 
 // Join implements room.Store. It is O(1), unless the room seems to be full of
 // people who are online: then it reads who they are.
-func (s *Store) Join(ctx context.Context, roomID string, join room.Join) (room.Joined, error) {
-	k := s.keys.room(roomID)
+func (s *Store) Join(ctx context.Context, lifeID string, join room.Join) (room.Joined, error) {
+	k := s.keys.room(lifeID)
 	surplus := 0
 	for look := range 2 {
-		args := make([]any, 0, 3+len(join.Candidates))
-		args = append(args, join.MaxOnline, surplus, join.MaxMembers)
+		args := make([]any, 0, 4+len(join.Candidates))
+		args = append(args, join.MaxOnline, surplus, join.MaxMembers, k.life)
 		for _, candidate := range join.Candidates {
 			args = append(args, candidate)
 		}
@@ -48,38 +49,38 @@ func (s *Store) Join(ctx context.Context, roomID string, join room.Join) (room.J
 			surplus = c.surplus()
 			continue
 		}
-		if err := s.refusal(r.number(0), roomID); err != nil {
+		if err := s.refusal(r.number(0), lifeID); err != nil {
 			return room.Joined{}, err
 		}
-		return room.Joined{Room: decodeRoom(roomID, r.list(2)), UserID: r.text(3)}, nil
+		return room.Joined{Room: decodeRoom(lifeID, r.list(2)), UserID: r.text(3)}, nil
 	}
 	return room.Joined{}, room.ErrRoomFull
 }
 
 // SetLocked implements room.Store.
-func (s *Store) SetLocked(ctx context.Context, roomID string, locked bool) error {
-	k := s.keys.room(roomID)
+func (s *Store) SetLocked(ctx context.Context, lifeID string, locked bool) error {
+	k := s.keys.room(lifeID)
 	flag := 0
 	if locked {
 		flag = 1
 	}
-	r, err := s.run(ctx, scriptLock, k.keys, k.channel, flag, encodeLocked(locked))
+	r, err := s.run(ctx, scriptLock, k.keys, k.channel, flag, encodeLocked(locked), k.life)
 	if err != nil {
 		return err
 	}
-	return s.refusal(r.number(0), roomID)
+	return s.refusal(r.number(0), lifeID)
 }
 
 // Remove implements room.Store. Each node takes the user offline when it hears
 // of the removal.
-func (s *Store) Remove(ctx context.Context, roomID, userID string) error {
-	k := s.keys.room(roomID)
-	r, err := s.run(ctx, scriptRemove, k.keys, k.channel, userID, encodeRemoved(userID), 0)
+func (s *Store) Remove(ctx context.Context, lifeID, userID string) error {
+	k := s.keys.room(lifeID)
+	r, err := s.run(ctx, scriptRemove, k.keys, k.channel, userID, encodeRemoved(userID), 0, k.life)
 	if err != nil {
 		return err
 	}
 	if r.number(0) == replyNot {
 		return room.ErrMemberNotFound
 	}
-	return s.refusal(r.number(0), roomID)
+	return s.refusal(r.number(0), lifeID)
 }

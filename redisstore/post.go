@@ -8,8 +8,8 @@ import (
 
 // Post implements room.Store, in one round trip, which posts that come at the
 // same time share.
-func (s *Store) Post(ctx context.Context, roomID string, post room.Post) (room.Receipt, error) {
-	r, err := s.posts.do(ctx, newPosting(ctx, s.keys.room(roomID), post))
+func (s *Store) Post(ctx context.Context, lifeID string, post room.Post) (room.Receipt, error) {
+	r, err := s.posts.do(ctx, newPosting(ctx, s.keys.room(lifeID), post))
 	switch {
 	case err != nil:
 		return room.Receipt{}, unavailable(scriptPost.name, err)
@@ -18,27 +18,28 @@ func (s *Store) Post(ctx context.Context, roomID string, post room.Post) (room.R
 	case r == -replyNot:
 		return room.Receipt{Duplicate: true}, nil
 	default:
-		return room.Receipt{}, s.refusal(-r, roomID)
+		return room.Receipt{}, s.refusal(-r, lifeID)
 	}
 }
 
 // Before implements room.Store.
-func (s *Store) Before(ctx context.Context, roomID string, before uint64, limit, maxBytes int) (room.Page, error) {
-	return s.page(ctx, roomID, "before", before, limit, maxBytes)
+func (s *Store) Before(ctx context.Context, lifeID string, before uint64, limit, maxBytes int) (room.Page, error) {
+	return s.page(ctx, lifeID, "before", before, limit, maxBytes)
 }
 
 // After implements room.Store.
-func (s *Store) After(ctx context.Context, roomID string, after uint64, maxBytes int) (room.Page, error) {
+func (s *Store) After(ctx context.Context, lifeID string, after uint64, maxBytes int) (room.Page, error) {
 	const unlimited = 1 << 30
-	return s.page(ctx, roomID, "after", after, unlimited, maxBytes)
+	return s.page(ctx, lifeID, "after", after, unlimited, maxBytes)
 }
 
-func (s *Store) page(ctx context.Context, roomID, direction string, number uint64, limit, maxBytes int) (room.Page, error) {
-	r, err := s.run(ctx, scriptHistory, s.keys.room(roomID).keys, direction, number, limit, maxBytes)
+func (s *Store) page(ctx context.Context, lifeID, direction string, number uint64, limit, maxBytes int) (room.Page, error) {
+	k := s.keys.room(lifeID)
+	r, err := s.run(ctx, scriptHistory, k.keys, direction, number, limit, maxBytes, k.life)
 	if err != nil {
 		return room.Page{}, err
 	}
-	if err := s.refusal(r.number(0), roomID); err != nil {
+	if err := s.refusal(r.number(0), lifeID); err != nil {
 		return room.Page{}, err
 	}
 	page := room.Page{Epoch: r.text(1), Oldest: r.count(2), Newest: r.count(3), First: r.count(4)}

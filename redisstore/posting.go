@@ -15,7 +15,7 @@ type posting struct {
 	keys             roomKeys
 	post             room.Post
 	history, between int
-	arguments        [15]any
+	arguments        [16]any
 	command          *redis.IntCmd
 
 	// What came of it: set before done is closed, or before send returns.
@@ -42,7 +42,7 @@ func newPosting(ctx context.Context, k roomKeys, post room.Post) *posting {
 		n++
 	}
 	copy(p.arguments[n:], []any{
-		&p.keys.channel, &p.post.UserID, p.post.Body, &p.post.Session, &p.post.ID, &p.history, &p.between,
+		&p.keys.channel, &p.post.UserID, p.post.Body, &p.post.Session, &p.post.ID, &p.history, &p.between, &p.keys.life,
 	})
 	p.makeCommand(ctx)
 	return p

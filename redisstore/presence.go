@@ -14,8 +14,8 @@ import (
 // with an older state.
 type presence struct {
 	mu    sync.Mutex
-	rooms map[string]map[string]attendance
-	turns map[roomUser]*turn
+	lives map[string]map[string]attendance // by the ids of lives
+	turns map[lifeUser]*turn
 }
 
 // attendance is how a user stands to this node. Enter and Exit may overtake each
@@ -29,7 +29,8 @@ type attendance struct {
 // here reports whether the user is online through this node.
 func (a attendance) here() bool { return a.order > a.gone }
 
-type roomUser struct{ roomID, userID string }
+// lifeUser is a user in one life of a room.
+type lifeUser struct{ lifeID, userID string }
 
 type turn struct {
 	token   chan struct{} // holds one while the turn is taken
@@ -37,11 +38,11 @@ type turn struct {
 }
 
 func newPresence() *presence {
-	return &presence{rooms: make(map[string]map[string]attendance), turns: make(map[roomUser]*turn)}
+	return &presence{lives: make(map[string]map[string]attendance), turns: make(map[lifeUser]*turn)}
 }
 
 // take waits for the turn of a user. It fails when ctx is done.
-func (p *presence) take(ctx context.Context, who roomUser) (release func(), err error) {
+func (p *presence) take(ctx context.Context, who lifeUser) (release func(), err error) {
 	p.mu.Lock()
 	t := p.turns[who]
 	if t == nil {
@@ -67,14 +68,14 @@ func (p *presence) take(ctx context.Context, who roomUser) (release func(), err 
 }
 
 // of returns how a user stands to this node.
-func (p *presence) of(who roomUser) attendance {
+func (p *presence) of(who lifeUser) attendance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.rooms[who.roomID][who.userID]
+	return p.lives[who.lifeID][who.userID]
 }
 
 // socket returns the newest socket of a user who is here, or "".
-func (p *presence) socket(who roomUser) string {
+func (p *presence) socket(who lifeUser) string {
 	if a := p.of(who); a.here() {
 		return a.socket
 	}
@@ -82,13 +83,13 @@ func (p *presence) socket(who roomUser) string {
 }
 
 // change changes how a user stands to this node, and returns what was before.
-func (p *presence) change(who roomUser, change func(*attendance)) (before attendance) {
+func (p *presence) change(who lifeUser, change func(*attendance)) (before attendance) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	users := p.rooms[who.roomID]
+	users := p.lives[who.lifeID]
 	if users == nil {
 		users = make(map[string]attendance)
-		p.rooms[who.roomID] = users
+		p.lives[who.lifeID] = users
 	}
 	before = users[who.userID]
 	after := before
@@ -97,19 +98,19 @@ func (p *presence) change(who roomUser, change func(*attendance)) (before attend
 	return before
 }
 
-// forget forgets a room.
-func (p *presence) forget(roomID string) {
+// forget forgets the life of a room.
+func (p *presence) forget(lifeID string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.rooms, roomID)
+	delete(p.lives, lifeID)
 }
 
 // users returns the newest socket of each user who is here.
-func (p *presence) users(roomID string) map[string]string {
+func (p *presence) users(lifeID string) map[string]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	users := make(map[string]string)
-	for user, a := range p.rooms[roomID] {
+	for user, a := range p.lives[lifeID] {
 		if a.here() {
 			users[user] = a.socket
 		}
@@ -123,7 +124,7 @@ func (f *feed) Enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 		return 0, room.ErrRoomNotFound
 	}
 	defer f.forgetIfOver()
-	who := roomUser{f.roomID, p.UserID}
+	who := lifeUser{f.lifeID, p.UserID}
 	release, err := f.store.presence.take(ctx, who)
 	if err != nil {
 		return 0, err
@@ -158,7 +159,7 @@ func (f *feed) enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 	f.mu.Lock()
 	surplus, isOnline := f.online.surplus(), f.online.has(p.UserID)
 	f.mu.Unlock()
-	socket := f.store.presence.of(roomUser{f.roomID, p.UserID}).socket
+	socket := f.store.presence.of(lifeUser{f.lifeID, p.UserID}).socket
 	for look := range 2 {
 		flag := 0
 		if isOnline {
@@ -166,7 +167,7 @@ func (f *feed) enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 		}
 		r, err := f.store.run(ctx, scriptEnter, f.keys.keys, f.keys.channel, p.UserID,
 			onlineField(f.store.node, p.UserID), socket, p.Session, encodeOpened(f.store.node, p),
-			maxOnline, surplus, flag)
+			maxOnline, surplus, flag, f.keys.life)
 		if err != nil {
 			return 0, err
 		}
@@ -185,7 +186,7 @@ func (f *feed) enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 			surplus, isOnline = c.surplus(), c.has(p.UserID)
 			continue
 		}
-		if err := f.store.refusal(r.number(0), f.roomID); err != nil {
+		if err := f.store.refusal(r.number(0), f.lifeID); err != nil {
 			return 0, err
 		}
 		return r.count(1), nil
@@ -219,7 +220,7 @@ func (f *feed) Exit(ctx context.Context, userID string, order uint64) {
 		return
 	}
 	defer f.forgetIfOver()
-	who := roomUser{f.roomID, userID}
+	who := lifeUser{f.lifeID, userID}
 	f.store.presence.change(who, func(a *attendance) { a.gone = max(a.gone, order) })
 	release, err := f.store.presence.take(ctx, who)
 	if err != nil {
@@ -237,8 +238,8 @@ func (f *feed) Exit(ctx context.Context, userID string, order uint64) {
 }
 
 // expel takes a user offline on this node who was removed from the room.
-func (s *Store) expel(ctx context.Context, roomID, userID string) {
-	who := roomUser{roomID, userID}
+func (s *Store) expel(ctx context.Context, lifeID, userID string) {
+	who := lifeUser{lifeID, userID}
 	release, err := s.presence.take(ctx, who)
 	if err != nil {
 		return // the store is closed
@@ -251,7 +252,7 @@ func (s *Store) expel(ctx context.Context, roomID, userID string) {
 }
 
 // settle makes Redis agree with whether a user is online through this node.
-func (s *Store) settle(ctx context.Context, who roomUser) error {
+func (s *Store) settle(ctx context.Context, who lifeUser) error {
 	release, err := s.presence.take(ctx, who)
 	if err != nil {
 		return err
@@ -261,13 +262,13 @@ func (s *Store) settle(ctx context.Context, who roomUser) error {
 }
 
 // tell does so for whoever has the user's turn.
-func (s *Store) tell(ctx context.Context, who roomUser) error {
-	k, field := s.keys.room(who.roomID), onlineField(s.node, who.userID)
+func (s *Store) tell(ctx context.Context, who lifeUser) error {
+	k, field := s.keys.room(who.lifeID), onlineField(s.node, who.userID)
 	if socket := s.presence.socket(who); socket != "" {
-		_, err := s.run(ctx, scriptReenter, k.keys, k.channel, who.userID, field, socket, encodePresent(s.node, who.userID))
+		_, err := s.run(ctx, scriptReenter, k.keys, k.channel, k.life, who.userID, field, socket, encodePresent(s.node, who.userID))
 		return err
 	}
-	if _, err := s.run(ctx, scriptExit, k.keys, k.channel, field, "", encodeClosed(s.node, who.userID)); err != nil {
+	if _, err := s.run(ctx, scriptExit, k.keys, k.channel, k.life, field, "", encodeClosed(s.node, who.userID)); err != nil {
 		return err
 	}
 	if s.presence.of(who).order != 0 {
@@ -280,9 +281,9 @@ func (s *Store) tell(ctx context.Context, who roomUser) error {
 	return nil
 }
 
-// forgetIfOver forgets the room for good where a feed has ended meanwhile.
+// forgetIfOver forgets the life for good where a feed has ended meanwhile.
 func (f *feed) forgetIfOver() {
 	if f.isOver() && len(f.store.link.feeds(f.keys.channel)) == 0 {
-		f.store.presence.forget(f.roomID)
+		f.store.presence.forget(f.lifeID)
 	}
 }

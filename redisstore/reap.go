@@ -77,14 +77,14 @@ func (s *Store) reapBatch(ctx context.Context, lobby int64) (more bool, err erro
 	done := []any{lobby}
 	for i := range entries {
 		entry := entries.text(i)
-		createdAt, roomID, ok := strings.Cut(entry, ":")
+		createdAt, lifeID, ok := strings.Cut(entry, ":")
 		created, err := strconv.ParseInt(createdAt, 10, 64)
 		if ok && err == nil {
 			if now < created+lobby*1000 {
 				break
 			}
-			k := s.keys.room(roomID)
-			if _, err := s.run(ctx, scriptReap, k.keys, k.channel, encodeEnded(room.EndExpired), createdAt); err != nil {
+			k := s.keys.room(lifeID)
+			if _, err := s.run(ctx, scriptReap, k.keys, k.channel, encodeEnded(room.EndExpired), createdAt, k.life); err != nil {
 				return false, err
 			}
 		}

@@ -14,7 +14,8 @@ func (f *feed) restore(ctx context.Context, r *reading) error {
 	}
 	f.mu.Unlock()
 	if !deadline.IsZero() && (r.room.Deadline.IsZero() || r.room.Deadline.After(deadline)) {
-		if _, err := s.run(ctx, scriptResume, f.keys.keys, f.keys.channel, started.UnixMilli(), deadline.UnixMilli()); err != nil {
+		if _, err := s.run(ctx, scriptResume, f.keys.keys, f.keys.channel, started.UnixMilli(), deadline.UnixMilli(),
+			f.keys.life); err != nil {
 			return err
 		}
 		r.room.StartedAt, r.room.Deadline = started, deadline
@@ -23,7 +24,7 @@ func (f *feed) restore(ctx context.Context, r *reading) error {
 		if r.removed[user] {
 			continue
 		}
-		if _, err := s.run(ctx, scriptRemove, f.keys.keys, f.keys.channel, user, encodeRemoved(user), 1); err != nil {
+		if _, err := s.run(ctx, scriptRemove, f.keys.keys, f.keys.channel, user, encodeRemoved(user), 1, f.keys.life); err != nil {
 			return err
 		}
 		r.removed[user] = true
@@ -44,7 +45,7 @@ func (f *feed) reenter(ctx context.Context, r *reading) error {
 		}
 	}
 	var missing []pair
-	for user, socket := range s.presence.users(f.roomID) {
+	for user, socket := range s.presence.users(f.lifeID) {
 		if !r.removed[user] && known[user] != socket {
 			missing = append(missing, pair{s.node, user, socket})
 			if known[user] == "" {
@@ -55,8 +56,8 @@ func (f *feed) reenter(ctx context.Context, r *reading) error {
 	for len(missing) > 0 {
 		batch := missing[:min(clearBatch, len(missing))]
 		missing = missing[len(batch):]
-		args := make([]any, 0, 1+4*len(batch))
-		args = append(args, f.keys.channel)
+		args := make([]any, 0, 2+4*len(batch))
+		args = append(args, f.keys.channel, f.keys.life)
 		for _, p := range batch {
 			args = append(args, p.user, onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
 		}
@@ -65,8 +66,8 @@ func (f *feed) reenter(ctx context.Context, r *reading) error {
 		}
 		// Nobody waited for a turn, so users may have come and gone meanwhile.
 		for _, p := range batch {
-			if s.presence.socket(roomUser{f.roomID, p.user}) != p.socket {
-				s.heart.owe(roomUser{f.roomID, p.user})
+			if s.presence.socket(lifeUser{f.lifeID, p.user}) != p.socket {
+				s.heart.owe(lifeUser{f.lifeID, p.user})
 			}
 		}
 	}

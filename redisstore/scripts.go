@@ -14,7 +14,7 @@ var scriptFiles embed.FS
 // named here are functions that it uses.
 var (
 	scriptPush    = newScript("push", "now")
-	scriptCreate  = newScript("create", "now")
+	scriptCreate  = newScript("create", "now", "fields")
 	scriptLoad    = newScript("load", "now", "fields")
 	scriptJoin    = newScript("join", "now", "fields")
 	scriptStart   = newScript("start", "now", "begin")

@@ -148,12 +148,12 @@ func (s *Store) runTimed(ctx context.Context, sc script, keys []string, args ...
 
 // refusal is the error that the first number of a reply stands for. A room that
 // this node still watches though it is gone is looked at.
-func (s *Store) refusal(code int64, roomID string) error {
+func (s *Store) refusal(code int64, lifeID string) error {
 	switch code {
 	case replyOK:
 		return nil
 	case replyGone:
-		for _, f := range s.link.feeds(s.keys.room(roomID).channel) {
+		for _, f := range s.link.feeds(s.keys.room(lifeID).channel) {
 			f.requestSync()
 		}
 		return room.ErrRoomNotFound

@@ -111,7 +111,7 @@ func (f *feed) sync(ctx context.Context) error {
 // read reads the room and waits for the mark. A room that is gone is ended.
 func (f *feed) read(ctx context.Context) (*reading, error) {
 	r := &reading{mark: encodeMark(room.NewSocketID()), removed: make(map[string]bool)}
-	users := f.store.presence.users(f.roomID)
+	users := f.store.presence.users(f.lifeID)
 	f.mu.Lock()
 	if f.over || !f.linked {
 		f.mu.Unlock()
@@ -119,7 +119,7 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 	}
 	marked, down := make(chan struct{}), f.down
 	f.live, f.mark, f.marked, f.hasMark, f.queue, f.queued = false, r.mark, marked, false, nil, 0
-	args := []any{f.keys.channel, r.mark, ""}
+	args := []any{f.keys.channel, r.mark, "", f.keys.life}
 	if f.open {
 		args[2] = f.seq
 	}
@@ -150,7 +150,7 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 		f.gone(r.now)
 		return nil, room.ErrRoomNotFound
 	}
-	r.room, r.lobby = decodeRoom(f.roomID, reply.list(2)), lobbyOf(reply.list(2))
+	r.room, r.lobby = decodeRoom(f.lifeID, reply.list(2)), lobbyOf(reply.list(2))
 	r.oldest = r.room.Seq - reply.count(3) + 1
 	r.entry = reply.text(4)
 	for i, user := range ask {
@@ -180,7 +180,7 @@ func (f *feed) part(ctx context.Context, r *reading, pairs []pair) error {
 		return err
 	}
 	r.strays = dead
-	users := f.store.presence.users(f.roomID)
+	users := f.store.presence.users(f.lifeID)
 	for _, p := range living {
 		if p.node == f.store.node && users[p.user] == "" {
 			r.strays = append(r.strays, p)

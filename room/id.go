@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 )
 
 // NewID returns a new room id: 128 random bits in base64url.
@@ -14,6 +15,27 @@ func NewSocketID() string { return randomText(12) }
 
 // newEpoch returns a name for a numbering of messages.
 func newEpoch() string { return randomText(6) }
+
+// newLife returns a name for a life of a standing room. It is random, and not the
+// time at which the life began: two may begin within the same millisecond, and a
+// clock may be set back.
+func newLife() string { return randomText(6) }
+
+// LifeID names one life of a room, which is what a Store is asked for: the room's
+// id, followed by a colon and the name of the life where the room is a standing
+// one. Any other room has one life, which has no name.
+func LifeID(roomID, life string) string {
+	if life == "" {
+		return roomID
+	}
+	return roomID + ":" + life
+}
+
+// SplitLifeID undoes LifeID. Room ids have no colon.
+func SplitLifeID(lifeID string) (roomID, life string) {
+	roomID, life, _ = strings.Cut(lifeID, ":")
+	return roomID, life
+}
 
 // ValidID reports whether s can be a room id, which is one to 64 characters of
 // base64url. Anything else need not be looked up.

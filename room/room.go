@@ -4,11 +4,15 @@ import "time"
 
 // Room is the state of one room as a Store holds it.
 type Room struct {
-	// ID names the room: 128 random bits as 22 base64url characters.
+	// ID names the room: 128 random bits as 22 base64url characters, or what the
+	// site says where it is a standing room.
 	ID string
+	// Life names the life of a standing room; empty for any other.
+	Life string
 	// Name is what people see, 1 to 100 characters.
 	Name string
-	// Admin is the userId of the member who created the room.
+	// Admin is the userId of the member who created the room; empty for a standing
+	// room, which nobody has created.
 	Admin string
 	// TTL is the time from the start to the deadline, in whole seconds.
 	TTL time.Duration
@@ -16,8 +20,9 @@ type Room struct {
 	Locked bool
 	// Key is the secret under which the room's sessions are signed, 32 bytes.
 	Key []byte
-	// Password is what HashPassword made; empty where the room has none.
-	Password []byte
+	// Password and AdminPassword are salts and hashes: of what is needed to join,
+	// and to join a standing room as an admin. Empty where there is none.
+	Password, AdminPassword []byte
 	// CreatedAt, StartedAt and Deadline are times of the store's clock in
 	// whole milliseconds. The latter two are zero until the room starts.
 	CreatedAt, StartedAt, Deadline time.Time
@@ -27,6 +32,9 @@ type Room struct {
 	// given out anew under another epoch.
 	Epoch string
 }
+
+// LifeID names the life that this is; see the function LifeID.
+func (r *Room) LifeID() string { return LifeID(r.ID, r.Life) }
 
 // Started reports whether the room's time runs.
 func (r *Room) Started() bool { return !r.Deadline.IsZero() }

@@ -1,19 +1,28 @@
--- create makes a room with one member, the admin.
+-- create makes a room: with one member, the admin, or a life of a standing room,
+-- without members.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: createdAt (ms), lobby (s), admin, roomName, ttl (s), epoch, key, pass
+-- ARGV: createdAt (ms), lobby (s), admin or '', roomName, ttl (s), epoch, key,
+--       pass or '', adminPass or '', life or ''
 -- reply: {0, time}; {6, time} if its lobby time is over, so that its entry in
--- the lobby list may be gone; {7, time} if the room exists
+-- the lobby list may be gone; {7, time, fields} if the room exists
 local time = now()
 if time >= ARGV[1] + ARGV[2] * 1000 then
   return { 6, time }
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  return { 7, time }
+  return { 7, time, fields() }
 end
+-- Where Redis has dropped the room alone, for want of memory, what is left of it
+-- belongs to another life.
+redis.call('UNLINK', unpack(KEYS))
 redis.call('HSET', KEYS[1], 'seq', 0, 'ttl', ARGV[5], 'epoch', ARGV[6], 'createdAt', ARGV[1], 'lobby', ARGV[2],
   'admin', ARGV[3], 'roomName', ARGV[4], 'key', ARGV[7])
-if ARGV[8] ~= '' then
-  redis.call('HSET', KEYS[1], 'pass', ARGV[8])
+for i, field in ipairs({ 'pass', 'adminPass', 'life' }) do
+  if ARGV[7 + i] ~= '' then
+    redis.call('HSET', KEYS[1], field, ARGV[7 + i])
+  end
 end
-redis.call('SADD', KEYS[3], ARGV[3])
+if ARGV[3] ~= '' then
+  redis.call('SADD', KEYS[3], ARGV[3])
+end
 return { 0, time }

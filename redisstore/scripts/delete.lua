@@ -1,11 +1,11 @@
 -- delete ends the room.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: channel, event, createdAt (ms) that the room must have or ''
--- reply: {0, createdAt}; {1}: no such room
-local created = redis.call('HGET', KEYS[1], 'createdAt')
-if not created or (ARGV[3] ~= '' and ARGV[3] ~= created) then
+-- ARGV: channel, event, life
+-- reply: {0}; {1}: no such room
+local room = redis.call('HMGET', KEYS[1], 'seq', 'life')
+if not room[1] or (room[2] or '') ~= ARGV[3] then
   return { 1 }
 end
 redis.call('UNLINK', unpack(KEYS))
 redis.call('PUBLISH', ARGV[1], ARGV[2])
-return { 0, created }
+return { 0 }

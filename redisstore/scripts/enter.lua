@@ -2,11 +2,11 @@
 -- KEYS: room, messages, roomUser, online, sent
 -- ARGV: channel, userId, field of online, socketId, session tag, event,
 --       maxOnline, surplus (fields of online beyond one a user), 1 if the user
---       is online
+--       is online, life
 -- reply: {0, highest id of the session}; {1}: no such room; {2}: the user was
 -- removed; {3}: not a member; {5}: too many online
-local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'x:' .. ARGV[2])
-if not room[1] then
+local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'x:' .. ARGV[2], 'life')
+if not room[1] or (room[4] or '') ~= ARGV[10] then
   return { 1 }
 end
 if room[3] then

@@ -1,13 +1,13 @@
 -- epoch names the numbering anew, unless somebody else has.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: channel, old epoch, new epoch, event
+-- ARGV: channel, old epoch, new epoch, event, life
 -- reply: {0, the epoch}; {1}: no such room
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch then
+local room = redis.call('HMGET', KEYS[1], 'epoch', 'life')
+if not room[1] or (room[2] or '') ~= ARGV[5] then
   return { 1 }
 end
-if epoch ~= ARGV[2] then
-  return { 0, epoch }
+if room[1] ~= ARGV[2] then
+  return { 0, room[1] }
 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3])
 redis.call('PUBLISH', ARGV[1], ARGV[4])

@@ -1,10 +1,14 @@
 -- exit says that users are no longer connected to a node.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: channel, and for each user: field of online, socketId that it must have
---       or '', event
--- reply: for each user 1 if the field was there and is gone
+-- ARGV: channel, life, and for each user: field of online, socketId that it must
+--       have or '', event
+-- reply: for each user 1 if the field was there and is gone; nothing if the room
+-- is in another life
 local gone = {}
-for i = 2, #ARGV, 3 do
+if (redis.call('HGET', KEYS[1], 'life') or '') ~= ARGV[2] then
+  return gone
+end
+for i = 3, #ARGV, 3 do
   gone[#gone + 1] = 0
   if ARGV[i + 1] == '' or redis.call('HGET', KEYS[4], ARGV[i]) == ARGV[i + 1] then
     if redis.call('HDEL', KEYS[4], ARGV[i]) == 1 then

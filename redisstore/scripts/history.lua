@@ -2,10 +2,10 @@
 -- a hole, so that a number gives its index.
 -- KEYS: room, messages, roomUser, online, sent
 -- ARGV: 'before' or 'after', number (before 0: the newest), most entries, most
---       bytes
+--       bytes, life
 -- reply: {0, epoch, oldest, newest, first, entries}; {1}: no such room
-local room = redis.call('HMGET', KEYS[1], 'seq', 'epoch')
-if not room[1] then
+local room = redis.call('HMGET', KEYS[1], 'seq', 'epoch', 'life')
+if not room[1] or (room[3] or '') ~= ARGV[5] then
   return { 1 }
 end
 local newest = tonumber(room[1])

@@ -1,9 +1,9 @@
 -- lock locks or unlocks the room for new members.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: channel, 1 or 0, event
+-- ARGV: channel, 1 or 0, event, life
 -- reply: {0}; {1}: no such room
-local room = redis.call('HMGET', KEYS[1], 'seq', 'locked')
-if not room[1] then
+local room = redis.call('HMGET', KEYS[1], 'seq', 'locked', 'life')
+if not room[1] or (room[3] or '') ~= ARGV[4] then
   return { 1 }
 end
 if (ARGV[2] == '1') == (room[2] ~= false) then

@@ -1,11 +1,11 @@
 -- post stores a message under the next number and tells it.
 -- KEYS: room, messages, roomUser, online, sent
 -- ARGV: channel, userId, body, session tag, id or 0, history, messages between
---       two trims
+--       two trims, life
 -- reply: the number; -1: no such room; -2: the user was removed; -3: a message
 -- of the session with this id or a higher one had been stored. Never 0
-local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'ttl', 'x:' .. ARGV[2])
-if not room[1] then
+local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'ttl', 'x:' .. ARGV[2], 'life')
+if not room[1] or (room[5] or '') ~= ARGV[8] then
   return -1
 end
 if room[4] then

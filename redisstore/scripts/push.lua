@@ -1,6 +1,6 @@
 -- push queues a room that is about to be made for its reaping.
 -- KEYS: lobby list, set of lobby lengths
--- ARGV: length (s), roomId
+-- ARGV: length (s), id of the life
 -- reply: {0, time (ms)}; the time is to be the room's createdAt
 local created = now()
 redis.call('SADD', KEYS[2], ARGV[1])

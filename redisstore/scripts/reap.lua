@@ -1,9 +1,9 @@
 -- reap ends the room if it is the one that was queued and was never started.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: channel, event, createdAt (ms)
+-- ARGV: channel, event, createdAt (ms), life
 -- reply: {1 if it was reaped}
-local room = redis.call('HMGET', KEYS[1], 'createdAt', 'deadline')
-if room[1] ~= ARGV[3] or room[2] then
+local room = redis.call('HMGET', KEYS[1], 'createdAt', 'deadline', 'life')
+if room[1] ~= ARGV[3] or room[2] or (room[3] or '') ~= ARGV[4] then
   return { 0 }
 end
 redis.call('UNLINK', unpack(KEYS))

@@ -1,12 +1,13 @@
 -- reenter puts back who is online through a node, after Redis lost it.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: channel, and for each user: userId, field of online, socketId, event
+-- ARGV: channel, life, and for each user: userId, field of online, socketId,
+--       event
 -- reply: {0}; {1}: no such room
-local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline')
-if not room[1] then
+local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'life')
+if not room[1] or (room[3] or '') ~= ARGV[2] then
   return { 1 }
 end
-for i = 2, #ARGV, 4 do
+for i = 3, #ARGV, 4 do
   if redis.call('HEXISTS', KEYS[1], 'x:' .. ARGV[i]) == 0 then
     redis.call('SADD', KEYS[3], ARGV[i])
     redis.call('HSET', KEYS[4], ARGV[i + 1], ARGV[i + 2])

@@ -1,8 +1,9 @@
 -- remove ends a membership for the rest of the room's life.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: channel, userId, event, 1 to mark also somebody who is no member
+-- ARGV: channel, userId, event, 1 to mark also somebody who is no member, life
 -- reply: {0}; {1}: no such room; {3}: not a member
-if redis.call('EXISTS', KEYS[1]) == 0 then
+local room = redis.call('HMGET', KEYS[1], 'seq', 'life')
+if not room[1] or (room[2] or '') ~= ARGV[5] then
   return { 1 }
 end
 if redis.call('SREM', KEYS[3], ARGV[2]) == 0 and ARGV[4] ~= '1' then

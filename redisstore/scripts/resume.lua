@@ -1,11 +1,11 @@
 -- resume gives the room back a deadline that it had before Redis lost it. The
 -- earlier of two deadlines is the one that holds.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: channel, startedAt (ms), deadline (ms)
+-- ARGV: channel, startedAt (ms), deadline (ms), life
 -- reply: {0, time}; {1, time}: no such room
 local time = now()
-local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline')
-if not room[1] then
+local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'life')
+if not room[1] or (room[3] or '') ~= ARGV[4] then
   return { 1, time }
 end
 if not room[2] or tonumber(room[2]) > tonumber(ARGV[3]) then

@@ -1,10 +1,10 @@
 -- start gives the room its deadline unless it has one.
 -- KEYS: room, messages, roomUser, online, sent
--- ARGV: channel
+-- ARGV: channel, life
 -- reply: {0, time, startedAt, deadline}; {1, time}: no such room
 local time = now()
-local room = redis.call('HMGET', KEYS[1], 'ttl', 'startedAt', 'deadline')
-if not room[1] then
+local room = redis.call('HMGET', KEYS[1], 'ttl', 'startedAt', 'deadline', 'life')
+if not room[1] or (room[4] or '') ~= ARGV[2] then
   return { 1, time }
 end
 if room[3] then

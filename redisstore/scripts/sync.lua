@@ -2,11 +2,11 @@
 -- comes before the mark is part of the reply, what comes after it is not.
 -- KEYS: room, messages, roomUser, online, sent
 -- ARGV: channel, mark, number of the message to return or '' for the newest,
---       userIds whose removal marks to return...
+--       life, userIds whose removal marks to return...
 -- reply: {0, time, fields, number of messages kept, message, online as field
 -- and value, removal marks}; {1, time}: no such room
 local room = fields()
-if not room[1] then
+if not room[1] or (room[14] or '') ~= ARGV[4] then
   return { 1, now() }
 end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
@@ -17,7 +17,7 @@ if number >= 1 and number <= newest then
   message = redis.call('LINDEX', KEYS[2], number - newest - 1)
 end
 local removed = {}
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   removed[#removed + 1] = redis.call('HEXISTS', KEYS[1], 'x:' .. ARGV[i])
 end
 return { 0, now(), room, redis.call('LLEN', KEYS[2]), message, redis.call('HGETALL', KEYS[4]), removed }

@@ -61,7 +61,7 @@ func (l *liveRoom) expire() {
 // end ends the room, which must not have ended: nobody finds it, watchers are
 // told, the timer stops.
 //
-// The room's key, its password hash and the names in it are out of the store's
+// The room's key, its password hashes and the names in it are out of the store's
 // memory when end returns; copies of the first two that callers were given are
 // theirs. Messages are dropped, not overwritten, as their bytes are shared with
 // those who have yet to write them to a socket. They are gone when the last of
@@ -73,6 +73,7 @@ func (l *liveRoom) end(reason room.EndReason) {
 	l.tell(room.Event{Kind: room.EventEnded, Reason: reason})
 	clear(l.room.Key)
 	clear(l.room.Password)
+	clear(l.room.AdminPassword)
 	for _, f := range l.feeds {
 		f.present, f.exited = nil, nil
 	}
@@ -82,7 +83,7 @@ func (l *liveRoom) end(reason room.EndReason) {
 // state returns a copy that stays as it is.
 func (l *liveRoom) state() room.Room {
 	r := l.room
-	r.Key, r.Password = bytes.Clone(r.Key), bytes.Clone(r.Password)
+	r.Key, r.Password, r.AdminPassword = bytes.Clone(r.Key), bytes.Clone(r.Password), bytes.Clone(r.AdminPassword)
 	return r
 }
 

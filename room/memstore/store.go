@@ -7,7 +7,6 @@
 package memstore
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -42,43 +41,28 @@ func (s *Store) Immediate() {}
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// Create implements room.Store.
-func (s *Store) Create(_ context.Context, r room.Room, limits room.CreateLimits) error {
-	r.Key, r.Password = bytes.Clone(r.Key), bytes.Clone(r.Password)
-	r.CreatedAt, r.StartedAt, r.Deadline = now(), time.Time{}, time.Time{}
-	r.Seq, r.Locked = 0, false
-	l := &liveRoom{
-		store:       s,
-		room:        r,
-		due:         r.CreatedAt.Add(limits.Lobby),
-		memberships: map[string]room.Membership{r.Admin: room.IsMember},
-		members:     1,
-		online:      make(map[string]int),
-		sent:        make(map[string]uint64),
-	}
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return errClosed
-	case limits.MaxRooms > 0 && len(s.rooms) >= limits.MaxRooms:
-		return room.ErrTooManyRooms
-	case s.rooms[r.ID] != nil:
-		return fmt.Errorf("%w: a room with this id exists", room.ErrInternal)
-	}
-	s.rooms[r.ID] = l
-	l.mu.Lock() // the timer may fire before it is assigned
-	defer l.mu.Unlock()
-	// Its goroutine ends with expire, which waits for locks only.
-	l.timer = time.AfterFunc(time.Until(l.due), l.expire)
-	return nil
-}
-
 var errClosed = fmt.Errorf("%w: it is closed", room.ErrUnavailable)
 
-// lock returns the room, locked, and the time. The caller unlocks it.
-func (s *Store) lock(roomID string) (*liveRoom, time.Time, error) {
+// lock returns the life of a room, locked, and the time. The caller unlocks it.
+func (s *Store) lock(lifeID string) (*liveRoom, time.Time, error) {
+	roomID, life := room.SplitLifeID(lifeID)
+	l, at, err := s.lockAny(roomID)
+	if err == nil && l.room.Life != life {
+		l.mu.Unlock()
+		return nil, time.Time{}, room.ErrRoomNotFound
+	}
+	return l, at, err
+}
+
+// lockForRead is lock for those who may ask for whichever life the room is in.
+func (s *Store) lockForRead(id string) (*liveRoom, time.Time, error) {
+	if _, life := room.SplitLifeID(id); life == "" {
+		return s.lockAny(id)
+	}
+	return s.lock(id)
+}
+
+func (s *Store) lockAny(roomID string) (*liveRoom, time.Time, error) {
 	s.mu.RLock()
 	l, closed := s.rooms[roomID], s.closed
 	s.mu.RUnlock()
@@ -122,8 +106,8 @@ func (s *Store) Close() error {
 }
 
 // Load implements room.Store.
-func (s *Store) Load(_ context.Context, roomID string) (room.Room, error) {
-	l, _, err := s.lock(roomID)
+func (s *Store) Load(_ context.Context, lifeID string) (room.Room, error) {
+	l, _, err := s.lockForRead(lifeID)
 	if err != nil {
 		return room.Room{}, err
 	}
@@ -132,8 +116,8 @@ func (s *Store) Load(_ context.Context, roomID string) (room.Room, error) {
 }
 
 // Member implements room.Store.
-func (s *Store) Member(_ context.Context, roomID, userID string) (room.Room, room.Membership, error) {
-	l, _, err := s.lock(roomID)
+func (s *Store) Member(_ context.Context, lifeID, userID string) (room.Room, room.Membership, error) {
+	l, _, err := s.lockForRead(lifeID)
 	if err != nil {
 		return room.Room{}, room.Stranger, err
 	}
@@ -142,8 +126,8 @@ func (s *Store) Member(_ context.Context, roomID, userID string) (room.Room, roo
 }
 
 // Join implements room.Store.
-func (s *Store) Join(_ context.Context, roomID string, join room.Join) (room.Joined, error) {
-	l, _, err := s.lock(roomID)
+func (s *Store) Join(_ context.Context, lifeID string, join room.Join) (room.Joined, error) {
+	l, _, err := s.lock(lifeID)
 	if err != nil {
 		return room.Joined{}, err
 	}
@@ -156,8 +140,8 @@ func (s *Store) Join(_ context.Context, roomID string, join room.Join) (room.Joi
 }
 
 // Start implements room.Store.
-func (s *Store) Start(_ context.Context, roomID string) (room.Clock, error) {
-	l, at, err := s.lock(roomID)
+func (s *Store) Start(_ context.Context, lifeID string) (room.Clock, error) {
+	l, at, err := s.lock(lifeID)
 	if err != nil {
 		return room.Clock{}, err
 	}
@@ -167,8 +151,8 @@ func (s *Store) Start(_ context.Context, roomID string) (room.Clock, error) {
 }
 
 // SetLocked implements room.Store.
-func (s *Store) SetLocked(_ context.Context, roomID string, locked bool) error {
-	l, _, err := s.lock(roomID)
+func (s *Store) SetLocked(_ context.Context, lifeID string, locked bool) error {
+	l, _, err := s.lock(lifeID)
 	if err != nil {
 		return err
 	}
@@ -181,8 +165,8 @@ func (s *Store) SetLocked(_ context.Context, roomID string, locked bool) error {
 }
 
 // Remove implements room.Store.
-func (s *Store) Remove(_ context.Context, roomID, userID string) error {
-	l, _, err := s.lock(roomID)
+func (s *Store) Remove(_ context.Context, lifeID, userID string) error {
+	l, _, err := s.lock(lifeID)
 	if err != nil {
 		return err
 	}
@@ -191,8 +175,8 @@ func (s *Store) Remove(_ context.Context, roomID, userID string) error {
 }
 
 // Delete implements room.Store.
-func (s *Store) Delete(_ context.Context, roomID string) error {
-	l, _, err := s.lock(roomID)
+func (s *Store) Delete(_ context.Context, lifeID string) error {
+	l, _, err := s.lock(lifeID)
 	if err != nil {
 		return err
 	}
@@ -202,8 +186,8 @@ func (s *Store) Delete(_ context.Context, roomID string) error {
 }
 
 // Post implements room.Store.
-func (s *Store) Post(_ context.Context, roomID string, post room.Post) (room.Receipt, error) {
-	l, at, err := s.lock(roomID)
+func (s *Store) Post(_ context.Context, lifeID string, post room.Post) (room.Receipt, error) {
+	l, at, err := s.lock(lifeID)
 	if err != nil {
 		return room.Receipt{}, err
 	}
@@ -212,8 +196,8 @@ func (s *Store) Post(_ context.Context, roomID string, post room.Post) (room.Rec
 }
 
 // Before implements room.Store.
-func (s *Store) Before(_ context.Context, roomID string, before uint64, limit, maxBytes int) (room.Page, error) {
-	l, _, err := s.lock(roomID)
+func (s *Store) Before(_ context.Context, lifeID string, before uint64, limit, maxBytes int) (room.Page, error) {
+	l, _, err := s.lock(lifeID)
 	if err != nil {
 		return room.Page{}, err
 	}
@@ -225,8 +209,8 @@ func (s *Store) Before(_ context.Context, roomID string, before uint64, limit, m
 }
 
 // After implements room.Store.
-func (s *Store) After(_ context.Context, roomID string, after uint64, maxBytes int) (room.Page, error) {
-	l, _, err := s.lock(roomID)
+func (s *Store) After(_ context.Context, lifeID string, after uint64, maxBytes int) (room.Page, error) {
+	l, _, err := s.lock(lifeID)
 	if err != nil {
 		return room.Page{}, err
 	}
@@ -238,8 +222,8 @@ func (s *Store) After(_ context.Context, roomID string, after uint64, maxBytes i
 }
 
 // Watch implements room.Store. The watcher is called under the room's lock.
-func (s *Store) Watch(_ context.Context, roomID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
-	l, _, err := s.lock(roomID)
+func (s *Store) Watch(_ context.Context, lifeID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
+	l, _, err := s.lock(lifeID)
 	if err != nil {
 		return room.Snapshot{}, nil, err
 	}

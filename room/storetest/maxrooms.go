@@ -13,6 +13,7 @@ var maxRoomsTests = map[string]func(*testing.T, Backend){
 	"AtOnce":   testMaxRoomsAtOnce,
 	"NoLimit":  testNoMaxRooms,
 	"Expiring": testMaxRoomsExpiring,
+	"Standing": testMaxRoomsStanding,
 }
 
 func createLimited(t *testing.T, b Backend, r room.Room, rooms int) error {
@@ -83,5 +84,29 @@ func testMaxRoomsExpiring(t *testing.T, b Backend) {
 	w.awaitKind(t, room.EventEnded)
 	if err := createLimited(t, b, newRoom(longTTL), 1); err != nil {
 		t.Errorf("Create after the other room has expired: %v", err)
+	}
+}
+
+// testMaxRoomsStanding opens standing rooms, which count like any others.
+func testMaxRoomsStanding(t *testing.T, b Backend) {
+	limits := room.CreateLimits{Lobby: longLobby, MaxRooms: 1}
+	r := newLife("a", longTTL)
+	if _, err := b.node(0).Open(t.Context(), r, limits); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.node(0).Open(t.Context(), newLife("a", longTTL), limits); err != nil {
+		t.Errorf("Open of a room that is there: %v", err)
+	}
+	if _, err := b.node(0).Open(t.Context(), newLife("b", longTTL), limits); !errors.Is(err, room.ErrTooManyRooms) {
+		t.Errorf("Open of room 2 of 1: %v, want ErrTooManyRooms", err)
+	}
+	if err := createLimited(t, b, newRoom(longTTL), 1); !errors.Is(err, room.ErrTooManyRooms) {
+		t.Errorf("Create of room 2 of 1: %v, want ErrTooManyRooms", err)
+	}
+	if err := b.node(0).Delete(t.Context(), r.LifeID()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.node(0).Open(t.Context(), newLife("b", longTTL), limits); err != nil {
+		t.Errorf("Open after a deletion: %v", err)
 	}
 }

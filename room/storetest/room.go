@@ -26,13 +26,16 @@ var roomTests = map[string]func(*testing.T, Backend){
 func sameRoom(t *testing.T, got, want room.Room) {
 	t.Helper()
 	if got.ID != want.ID || got.Name != want.Name || got.Admin != want.Admin || got.TTL != want.TTL ||
-		got.Locked != want.Locked || got.Seq != want.Seq || got.Epoch != want.Epoch {
-		t.Errorf("room is %q %q admin %q ttl %v locked %v seq %d epoch %q,\nwant %q %q admin %q ttl %v locked %v seq %d epoch %q",
-			got.ID, got.Name, got.Admin, got.TTL, got.Locked, got.Seq, got.Epoch,
-			want.ID, want.Name, want.Admin, want.TTL, want.Locked, want.Seq, want.Epoch)
+		got.Locked != want.Locked || got.Seq != want.Seq || got.Epoch != want.Epoch || got.Life != want.Life {
+		t.Errorf("room is %q %q admin %q ttl %v locked %v seq %d epoch %q life %q,\nwant %q %q admin %q ttl %v locked %v seq %d epoch %q life %q",
+			got.ID, got.Name, got.Admin, got.TTL, got.Locked, got.Seq, got.Epoch, got.Life,
+			want.ID, want.Name, want.Admin, want.TTL, want.Locked, want.Seq, want.Epoch, want.Life)
 	}
 	if !bytes.Equal(got.Key, want.Key) {
 		t.Errorf("key is %d bytes %x, want %x", len(got.Key), got.Key, want.Key)
+	}
+	if !bytes.Equal(got.AdminPassword, want.AdminPassword) {
+		t.Errorf("admin's password hash is %d bytes %x, want %x", len(got.AdminPassword), got.AdminPassword, want.AdminPassword)
 	}
 	if !bytes.Equal(got.Password, want.Password) {
 		t.Errorf("password hash is %d bytes %x, want %x", len(got.Password), got.Password, want.Password)

@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"Enter", enterTests},
 		{"Expiry", expiryTests},
 		{"Lobby", lobbyTests},
+		{"Lives", livesTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

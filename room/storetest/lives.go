@@ -1,0 +1,336 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// livesTests are about standing rooms, which live again after their end.
+var livesTests = map[string]func(*testing.T, Backend){
+	"Open":          testOpen,
+	"OpenAtOnce":    testOpenAtOnce,
+	"OpenWhatIs":    testOpenWhatIs,
+	"AnotherLife":   testAnotherLife,
+	"AfterDeletion": testLifeAfterDeletion,
+	"AfterExpiry":   testLifeAfterExpiry,
+	"AfterReaping":  testLifeAfterReaping,
+	"AtTheDeadline": testLifeAtTheDeadline,
+}
+
+// newLife returns a life that a standing room has not begun yet.
+func newLife(roomID string, ttl time.Duration) room.Room {
+	r := newRoom(ttl)
+	r.ID, r.Admin, r.Life = roomID, "", room.NewSocketID()
+	return r
+}
+
+// tryOpen opens a room on a node; its life is ended when the test is over.
+func tryOpen(t *testing.T, s room.Store, r room.Room, lobby time.Duration) (room.Room, error) {
+	t.Helper()
+	opened, err := s.Open(t.Context(), r, room.CreateLimits{Lobby: lobby})
+	if err != nil {
+		return opened, err
+	}
+	ctx := context.WithoutCancel(t.Context())
+	t.Cleanup(func() {
+		if err := s.Delete(ctx, opened.LifeID()); err != nil && !errors.Is(err, room.ErrRoomNotFound) {
+			t.Errorf("Delete after the test: %v", err)
+		}
+	})
+	return opened, nil
+}
+
+// begin opens a room that is not there.
+func begin(t *testing.T, s room.Store, r room.Room, lobby time.Duration) room.Room {
+	t.Helper()
+	opened, err := tryOpen(t, s, r, lobby)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	if opened.LifeID() != r.LifeID() {
+		t.Fatalf("Open of a room that is not there returned the life %q, want %q", opened.LifeID(), r.LifeID())
+	}
+	return opened
+}
+
+func testOpen(t *testing.T, b Backend) {
+	r := newLife(room.NewID(), 7*time.Second)
+	r.Password = append([]byte{0, '\r', '\n', 0xff}, bytes.Repeat([]byte{0x80}, 44)...)
+	r.AdminPassword = append([]byte{0xff, '\n', '\r', 0}, bytes.Repeat([]byte{0x81}, 44)...)
+	// These are for the store to say.
+	r.Admin, r.Locked, r.Seq = "somebody", true, 99
+	r.CreatedAt, r.StartedAt, r.Deadline = time.Unix(1, 0), time.Unix(2, 0), time.Unix(3, 0)
+	from := time.Now().Truncate(time.Millisecond)
+	opened := begin(t, b.node(0), r, longLobby)
+	if opened.CreatedAt.Before(from) || opened.CreatedAt.After(time.Now()) {
+		t.Errorf("opened at %v, want now", opened.CreatedAt)
+	}
+	want := r
+	want.Admin, want.Locked, want.Seq, want.CreatedAt = "", false, 0, opened.CreatedAt
+	want.StartedAt, want.Deadline = time.Time{}, time.Time{}
+	sameRoom(t, opened, want)
+	for i, s := range b.Nodes {
+		for _, id := range []string{r.ID, r.LifeID()} {
+			sameRoom(t, load(t, s, id), want)
+			for _, userID := range []string{"", "somebody", admin} {
+				got, membership, err := s.Member(t.Context(), id, userID)
+				if err != nil || membership != room.Stranger {
+					t.Errorf("node %d: Member %q of a new life is %v, %v, want a stranger", i, userID, membership, err)
+				}
+				sameRoom(t, got, want)
+			}
+		}
+		// Whoever comes second is returned what there is.
+		again, err := tryOpen(t, s, newLife(r.ID, time.Hour), longLobby)
+		if err != nil {
+			t.Fatalf("node %d: Open again: %v", i, err)
+		}
+		sameRoom(t, again, want)
+	}
+	join(t, b, r.LifeID(), "anna", "bert")
+}
+
+func testOpenAtOnce(t *testing.T, b Backend) {
+	for range 10 {
+		id := room.NewID()
+		var opened [8]room.Room
+		together(len(opened), func(i int) {
+			var err error
+			if opened[i], err = tryOpen(t, b.node(i), newLife(id, longTTL), longLobby); err != nil {
+				t.Errorf("Open at once with others: %v", err)
+			}
+		})
+		now := load(t, b.node(0), id)
+		for i := range opened {
+			sameRoom(t, opened[i], now)
+		}
+	}
+}
+
+// testOpenWhatIs opens a room that was made by Create.
+func testOpenWhatIs(t *testing.T, b Backend) {
+	r := create(t, b, longTTL, longLobby)
+	opened, err := b.node(1).Open(t.Context(), newLife(r.ID, longTTL), room.CreateLimits{Lobby: longLobby})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	sameRoom(t, opened, load(t, b.node(0), r.ID))
+	if opened.Life != "" || opened.Admin != admin {
+		t.Errorf("opened life %q with admin %q, want the one that there is", opened.Life, opened.Admin)
+	}
+}
+
+// expectOtherLife fails unless every method on every node says that there is no
+// such life. A bare room id finds a life by Load and Member only.
+func expectOtherLife(t *testing.T, b Backend, lifeID string) {
+	t.Helper()
+	_, life := room.SplitLifeID(lifeID)
+	for i, s := range b.Nodes {
+		for method, err := range methods(t.Context(), s, lifeID) {
+			if life == "" && (method == "Load" || method == "Member") {
+				if err != nil {
+					t.Errorf("node %d: %s by the room's id: %v", i, method, err)
+				}
+			} else if !errors.Is(err, room.ErrRoomNotFound) {
+				t.Errorf("node %d: %s of another life: %v, want ErrRoomNotFound", i, method, err)
+			}
+		}
+	}
+}
+
+func testAnotherLife(t *testing.T, b Backend) {
+	r := begin(t, b.node(0), newLife(room.NewID(), longTTL), longLobby)
+	join(t, b, r.LifeID(), admin, "anna")
+	all := watchAll(t, b, r.LifeID())
+	before := load(t, b.node(0), r.ID)
+	for _, other := range []string{room.LifeID(r.ID, "other"), r.ID, r.LifeID() + "x"} {
+		expectOtherLife(t, b, other)
+	}
+	for _, s := range b.Nodes {
+		sameRoom(t, load(t, s, r.ID), before)
+		if _, membership, err := s.Member(t.Context(), r.ID, admin); err != nil || membership != room.IsMember {
+			t.Errorf("a member of this life is %v, %v", membership, err)
+		}
+	}
+	for _, w := range all {
+		if events := w.fence(t, r.LifeID()); len(ofKind(events, room.EventMessage)) > len(b.Nodes) || len(ofKind(events, room.EventLocked)) > 0 {
+			t.Errorf("node %d was told %s, want nothing of what was asked of other lives", w.node, describe(events))
+		}
+	}
+	// The life of a room that Create has made has no name.
+	made := create(t, b, longTTL, longLobby)
+	expectOtherLife(t, b, room.LifeID(made.ID, "other"))
+	load(t, b.node(1), made.ID)
+}
+
+// lead leads a life: two members, one of whom is removed, a lock, and, if it is
+// to start, messages with ids of their sender's.
+func lead(t *testing.T, b Backend, r room.Room, start bool) []*watch {
+	t.Helper()
+	join(t, b, r.LifeID(), "anna", "bert")
+	all := watchAll(t, b, r.LifeID())
+	all[0].enter(t, presence("anna"))
+	all[len(all)-1].enter(t, presence("bert"))
+	if start {
+		for id := uint64(1); id <= 5; id++ {
+			s := b.node(int(id)) //nolint:gosec // G115: up to five
+			if _, err := s.Post(t.Context(), r.LifeID(), numbered(s, "anna", "tag-of-anna", id, "of the former life")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := b.node(0).Remove(t.Context(), r.LifeID(), "bert"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.node(1).SetLocked(t.Context(), r.LifeID(), true); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// expectNothingOf begins another life after one that has ended and that all have
+// watched, and fails where the one has anything of the other.
+func expectNothingOf(t *testing.T, b Backend, former room.Room, all []*watch) {
+	t.Helper()
+	expectGone(t, b, former.ID)
+	var told []int
+	for _, w := range all {
+		told = append(told, len(w.events()))
+		expectFeedGone(t, w)
+	}
+	r := begin(t, b.node(1), newLife(former.ID, longTTL), longLobby)
+	if r.Seq != 0 || r.Locked || r.Started() || r.Epoch == former.Epoch {
+		t.Errorf("the next life begins with seq %d, locked %v, started %v, epoch %q", r.Seq, r.Locked, r.Started(), r.Epoch)
+	}
+	expectOtherLife(t, b, former.LifeID())
+	for i, s := range b.Nodes {
+		for _, userID := range []string{"anna", "bert"} {
+			if _, membership, err := s.Member(t.Context(), r.LifeID(), userID); err != nil || membership != room.Stranger {
+				t.Errorf("node %d: %q of the former life is %v, %v, want a stranger", i, userID, membership, err)
+			}
+		}
+		if page, err := s.Before(t.Context(), r.LifeID(), 0, 10, maxBytes); err != nil || len(page.Entries) != 0 || page.Newest != 0 {
+			t.Errorf("node %d: the next life has %d messages, newest %d, %v", i, len(page.Entries), page.Newest, err)
+		}
+	}
+	join(t, b, r.LifeID(), "anna", "bert", admin) // the names are free
+	now := watchAll(t, b, r.LifeID())
+	for _, w := range now {
+		if len(w.snapshot.Online) > 0 {
+			t.Errorf("node %d: %q are online in a life that nobody has entered", w.node, w.snapshot.Online)
+		}
+	}
+	if lastID := now[0].enter(t, presence("anna")); lastID != 0 {
+		t.Errorf("a session is said to have posted up to id %d in the former life", lastID)
+	}
+	for _, w := range all {
+		expectFeedGone(t, w)
+		w.feed.Exit(t.Context(), "anna", ^uint64(0)) // says nothing of this life's
+		w.feed.Close()
+	}
+	s := b.node(0)
+	receipt, err := s.Post(t.Context(), r.LifeID(), numbered(s, "anna", "tag-of-anna", 1, "hello again"))
+	if err != nil || receipt.Seq != 1 {
+		t.Errorf("the first message is number %d, duplicate %v, %v", receipt.Seq, receipt.Duplicate, err)
+	}
+	for _, w := range now {
+		if got := presenceEvents(w.fence(t, r.LifeID())); !slices.Equal(got, []string{"joined anna"}) {
+			t.Errorf("node %d was told %q, want that anna joined", w.node, got)
+		}
+	}
+	for i, w := range all {
+		if events := w.events(); len(events) != told[i] {
+			t.Errorf("node %d was told of the former life: %s", w.node, describe(events[told[i]:]))
+		}
+	}
+	load(t, b.node(1), r.LifeID())
+}
+
+func testLifeAfterDeletion(t *testing.T, b Backend) {
+	id := room.NewID()
+	for range 3 {
+		r := begin(t, b.node(0), newLife(id, longTTL), longLobby)
+		all := lead(t, b, r, true)
+		if err := b.node(1).Delete(t.Context(), r.LifeID()); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range all {
+			w.awaitKind(t, room.EventEnded)
+		}
+		expectNothingOf(t, b, r, all)
+		next := load(t, b.node(0), id)
+		if err := b.node(0).Delete(t.Context(), next.LifeID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func testLifeAfterExpiry(t *testing.T, b Backend) {
+	r := begin(t, b.node(0), newLife(room.NewID(), shortTTL), longLobby)
+	all := lead(t, b, r, true)
+	for _, w := range all {
+		w.awaitKind(t, room.EventEnded)
+	}
+	expectNothingOf(t, b, r, all)
+}
+
+func testLifeAfterReaping(t *testing.T, b Backend) {
+	r := begin(t, b.node(0), newLife(room.NewID(), longTTL), shortLobby)
+	all := lead(t, b, r, false)
+	for _, w := range all {
+		w.awaitKind(t, room.EventEnded)
+	}
+	expectNothingOf(t, b, r, all)
+}
+
+// testLifeAtTheDeadline begins the next life at the very deadline, while nodes
+// have yet to notice that it has come: they end the former life and leave the
+// next one alone.
+func testLifeAtTheDeadline(t *testing.T, b Backend) {
+	const rooms = 20
+	together(rooms, func(i int) {
+		first := newLife(room.NewID(), shortTTL)
+		if _, err := tryOpen(t, b.node(i), first, longLobby); err != nil {
+			t.Errorf("Open: %v", err)
+			return
+		}
+		// Without a message, so that the numbers of the next life would fit.
+		clock, err := b.node(i).Start(t.Context(), first.LifeID())
+		if err != nil {
+			t.Errorf("Start: %v", err)
+			return
+		}
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			all := watchAll(t, b, first.LifeID())
+			at(t, clock.Deadline.Add(-time.Duration(i)*time.Millisecond))
+			next := newLife(first.ID, longTTL)
+			for opened := first; opened.Life == first.Life; {
+				if opened, err = tryOpen(t, b.node(i), next, longLobby); err != nil {
+					t.Fatalf("Open at the deadline: %v", err)
+				}
+			}
+			if now := time.Now(); now.Before(clock.Deadline) {
+				t.Errorf("the next life began %v before the deadline", clock.Deadline.Sub(now))
+			}
+			post(t, b.node(i+1), next.LifeID(), "one", "two", "three")
+			for _, w := range all {
+				if e := w.awaitKind(t, room.EventEnded); e.Reason != room.EndExpired {
+					t.Errorf("node %d: the former life ended with %q", w.node, e.Reason)
+				}
+				if told := ofKind(w.events(), room.EventMessage); len(told) > 0 {
+					t.Errorf("node %d was told of the next life: %s", w.node, describe(told))
+				}
+			}
+			if got := load(t, b.node(i), next.LifeID()); got.Seq != 3 {
+				t.Errorf("the next life has %d messages, want 3", got.Seq)
+			}
+		})
+	})
+}
