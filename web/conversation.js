@@ -1,0 +1,194 @@
+// The conversation: head, messages, and where one writes.
+
+import { chime } from './chime.js'
+import { roomClock } from './clock.js'
+import { composer } from './composer.js'
+import { ask, show } from './dialog.js'
+import { fill, h } from './dom.js'
+import { counted, duration } from './format.js'
+import { icon, mark } from './icons.js'
+import { MessageList } from './messages.js'
+import { connectionSign } from './net.js'
+import { roomPanel } from './panel.js'
+import { shareBox, shareDialog } from './share.js'
+import { statusLine } from './status.js'
+import { heading, tool } from './ui.js'
+
+/** How broad it must be, in pixels, for the panel to stand beside it. */
+const BROAD = 860
+
+/**
+ * @param {import('./ui.js').Ui} ui
+ * @param {import('./client.js').Room} room
+ * @param {object} options
+ * @param {string | null} options.link that invites others; null where none is offered
+ * @param {() => boolean} options.seen whether somebody looks at the conversation
+ * @param {(count: number) => void} options.unread is called with how many are new
+ */
+export function conversation(ui, room, { link, seen, unread }) {
+  const { t, language } = ui
+  const invitation = link === null ? null : { link, roomName: room.roomName, sealed: room.private }
+  const aborter = new AbortController()
+  const { signal } = aborter
+  let count = 0
+  let sound = false
+
+  const node = h('div', { class: 'view room', 'data-view': 'chat', part: 'room' })
+  const clock = roomClock(ui, room, node)
+  const net = connectionSign(ui, room)
+  const status = statusLine(ui, room)
+  const say = composer(ui, { send, typing: () => room.typing() })
+  const list = new MessageList(ui, room, { moved, active, retract })
+  const panel = roomPanel(ui, room, { clock: clock.panel, invitation, sound, setSound: on => { sound = on } })
+
+  const here = h('span', null)
+  const locked = h('span', null, icon('lock'), t('room.locked'))
+  const toEnd = h('button', { type: 'button', class: 'to-end', hidden: true, 'data-action': 'to-end', on: { click: () => { list.toEnd(); say.focus() } } })
+  const details = tool(t('room.details'), 'people', openPanel, { class: 'tool when-narrow', 'data-action': 'details', part: 'details-button' })
+  const takeBack = tool(t('list.retract'), 'back', () => {
+    const message = room.messages.find(({ seq }) => seq === Number(takeBack.closest('.row')?.getAttribute('data-seq')))
+    if (message) retract(message)
+  }, { class: 'tool act', 'data-action': 'retract' })
+
+  const side = h('aside', { class: 'side', 'aria-label': t('room.details') })
+  node.append(
+    h('div', { class: 'talk' },
+      h('div', { class: 'bar', part: 'header' },
+        h('div', { class: 'titles' }, heading(ui, { class: 'title', part: 'title' }, h('bdi', null, room.roomName)),
+          h('div', { class: 'sub' }, h('span', null, h('i', { class: 'dot' }), here), locked,
+            room.private && h('span', { title: t('room.sealed') }, icon('shield'), h('span', { class: 'spoken' }, t('room.sealed'))))),
+        clock.pill,
+        invitation && tool(t('share.title'), 'invite', () => shareDialog(ui, invitation), { class: 'tool when-narrow', 'data-action': 'share', part: 'share-button' }),
+        details),
+      clock.fuse,
+      h('div', { class: 'list' }, net.node, list.node, toEnd),
+      status.node, say.node),
+    side)
+
+  /** @param {string} text */
+  function send(text) {
+    list.mark(0)
+    room.send(text)
+    list.toEnd()
+  }
+
+  /** @param {import('./client.js').Message} message */
+  function retract(message) {
+    if (message.retracted || (!message.mine && room.role !== 'admin')) return
+    ask(ui, { title: t('list.retractTitle'), text: t('list.retractText'), yes: t('list.retract'), act: () => room.retract(message.seq) })
+  }
+
+  /**
+   * @param {HTMLElement} row
+   * @param {import('./client.js').Message} message
+   */
+  function active(row, message) {
+    const may = !message.retracted && (message.mine || room.role === 'admin')
+    if (!may) takeBack.remove()
+    else if (takeBack.closest('.row') !== row) row.querySelector('.say')?.append(takeBack)
+  }
+
+  function openPanel() {
+    const dialog = show(ui, room.roomName, panel.node)
+    dialog.addEventListener('close', place, { once: true })
+  }
+
+  // The panel is beside the conversation, or nowhere until it is asked for.
+  function place() {
+    if (node.classList.contains('broad')) side.append(panel.node)
+  }
+  const observer = new ResizeObserver(([entry]) => {
+    node.classList.toggle('broad', entry.contentRect.width >= BROAD)
+    place()
+  })
+  observer.observe(node)
+
+  function header() {
+    fill(here, counted('room.here', Math.max(1, room.onlineCount), t, language))
+    locked.hidden = !room.locked
+  }
+
+  function welcome() {
+    const none = room.messages.length === 0 && room.pending.length === 0
+    if (!none) fill(list.lead)
+    else if (list.lead.firstChild === null) {
+      fill(list.lead, h('div', { class: 'welcome' }, mark(),
+        h('h2', null, t(room.expiresAt === null ? 'room.starts' : 'room.begin')),
+        room.expiresAt === null && h('p', null, t('room.startsHint', { time: duration(room.ttl, language) })),
+        invitation && h('div', { class: 'invite' }, shareBox(ui, invitation, false))))
+    }
+    list.node.classList.toggle('empty', none)
+  }
+
+  /** @param {number} n */
+  function setUnread(n) {
+    if (n === count) return
+    count = n
+    unread(n)
+  }
+
+  function moved() {
+    if (seen() && list.atEnd) setUnread(0)
+    toEnd.hidden = list.atEnd
+    toEnd.classList.toggle('some', count > 0)
+    const label = count > 0 ? counted('app.unread', count, t, language) : ''
+    if (toEnd.dataset.label !== label || toEnd.firstChild === null) {
+      toEnd.dataset.label = label
+      fill(toEnd, label, icon('down'))
+      if (label === '') toEnd.setAttribute('aria-label', t('list.toEnd'))
+      else toEnd.removeAttribute('aria-label')
+    }
+  }
+
+  /** @param {import('./client.js').Message} message */
+  function heard(message) {
+    welcome()
+    list.update()
+    if (message.mine) return
+    status.said(message.userId)
+    if (!seen() || !list.atEnd) {
+      if (count === 0) list.mark(message.seq)
+      setUnread(count + 1)
+      if (sound) chime()
+    }
+    status.tell(message)
+  }
+
+  room.on('message', ({ message }) => heard(message), { signal })
+  room.on('messages', ({ where, messages }) => {
+    welcome()
+    list.update()
+    if (where === 'replay') {
+      const others = messages.filter(({ mine }) => !mine)
+      if (others.length > 0 && (!seen() || !list.atEnd)) {
+        if (count === 0) list.mark(others[0].seq)
+        setUnread(count + others.length)
+      }
+    }
+  }, { signal })
+  room.on('pending', () => { welcome(); list.update() }, { signal })
+  room.on('retracted', ({ seq }) => list.changed(seq), { signal })
+  room.on('gap', () => { list.mark(0); list.reset(); welcome(); status.note(t('list.gap')) }, { signal })
+  room.on('online', header, { signal })
+  room.on('started', () => { fill(list.lead); welcome() }, { signal })
+  room.on('locked', ({ locked: now }) => { header(); status.note(t(now ? 'room.nowLocked' : 'room.nowOpen')) }, { signal })
+  room.on('welcome', () => { header(); welcome(); list.update() }, { signal })
+  room.on('ended', () => { say.enable(false); node.classList.add('ending') }, { signal })
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) moved() }, { signal })
+  const aging = setInterval(() => list.age(), 20_000)
+  header()
+  welcome()
+
+  return {
+    node,
+    focus: say.focus,
+    /** Looks again whether it is seen. */
+    moved,
+    dispose() {
+      aborter.abort()
+      clearInterval(aging)
+      observer.disconnect()
+      for (const part of [clock, net, status, panel, list]) part.dispose()
+    },
+  }
+}

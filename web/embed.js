@@ -1,0 +1,3 @@
+// What a page imports to have the element.
+
+export { EphemeralChat } from './element.js'

@@ -1,0 +1,68 @@
+// To join a room: a name if one likes, a password if it has one.
+
+import { fill, h } from './dom.js'
+import { duration, errorText } from './format.js'
+import { icon } from './icons.js'
+import { text } from './start.js'
+import { field, heading } from './ui.js'
+
+/**
+ * @param {import('./ui.js').Ui} ui
+ * @param {object} options
+ * @param {string} options.roomId
+ * @param {string | null} options.key
+ * @param {string} options.name of the user, if it is known
+ * @param {import('./client.js').RoomInfo} options.info
+ * @param {(room: import('./client.js').Room) => void} options.joined
+ * @param {(error: unknown) => boolean} options.failed takes what another view has to say
+ * @returns {import('./ui.js').View}
+ */
+export function joinView(ui, { roomId, key, name, info, joined, failed }) {
+  const { t, language } = ui
+  const userName = text('name', { maxlength: 32, placeholder: t('start.nameHint'), autocomplete: 'nickname', value: name })
+  const password = text('password', { type: 'password', maxlength: 1024, autocomplete: 'off', required: true })
+  const alert = h('p', { class: 'alert', role: 'alert' })
+  const submit = h('button', { class: 'primary wide', part: 'button' }, t('join.submit'))
+  if (info.locked) fill(alert, t('join.locked'))
+
+  const facts = h('div', { class: 'facts' },
+    info.expiresAt === null
+      ? h('span', { class: 'fact' }, icon('clock'), t('join.waiting'))
+      : h('span', { class: 'fact time' }, icon('clock'), t('join.running', { time: duration((info.expiresAt - Date.now()) / 1000, language, 'short') })),
+    key !== null && h('span', { class: 'fact' }, icon('shield'), t('join.sealed')))
+
+  const form = h('form', { part: 'form', novalidate: true, 'data-form': 'join', on: { submit: send } },
+    heading(ui, {}, t('join.title')),
+    h('p', { class: 'hint' }, t('join.intro')), facts,
+    field(t('start.name'), userName),
+    info.passwordRequired && field(t('join.password'), password),
+    alert, submit)
+
+  /** @param {Event} event */
+  async function send(event) {
+    event.preventDefault()
+    if (submit.disabled) return
+    submit.disabled = true
+    fill(alert)
+    password.removeAttribute('aria-invalid')
+    try {
+      joined(await ui.client.joinRoom({
+        roomId, key, username: userName.value.trim() || undefined,
+        password: info.passwordRequired ? password.value : undefined,
+      }))
+    } catch (error) {
+      if (failed(error)) return
+      submit.disabled = false
+      fill(alert, errorText(error, t, language))
+      if (/** @type {{code?: string}} */ (error).code === 'wrong_password') {
+        password.setAttribute('aria-invalid', 'true')
+        password.select()
+      }
+    }
+  }
+
+  return {
+    node: h('div', { class: 'view start', 'data-view': 'join' }, h('div', { class: 'card' }, form)),
+    focus: () => (info.passwordRequired && userName.value !== '' ? password : userName).focus(),
+  }
+}

@@ -1,0 +1,56 @@
+// The page at the mount point: the element, and the room that the address names.
+
+import { h } from './dom.js'
+import { icon, mark } from './icons.js'
+import { pickLanguage, translator } from './strings.js'
+import './element.js'
+
+const language = pickLanguage(navigator.languages)
+const t = translator(language)
+const chat = /** @type {HTMLElement} */ (document.querySelector('ephemeral-chat'))
+let roomName = ''
+let unread = 0
+
+document.documentElement.lang = language
+chat.append(h('div', { slot: 'intro', class: 'intro' },
+  h('div', { class: 'brand' }, mark(), t('page.brand')),
+  h('h1', { class: 'claim' }, t('page.claim')),
+  h('p', { class: 'lead' }, t('page.lead')),
+  h('ul', null,
+    h('li', null, icon('share'), t('page.share')),
+    h('li', null, icon('clock'), t('page.clock')),
+    h('li', null, icon('trash'), t('page.erased')))))
+
+/** Shows the room of the address: `#<roomId>`, or `#<roomId>.<key>` of a private one. */
+function follow() {
+  const [room, key = ''] = location.hash.slice(1).split('.', 2)
+  for (const [name, value] of [['key', key], ['room', room]]) {
+    if (value) chat.setAttribute(name, value)
+    else chat.removeAttribute(name)
+  }
+}
+
+function entitle() {
+  document.title = (unread > 0 ? `(${unread}) ` : '') + (roomName ? `${roomName} · ${t('page.brand')}` : t('page.title'))
+}
+
+/**
+ * @param {string} name
+ * @param {(detail: any) => void} listener
+ */
+function on(name, listener) {
+  chat.addEventListener(`ephemeral-chat:${name}`, event => {
+    listener(/** @type {CustomEvent} */ (event).detail)
+    entitle()
+  })
+}
+
+on('created', ({ roomId, key }) => history.pushState(null, '', `#${roomId}${key ? `.${key}` : ''}`))
+on('start', () => history.pushState(null, '', location.pathname + location.search))
+on('joined', detail => { roomName = detail.roomName })
+on('unread', ({ count }) => { unread = count })
+on('ended', () => { roomName = ''; unread = 0 })
+addEventListener('hashchange', follow)
+addEventListener('popstate', follow)
+follow()
+entitle()

@@ -1,0 +1,113 @@
+// Room and people: the time, the link, who is here, and what can be done. It
+// stands beside a broad conversation, and in a dialog of a narrow one.
+
+import { allowSound } from './chime.js'
+import { ask } from './dialog.js'
+import { fill, h } from './dom.js'
+import { counted, errorText, nameOf } from './format.js'
+import { icon } from './icons.js'
+import { shareBox } from './share.js'
+import { avatar, toggle, tool } from './ui.js'
+
+/** @typedef {import('./ui.js').Ui} Ui */
+
+/**
+ * @param {Ui} ui
+ * @param {import('./client.js').Room} room
+ * @param {object} options
+ * @param {HTMLElement} options.clock
+ * @param {import('./share.js').Invitation | null} options.invitation
+ * @param {boolean} options.sound whether it is on
+ * @param {(on: boolean) => void} options.setSound
+ */
+export function roomPanel(ui, room, { clock, invitation, sound, setSound }) {
+  const { t, language } = ui
+  const admin = room.role === 'admin'
+  const alert = h('p', { class: 'alert', role: 'alert' })
+  const people = h('ul', { class: 'people', part: 'people' })
+  const count = h('h3', null)
+
+  const soundSwitch = h('input', { type: 'checkbox', name: 'sound', checked: sound })
+  soundSwitch.addEventListener('change', () => {
+    if (soundSwitch.checked) allowSound()
+    setSound(soundSwitch.checked)
+  })
+  const lockSwitch = h('input', { type: 'checkbox', name: 'lock' })
+  lockSwitch.addEventListener('change', () => attempt(() => room.lock(lockSwitch.checked)).then(refresh))
+  const start = h('button', { type: 'button', class: 'wide', 'data-action': 'start', on: { click: () => attempt(() => room.start()) } }, icon('clock'), t('act.start'))
+
+  const leave = () => ask(ui, {
+    title: t('act.leaveTitle'), text: t('act.leaveText', { name: nameOf(room.userId, t) }), yes: t('act.leave'), act: () => room.leave(),
+  })
+  const remove = () => ask(ui, {
+    title: t('act.deleteTitle'), text: t('act.deleteText'), yes: t('act.delete'), act: () => room.deleteRoom(),
+  })
+
+  /**
+   * Does something and says what goes wrong.
+   *
+   * @param {() => Promise<unknown>} act
+   */
+  async function attempt(act) {
+    fill(alert)
+    try {
+      await act()
+    } catch (error) {
+      fill(alert, errorText(error, t, language))
+    }
+  }
+
+  /** @param {string} userId */
+  function person(userId) {
+    const name = nameOf(userId, t)
+    const me = userId === room.userId
+    const tag = me ? [t('app.you'), admin && t('room.admin')].filter(Boolean).join(', ') : ''
+    return h('li', { class: 'person', 'data-user': userId }, avatar(userId, ui),
+      h('span', { class: 'name' }, h('bdi', null, name), tag && ' ', tag && h('span', { class: 'tag' }, tag)),
+      admin && !me && tool(t('act.removeName', { name }), 'close', () => expel(userId, name), { 'data-action': 'remove' }))
+  }
+
+  /**
+   * @param {string} userId
+   * @param {string} name
+   */
+  function expel(userId, name) {
+    ask(ui, {
+      title: t('act.removeTitle', { name }), text: t('act.removeText', { name }), yes: t('act.remove'),
+      also: room.locked ? undefined : t('act.removeLock'),
+      act: async also => {
+        // First the lock, so that whoever is removed finds it closed.
+        if (also && !room.locked) await room.lock(true)
+        await room.removeMember(userId)
+        ui.announce(t('act.removed', { name }))
+      },
+    })
+  }
+
+  function refresh() {
+    lockSwitch.checked = room.locked
+    start.hidden = !admin || room.expiresAt !== null
+    fill(count, `${t('room.people')} · ${room.onlineCount}`)
+    const names = [...room.online].sort((a, b) => Number(b === room.userId) - Number(a === room.userId) || a.localeCompare(b, language))
+    // Rows of those who stay are kept, and with them the focus.
+    const kept = new Map([...people.children].map(row => [row.getAttribute('data-user'), row]))
+    const rows = names.map(name => kept.get(name) ?? person(name))
+    const hidden = room.onlineCount - names.length
+    if (hidden > 0) rows.push(h('li', { class: 'hint' }, counted('room.more', hidden, t, language)))
+    rows.forEach((row, i) => { if (people.children[i] !== row) people.insertBefore(row, people.children[i] ?? null) })
+    while (people.children.length > rows.length) people.lastElementChild?.remove()
+  }
+
+  const stops = [room.on('online', refresh), room.on('welcome', refresh), room.on('locked', refresh), room.on('started', refresh)]
+  const node = h('div', { class: 'details', part: 'details' }, clock, start,
+    invitation && h('section', null, h('h3', null, t('share.title')), shareBox(ui, invitation, false)),
+    h('section', null, count, people),
+    h('section', null, h('h3', null, t('act.title')),
+      admin && toggle(t('act.lock'), t('act.lockHint'), lockSwitch),
+      toggle(t('act.sound'), t('act.soundHint'), soundSwitch), alert,
+      h('div', { class: 'acts' },
+        h('button', { type: 'button', class: 'wide', 'data-action': 'leave', on: { click: leave } }, icon('leave'), t('act.leave')),
+        admin && h('button', { type: 'button', class: 'danger wide', 'data-action': 'delete', on: { click: remove } }, icon('trash'), t('act.delete')))))
+  refresh()
+  return { node, dispose: () => stops.forEach(stop => stop()) }
+}

@@ -1,0 +1,92 @@
+// To create a room: everything has a sensible value, so that one click is enough.
+
+import { fill, h, unique } from './dom.js'
+import { duration, errorText } from './format.js'
+import { field, toggle } from './ui.js'
+
+/** Lengths of life to choose from, in seconds. */
+const lengths = [600, 3600, 8 * 3600, 86_400, 7 * 86_400]
+
+/**
+ * @param {import('./ui.js').Ui} ui
+ * @param {object} options
+ * @param {number | null} options.ttl the life that is chosen at first, in seconds
+ * @param {number | null} options.maxTTL the longest that may be chosen
+ * @param {string} options.name of the user, if it is known
+ * @param {(room: import('./client.js').Room) => void} options.created
+ * @returns {import('./ui.js').View}
+ */
+export function startView(ui, { ttl, maxTTL, name, created }) {
+  const { t, language } = ui
+  const max = maxTTL ?? 86_400
+  const chosen = Math.min(ttl ?? 3600, max)
+  const choices = [...new Set([...lengths.filter(length => length <= max), chosen])].sort((a, b) => a - b)
+
+  const roomName = text('room', { maxlength: 100, placeholder: t('start.roomDefault'), autocomplete: 'off' })
+  const userName = text('name', { maxlength: 32, placeholder: t('start.nameHint'), autocomplete: 'nickname', value: name })
+  const password = text('password', { type: 'password', maxlength: 1024, autocomplete: 'new-password', 'aria-label': t('start.passwordField') })
+  const sealed = h('input', { type: 'checkbox', name: 'private', disabled: !globalThis.isSecureContext })
+  const guarded = h('input', { type: 'checkbox', name: 'guarded' })
+  const alert = h('p', { class: 'alert', role: 'alert' })
+  const submit = h('button', { class: 'primary wide', part: 'button' }, t('start.submit'))
+
+  const chips = choices.map(length => {
+    const radio = h('input', { type: 'radio', name: 'ttl', value: length, checked: length === chosen })
+    return { radio, label: h('label', null, radio, duration(length, language, 'short')) }
+  })
+  const mark = () => chips.forEach(({ radio, label }) => label.classList.toggle('on', radio.checked))
+  mark()
+
+  const keep = h('div', { hidden: true }, password)
+  guarded.addEventListener('change', () => {
+    keep.hidden = !guarded.checked
+    if (guarded.checked) password.focus()
+  })
+
+  const hint = unique('hint')
+  const form = h('form', { part: 'form', novalidate: true, 'data-form': 'create', on: { change: mark, submit: send } },
+    h('h2', null, t('start.title')),
+    h('div', { class: 'pair' }, field(t('start.name'), userName), field(t('start.room'), roomName)),
+    h('fieldset', { class: 'field', 'aria-describedby': hint },
+      h('legend', { class: 'legend' }, t('start.ttl')),
+      h('div', { class: 'chips' }, ...chips.map(({ label }) => label)),
+      h('span', { class: 'hint', id: hint }, t('start.ttlHint'))),
+    h('div', { class: 'options' },
+      toggle(t('start.private'), t(globalThis.isSecureContext ? 'start.privateHint' : 'start.privateNeedsHttps'), sealed),
+      toggle(t('start.password'), t('start.passwordHint'), guarded), keep),
+    alert, submit)
+
+  /** @param {Event} event */
+  async function send(event) {
+    event.preventDefault()
+    if (submit.disabled) return
+    submit.disabled = true
+    fill(alert)
+    try {
+      created(await ui.client.createRoom({
+        roomName: roomName.value.trim() || t('start.roomDefault'),
+        username: userName.value.trim() || undefined,
+        password: guarded.checked && password.value !== '' ? password.value : undefined,
+        ttl: Number(chips.find(({ radio }) => radio.checked)?.radio.value ?? chosen),
+        private: sealed.checked,
+      }))
+    } catch (error) {
+      fill(alert, errorText(error, t, language))
+      submit.disabled = false
+    }
+  }
+
+  const slot = h('slot', { name: 'intro' })
+  const node = h('div', { class: 'view start', 'data-view': 'start' }, slot, h('div', { class: 'card' }, form))
+  const arrange = () => node.classList.toggle('with-intro', slot.assignedElements().length > 0)
+  slot.addEventListener('slotchange', arrange)
+  return { node, focus: () => userName.focus() }
+}
+
+/**
+ * @param {string} name
+ * @param {import('./dom.js').Props} props
+ */
+export function text(name, props) {
+  return h('input', { type: 'text', id: unique(name), name, autocapitalize: name === 'password' ? 'off' : 'sentences', ...props })
+}
