@@ -110,7 +110,7 @@ export function whenSaid(time, now, language, t) {
   const age = now - time
   if (age < minute) return t('list.now')
   if (age < hour) {
-    return new Intl.RelativeTimeFormat(language, { style: 'narrow' }).format(-Math.floor(age / minute), 'minute')
+    return new Intl.RelativeTimeFormat(language, { style: 'short' }).format(-Math.floor(age / minute), 'minute')
   }
   if (age < 18 * hour) return timeOfDay(time, language)
   return format(time, language, { weekday: 'short', hour: 'numeric', minute: '2-digit' })

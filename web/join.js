@@ -25,10 +25,11 @@ export function joinView(ui, { roomId, key, name, info, joined, failed }) {
   const submit = h('button', { class: 'primary wide', part: 'button' }, t('join.submit'))
   if (info.locked) fill(alert, t('join.locked'))
 
+  const left = info.expiresAt === null ? 0 : (info.expiresAt - Date.now()) / 1000
   const facts = h('div', { class: 'facts' },
     info.expiresAt === null
       ? h('span', { class: 'fact' }, icon('clock'), t('join.waiting'))
-      : h('span', { class: 'fact time' }, icon('clock'), t('join.running', { time: duration((info.expiresAt - Date.now()) / 1000, language, 'short') })),
+      : h('span', { class: 'fact time' }, icon('clock'), t('join.running', { time: duration(left > 120 ? Math.round(left / 60) * 60 : left, language, 'short') })),
     key !== null && h('span', { class: 'fact' }, icon('shield'), t('join.sealed')))
 
   const form = h('form', { part: 'form', novalidate: true, 'data-form': 'join', on: { submit: send } },

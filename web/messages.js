@@ -107,11 +107,10 @@ export class MessageList {
    * @param {number} seq 0 takes it away
    */
   mark(seq) {
-    this.#window.row(this.#marked)?.querySelector('.marker')?.remove()
-    this.#window.row(this.#marked)?.classList.remove('fresh')
+    const before = this.#marked
     this.#marked = seq
-    const row = this.#window.row(seq)
-    if (row !== null) this.#putMarker(row)
+    this.#window.renew(before)
+    this.#window.renew(seq)
   }
 
   /** Writes anew how long ago things were said. */
@@ -128,17 +127,11 @@ export class MessageList {
    * @param {number} i
    */
   #render(messages, i) {
-    const row = messageRow(this.#ui, messages[i], {
-      lead: leads(messages[i - 1], messages[i]), keyed: this.#room.key !== null, now: this.#room.clock(),
+    const message = messages[i]
+    const fresh = message.seq === this.#marked
+    return messageRow(this.#ui, message, {
+      lead: fresh || leads(messages[i - 1], message), fresh, keyed: this.#room.key !== null, now: this.#room.clock(),
     })
-    if (messages[i].seq === this.#marked) this.#putMarker(row)
-    return row
-  }
-
-  /** @param {HTMLElement} row */
-  #putMarker(row) {
-    row.classList.add('fresh')
-    row.prepend(h('div', { class: 'marker' }, h('span', null, this.#ui.t('list.new'))))
   }
 
   #flush() {

@@ -30,17 +30,19 @@ export function leads(before, message) {
  * @param {Message} message
  * @param {object} place
  * @param {boolean} place.lead whether it begins a group
+ * @param {boolean} place.fresh whether it is the first that is new
  * @param {boolean} place.keyed whether the room is opened with a key
  * @param {number} place.now by the store's clock
  */
-export function messageRow(ui, message, { lead, keyed, now }) {
+export function messageRow(ui, message, { lead, fresh, keyed, now }) {
   const { t, language } = ui
   const { mine, userId, timestamp } = message
   const name = nameOf(userId, t)
   const row = h('li', {
-    class: `row${mine ? ' mine' : ''}${lead ? ' lead' : ''}`, part: mine ? 'message message-mine' : 'message', tabindex: -1,
+    class: `row${mine ? ' mine' : ''}${lead ? ' lead' : ''}${fresh ? ' fresh' : ''}`, part: mine ? 'message message-mine' : 'message', tabindex: -1,
     'data-seq': message.seq, 'data-user': userId, 'data-retracted': message.retracted || null,
   })
+  if (fresh) row.append(h('div', { class: 'marker' }, h('span', null, t('list.new'))))
   if (lead) {
     const time = h('time', { datetime: new Date(timestamp).toISOString(), title: exactly(timestamp, language) }, whenSaid(timestamp, now, language, t))
     if (!mine) {

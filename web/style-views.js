@@ -31,7 +31,7 @@ dialog.panel {
   border-radius: var(--radius);
 }
 dialog.panel .frame { border: 0 !important; border-radius: 0 !important; }
-.panel .close { position: absolute; z-index: 3; inset-block-start: .5rem; inset-inline-end: .5rem; }
+.panel .close { position: absolute; z-index: 3; inset-block-start: .625rem; inset-inline-end: .5rem; }
 @media (max-width: 30rem), (max-height: 32rem) {
   dialog.panel { inset: 0; inline-size: 100vw; max-inline-size: 100vw; block-size: 100vh; block-size: var(--viewport, 100dvh); border-radius: 0; }
 }
