@@ -71,6 +71,8 @@ func (f *feed) apply(payload string) {
 		f.disappear(e.Node, e.UserID)
 	case typeTyping:
 		f.tell(room.Event{Kind: room.EventTyping, UserID: e.UserID})
+	case typeRetracted:
+		f.applyRetracted(e.Seq, e.Oldest)
 	case typeEpoch:
 		if e.Epoch != f.epoch {
 			f.resync()
@@ -90,19 +92,22 @@ func bytesOf(payload string) []byte {
 func (f *feed) applyMessage(seq uint64, frame []byte) {
 	switch {
 	case seq == f.seq+1:
-		f.deliver(seq, frame)
-	case seq <= f.seq && f.recent.holds(seq, hashOfFrame(frame)):
+		f.deliver(seq, frame, false)
+	case seq <= f.seq && f.recent.holds(seq, hashOf(frame)):
 		// Read by a synchronization already.
 	default:
 		f.resync()
 	}
 }
 
-// deliver tells the next message.
-func (f *feed) deliver(seq uint64, frame []byte) {
+// deliver tells the next message. retracted says that its text is gone by now.
+func (f *feed) deliver(seq uint64, frame []byte, retracted bool) {
 	f.seq = seq
-	f.recent.add(seq, hashOfFrame(frame))
-	f.tell(room.Event{Kind: room.EventMessage, Seq: seq, Frame: frame})
+	f.recent.add(seq, hashOf(frame))
+	if retracted {
+		f.retracted.Add(seq)
+	}
+	f.tell(room.Event{Kind: room.EventMessage, Seq: seq, Frame: frame, Retracted: retracted})
 }
 
 func (f *feed) applyStarted(e wireEvent) {

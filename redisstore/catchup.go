@@ -23,7 +23,7 @@ type gap struct {
 func (f *feed) compare(ctx context.Context, r *reading) (gap, error) {
 	f.mu.Lock()
 	epoch, seq := f.epoch, f.seq
-	lost := r.room.Seq < seq || (r.entry != "" && len(f.recent.hashes) > 0 && !f.recent.holds(seq, hashOfEntry(r.entry)))
+	lost := r.room.Seq < seq || (r.entry != "" && len(f.recent.hashes) > 0 && !f.recent.holds(seq, hashOf([]byte(r.entry))))
 	stale := false
 	for _, past := range f.past {
 		stale = stale || past == r.room.Epoch
@@ -69,7 +69,7 @@ func (f *feed) common(ctx context.Context, r *reading) (uint64, error) {
 		number = page.First
 		f.mu.Lock()
 		for _, entry := range page.Entries {
-			if number <= last && f.recent.holds(number, hashOfEntry(string(entry))) {
+			if number <= last && f.recent.holds(number, hashOf(entry)) {
 				common = number
 			}
 			number++
@@ -116,6 +116,7 @@ func (f *feed) catchUp(ctx context.Context, r *reading, g gap) error {
 func (f *feed) tellGap(seq uint64) {
 	f.seq = seq
 	f.recent.cut(seq)
+	f.retracted.DropAbove(seq)
 	f.tell(room.Event{Kind: room.EventGap, Epoch: f.epoch, Seq: seq})
 }
 
@@ -136,7 +137,7 @@ func (f *feed) tellPage(r *reading, page room.Page) (uint64, error) {
 			return 0, errUnsettled
 		}
 		if number > f.seq && number <= r.room.Seq {
-			f.deliver(number, room.FrameOfEntry(entry))
+			f.deliver(number, room.FrameOfEntry(entry), room.IsRetracted(entry))
 		}
 	}
 	return max(f.seq, page.Last()), nil

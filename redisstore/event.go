@@ -21,7 +21,9 @@ const (
 	typeTyping  = "typing"  // userId
 	typeEpoch   = "epoch"   // epoch: messages were lost, look at the room
 	typeEnded   = "ended"   // reason
-	typeMark    = "mark"    // mark: the moment at which somebody read the room
+	// seq, oldest (the oldest message that is kept): scripts/retract.lua
+	typeRetracted = "retracted"
+	typeMark      = "mark" // mark: the moment at which somebody read the room
 )
 
 // wireEvent is an event as it is published.
@@ -37,6 +39,8 @@ type wireEvent struct {
 	Epoch     string         `json:"epoch,omitempty"`
 	Reason    room.EndReason `json:"reason,omitempty"`
 	Mark      string         `json:"mark,omitempty"`
+	Seq       uint64         `json:"seq,omitempty"`
+	Oldest    uint64         `json:"oldest,omitempty"`
 }
 
 // errForeign means that a payload is none of ours.
@@ -59,6 +63,10 @@ func decodeEvent(payload []byte) (wireEvent, error) {
 		}
 	case typeOpened, typePresent, typeClosed:
 		if e.UserID == "" || e.Node == "" {
+			return wireEvent{}, errForeign
+		}
+	case typeRetracted:
+		if e.Oldest == 0 || e.Seq < e.Oldest {
 			return wireEvent{}, errForeign
 		}
 	case typeEnded:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,26 +42,27 @@ type feed struct {
 	up     chan struct{} // closed while linked
 	down   chan struct{} // closed while not linked
 
-	live     bool
-	syncing  bool          // the goroutine of syncLoop is at work
-	again    bool          // and has to go around once more
-	mark     string        // the payload that is the mark of the synchronization under way
-	marked   chan struct{} // closed when the mark has come
-	queue    []string      // what came after it
-	queued   int           // bytes of queue; maxQueued or more: some were dropped
-	hasMark  bool          // marked is closed
-	past     []string      // earlier epochs
-	epoch    string
-	seq      uint64 // the last message told
-	recent   recent // what the last messages told were
-	created  time.Time
-	lobby    time.Duration
-	started  time.Time
-	deadline time.Time
-	locked   bool
-	online   crowd
-	removed  map[string]struct{}      // users whose removal was heard of
-	unheard  map[string]*announcement // connections whose EventOpened has not come, by socketId
+	live      bool
+	syncing   bool          // the goroutine of syncLoop is at work
+	again     bool          // and has to go around once more
+	mark      string        // the payload that is the mark of the synchronization under way
+	marked    chan struct{} // closed when the mark has come
+	queue     []string      // what came after it
+	queued    int           // bytes of queue; maxQueued or more: some were dropped
+	hasMark   bool          // marked is closed
+	past      []string      // earlier epochs
+	epoch     string
+	seq       uint64 // the last message told
+	recent    recent // what the last messages told were
+	created   time.Time
+	lobby     time.Duration
+	started   time.Time
+	deadline  time.Time
+	locked    bool
+	online    crowd
+	retracted room.Retractions         // of the messages that were told or preceded the first synchronization
+	removed   map[string]struct{}      // users whose removal was heard of
+	unheard   map[string]*announcement // connections whose EventOpened has not come, by socketId
 }
 
 // announcement is a connection that was opened through the feed.
@@ -128,8 +130,9 @@ func (f *feed) first(ctx context.Context) (room.Snapshot, error) {
 	}
 	f.epoch, f.seq = r.room.Epoch, r.room.Seq
 	if r.entry != "" {
-		f.recent.add(f.seq, hashOfEntry(r.entry))
+		f.recent.add(f.seq, hashOf([]byte(r.entry)))
 	}
+	f.retracted = r.retracted
 	f.created, f.lobby = r.room.CreatedAt, r.lobby
 	f.started, f.deadline = r.room.StartedAt, r.room.Deadline
 	f.locked = r.room.Locked
@@ -138,7 +141,7 @@ func (f *feed) first(ctx context.Context) (room.Snapshot, error) {
 	}
 	f.arm()
 	f.open = true
-	snapshot := room.Snapshot{Room: r.room, Online: f.online.users()}
+	snapshot := room.Snapshot{Room: r.room, Online: f.online.users(), Retracted: slices.Clone(f.retracted)}
 	f.goLive()
 	return snapshot, nil
 }

@@ -19,8 +19,8 @@ type roomKeys struct {
 	// life is the name of the life, which each script compares with the room's;
 	// empty for a room that is not a standing one.
 	life string
-	// keys are room, messages, roomUser, online and sent: KEYS[1] to KEYS[5] of
-	// each script that is about a room.
+	// keys are room, messages, roomUser, online, sent and retracted: KEYS[1] to
+	// KEYS[6] of each script that is about a room, but for post.
 	keys []string
 	// channel is where the room's events are published.
 	channel string
@@ -29,9 +29,11 @@ type roomKeys struct {
 // room makes all names in one string: it is on the path of each message.
 func (k keyspace) room(lifeID string) roomKeys {
 	id, life := room.SplitLifeID(lifeID)
-	kinds := [...]string{"room:", "room:messages:", "room:roomUser:", "room:online:", "room:sent:", "room:events:"}
+	kinds := [...]string{
+		"room:", "room:messages:", "room:roomUser:", "room:online:", "room:sent:", "room:retracted:", "room:events:",
+	}
 	var b strings.Builder
-	b.Grow(len(kinds)*(len(k.prefix)+len("room:messages:")+len(id)) + len(lifeID))
+	b.Grow(len(kinds)*(len(k.prefix)+len("room:retracted:")+len(id)) + len(lifeID))
 	var ends [len(kinds)]int
 	for i, kind := range kinds {
 		b.WriteString(k.prefix)
@@ -48,7 +50,7 @@ func (k keyspace) room(lifeID string) roomKeys {
 		names[i] = all[begin:end]
 		begin = end
 	}
-	return roomKeys{life: life, keys: names[:5:5], channel: names[5]}
+	return roomKeys{life: life, keys: names[:6:6], channel: names[6]}
 }
 
 // node is set while a node is alive.

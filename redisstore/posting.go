@@ -26,18 +26,23 @@ type posting struct {
 	abandoned bool          // guarded by the batcher's mu
 }
 
+// postKeys is how many of a room's keys a post has to do with. The one that it
+// leaves out, retracted, does not exist before there is a message, and then has
+// the room's deadline.
+const postKeys = 5
+
 // What precedes the keys. In a pipeline, redis.Script would neither notice that
 // Redis lacks the script nor send it.
 var (
-	postBySHA1 = [...]any{"evalsha", scriptPost.Hash(), 5}
-	postInFull = [...]any{"eval", scriptPost.source, 5}
+	postBySHA1 = [...]any{"evalsha", scriptPost.Hash(), postKeys}
+	postInFull = [...]any{"eval", scriptPost.source, postKeys}
 )
 
 func newPosting(ctx context.Context, k roomKeys, post room.Post) *posting {
 	p := &posting{keys: k, post: post, history: max(1, post.History)}
 	p.between = max(1, p.history/4)
 	n := copy(p.arguments[:], postBySHA1[:])
-	for i := range p.keys.keys {
+	for i := range postKeys {
 		p.arguments[n] = &p.keys.keys[i]
 		n++
 	}

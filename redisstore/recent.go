@@ -1,6 +1,10 @@
 package redisstore
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
 
 // rememberedMessages is how far back it can be told which messages a store has
 // lost. What is older is told anew if any are lost.
@@ -45,16 +49,7 @@ func (r *recent) cut(seq uint64) {
 
 var hashSeed = maphash.MakeSeed()
 
-// Frame and entry of a message differ in their beginnings only.
-const (
-	frameHead = len(`{"type":"message",`)
-	entryHead = len(`{`)
-)
-
-func hashOfFrame(frame []byte) uint64 {
-	return maphash.Bytes(hashSeed, frame[min(frameHead, len(frame)):])
-}
-
-func hashOfEntry(entry string) uint64 {
-	return maphash.String(hashSeed, entry[min(entryHead, len(entry)):])
-}
+// hashOf is the hash of a message, given its frame or its entry: of what the two
+// have in common, and keep when the message is retracted. A message that takes
+// the place of one that was lost is told from it by its time at least.
+func hashOf(message []byte) uint64 { return maphash.Bytes(hashSeed, room.Envelope(message)) }

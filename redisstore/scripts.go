@@ -25,6 +25,7 @@ var (
 	scriptReap    = newScript("reap")
 	scriptFinish  = newScript("finish", "now")
 	scriptPost    = newScript("post", "now", "begin")
+	scriptRetract = newScript("retract")
 	scriptHistory = newScript("history")
 	scriptEnter   = newScript("enter")
 	scriptReenter = newScript("reenter")
@@ -46,6 +47,8 @@ const (
 	replyFull      = 5
 	replyTooLate   = 6
 	replyRoomTaken = 7
+	replyNoMessage = 8
+	replyNotOwn    = 9
 )
 
 // script is a script and its name, which errors give.

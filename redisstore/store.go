@@ -163,6 +163,10 @@ func (s *Store) refusal(code int64, lifeID string) error {
 		return room.ErrRoomLocked
 	case replyFull:
 		return room.ErrRoomFull
+	case replyNoMessage:
+		return room.ErrMessageNotFound
+	case replyNotOwn:
+		return room.ErrNotAdmin
 	default:
 		return room.ErrInternal
 	}

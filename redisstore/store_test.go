@@ -82,8 +82,8 @@ func TestStore(t *testing.T) {
 // acl is what docs/redis.md says that the user of a store needs.
 const acl = "chat on >secret resetkeys ~chat:room:* resetchannels &chat:room:events:* -@all " +
 	"+auth +select +ping +eval +evalsha +publish +subscribe +unsubscribe " +
-	"+exists +hdel +hexists +hget +hgetall +hincrby +hlen +hmget +hset +lindex +llen +lpop +lrange +ltrim +pexpireat " +
-	"+rpush +sadd +scard +set +sismember +smembers +srem +time +unlink"
+	"+exists +hdel +hexists +hget +hgetall +hincrby +hlen +hmget +hset +lindex +llen +lpop +lrange +lset +ltrim +pexpireat " +
+	"+rpush +sadd +scard +set +sismember +smembers +srem +time +unlink +zadd +zcard +zrangebyscore +zremrangebyscore"
 
 // TestStoreWithPrefix runs the suite as a user who may do nothing but what a
 // store needs, in a database and under a prefix of its own, over a unix socket.

@@ -27,6 +27,8 @@ type reading struct {
 	online  []pair // living nodes only
 	strays  []pair // to be taken away
 	removed map[string]bool
+	// retracted are the numbers of the messages that are kept and were retracted.
+	retracted room.Retractions
 	// awaited are connections that were announced before the mark.
 	awaited []room.Presence
 }
@@ -102,6 +104,9 @@ func (f *feed) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := f.retractAgain(ctx, r, gap); err != nil {
+		return err
+	}
 	if err := f.catchUp(ctx, r, gap); err != nil {
 		return err
 	}
@@ -153,6 +158,9 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 	r.room, r.lobby = decodeRoom(f.lifeID, reply.list(2)), lobbyOf(reply.list(2))
 	r.oldest = r.room.Seq - reply.count(3) + 1
 	r.entry = reply.text(4)
+	for i := range reply.list(7) {
+		r.retracted.Add(reply.list(7).count(i))
+	}
 	for i, user := range ask {
 		r.removed[user] = reply.list(6).number(i) == 1
 	}
@@ -230,6 +238,9 @@ func (f *feed) settleDown(r *reading) error {
 		if removed {
 			f.applyRemoved(user)
 		}
+	}
+	for _, seq := range r.retracted {
+		f.applyRetracted(seq, r.oldest)
 	}
 	f.applyLocked(r.room.Locked)
 	f.applyCrowd(r.online)

@@ -30,6 +30,9 @@ var (
 	ErrRoomGone = errors.New("room has ended")
 	// ErrMemberNotFound means that the room has no such member.
 	ErrMemberNotFound = errors.New("member not found")
+	// ErrMessageNotFound means that the room has no such message, or no longer
+	// keeps it.
+	ErrMessageNotFound = errors.New("message not found")
 	// ErrTooManyRooms means that the store holds as many rooms as it may.
 	ErrTooManyRooms = errors.New("too many rooms")
 	// ErrRateLimited means that the client asks too often.

@@ -7,7 +7,8 @@ type EventKind uint8
 
 // What happens in a room. The comments name the fields of Event that are set.
 const (
-	// EventMessage: a message was stored (Seq, Frame).
+	// EventMessage: a message was stored (Seq, Frame), and retracted before this
+	// could be told if Retracted is set.
 	EventMessage EventKind = iota + 1
 	// EventStarted: the room's time has begun (StartedAt, Deadline).
 	EventStarted
@@ -27,6 +28,9 @@ const (
 	// EventGap: messages were lost, replaced or can no longer be told; the next
 	// EventMessage has the number after Seq (Epoch, Seq).
 	EventGap
+	// EventRetracted: a message that was told, or is older than the snapshot, was
+	// retracted (Seq); Oldest is the number of the oldest message that is kept.
+	EventRetracted
 	// EventEnded: the room is gone (Reason). It is the last event of a room.
 	EventEnded
 )
@@ -37,6 +41,8 @@ const (
 type Event struct {
 	Kind      EventKind
 	Locked    bool
+	Retracted bool
+	Oldest    uint64
 	Seq       uint64
 	Frame     []byte
 	UserID    string

@@ -31,6 +31,7 @@ var refusals = []struct {
 	{ErrRoomNotFound, Refusal{404, "room_not_found", 4404}},
 	{ErrRoomGone, Refusal{404, "room_not_found", 4410}},
 	{ErrMemberNotFound, Refusal{404, "member_not_found", 0}},
+	{ErrMessageNotFound, Refusal{404, "message_not_found", 0}},
 	{ErrTooManyRooms, Refusal{503, "too_many_rooms", 0}},
 	{ErrRateLimited, Refusal{429, "rate_limited", 0}},
 	{ErrUnavailable, Refusal{503, "unavailable", 1013}},

@@ -67,6 +67,13 @@ type Store interface {
 	// was removed.
 	Post(ctx context.Context, lifeID string, post Post) (Receipt, error)
 
+	// Retract takes the text of a message away, for good: its entry becomes what
+	// WithoutText makes of it. EventRetracted follows, unless it had been retracted.
+	// ErrMessageNotFound if there is no such message, or it is no longer kept;
+	// ErrNotAdmin if it is another user's and r.Any is not set; ErrRemoved if the
+	// user was removed.
+	Retract(ctx context.Context, lifeID string, r Retraction) error
+
 	// Before returns the newest messages that are kept below the number before
 	// (of all if before is zero): as many as limit and at most maxBytes bytes
 	// of entries, but one at least if there is any.
@@ -212,6 +219,8 @@ type Snapshot struct {
 	Room Room
 	// Online are the users who are online, on all nodes.
 	Online []string
+	// Retracted are the numbers of the messages that are kept and were retracted.
+	Retracted Retractions
 }
 
 // Feed is one node's hold on a room that it watches. Methods are safe for

@@ -36,6 +36,9 @@ type clientFrame struct {
 	ID      *uint64 `json:"id"`
 	Message string  `json:"message"`
 
+	// retract, with Epoch
+	Seq *uint64 `json:"seq"`
+
 	// history
 	Before *uint64 `json:"before"`
 	Limit  *int    `json:"limit"`
@@ -70,6 +73,8 @@ func decodeJSON(data []byte) (clientFrame, error) {
 		return f, fmt.Errorf("%w: id must be an integer from 1 to 2^53-1", room.ErrInvalidFrame)
 	case f.After != nil && *f.After > maxInteger:
 		return f, fmt.Errorf("%w: after must be an integer from 0 to 2^53-1", room.ErrInvalidFrame)
+	case f.Seq != nil && (*f.Seq == 0 || *f.Seq > maxInteger):
+		return f, fmt.Errorf("%w: seq must be an integer from 1 to 2^53-1", room.ErrInvalidFrame)
 	case f.Before != nil && (*f.Before == 0 || *f.Before > maxInteger):
 		return f, fmt.Errorf("%w: before must be an integer from 1 to 2^53-1", room.ErrInvalidFrame)
 	case f.Limit != nil && (*f.Limit < 1 || *f.Limit > maxHistory):

@@ -121,6 +121,8 @@ func (lr *liveRoom) applyOne(p *pass, e *room.Event) {
 		lr.tell(p, lockedFrame{"locked", e.Locked}, "")
 	case room.EventRemoved:
 		lr.remove(e.UserID)
+	case room.EventRetracted:
+		lr.retract(p, e)
 	case room.EventGap:
 		lr.gap(p, e)
 	case room.EventEnded:
@@ -133,6 +135,11 @@ func (lr *liveRoom) applyOne(p *pass, e *room.Event) {
 func (lr *liveRoom) deliver(p *pass, messages []room.Event) {
 	first := messages[0].Seq
 	lr.room.Seq = messages[len(messages)-1].Seq
+	for i := range messages {
+		if messages[i].Retracted {
+			lr.retracted.Add(messages[i].Seq)
+		}
+	}
 	if len(lr.conns) == 0 {
 		return
 	}
@@ -215,6 +222,7 @@ func (lr *liveRoom) remove(userID string) {
 func (lr *liveRoom) gap(p *pass, e *room.Event) {
 	same := e.Epoch == lr.room.Epoch
 	lr.room.Epoch, lr.room.Seq = e.Epoch, e.Seq
+	lr.retracted.DropAbove(e.Seq)
 	f := textFrame(encode(gapFrame{"gap", e.Epoch, e.Seq}))
 	for _, c := range lr.conns {
 		if !same || c.cursor < e.Seq { // else it has been given some of what follows

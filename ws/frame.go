@@ -83,6 +83,7 @@ type (
 		OnlineCount int          `json:"onlineCount"`
 		More        bool         `json:"more"`
 		Gap         bool         `json:"gap"`
+		Retracted   []uint64     `json:"retracted"`
 	}
 	roomState struct {
 		RoomID    string  `json:"roomId"`
@@ -116,6 +117,10 @@ type (
 		Type        string `json:"type"`
 		OnlineCount int    `json:"onlineCount"`
 	}
+	retractedFrame struct {
+		Type string `json:"type"`
+		Seq  uint64 `json:"seq"`
+	}
 	lockedFrame struct {
 		Type   string `json:"type"`
 		Locked bool   `json:"locked"`
@@ -141,6 +146,7 @@ type (
 		Code    string `json:"code"`
 		Message string `json:"message"`
 		ID      uint64 `json:"id,omitempty"`
+		Seq     uint64 `json:"seq,omitempty"`
 	}
 )
 

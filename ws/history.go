@@ -28,7 +28,7 @@ func (c *conn) history(f *clientFrame) error {
 	c.endCall()
 	switch {
 	case err == nil:
-		c.send(textFrame(encodeWith(historyFrame{"history", olderKept(&page)}, page.Entries)))
+		c.sendHistory(&page)
 		return nil
 	case errors.Is(err, room.ErrRoomNotFound):
 		return c.gone()
@@ -37,4 +37,17 @@ func (c *conn) history(f *clientFrame) error {
 		c.tellError(err, 0)
 		return nil
 	}
+}
+
+// sendHistory sends a page, without the texts that the client was told meanwhile
+// are retracted.
+func (c *conn) sendHistory(page *room.Page) {
+	head := historyFrame{"history", olderKept(page)}
+	f := textFrame(encodeWith(head, page.Entries))
+	c.room.mu.Lock()
+	defer c.room.mu.Unlock()
+	if c.room.redact(page) {
+		f = textFrame(encodeWith(head, page.Entries))
+	}
+	c.send(f)
 }

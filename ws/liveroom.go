@@ -39,14 +39,15 @@ type liveRoom struct {
 	pass  pass         // owned by the goroutine that drains the inbox
 	size  atomic.Int32 // of conns
 
-	mu       sync.Mutex
-	room     room.Room // Seq is the number of the last message that was fanned out
-	ended    bool
-	conns    []*conn               // who have been welcomed
-	sessions map[string][]*conn    // by the tag of the session
-	users    map[string]*localUser // who have a connection here, or had one just now
-	online   map[string]struct{}   // on all nodes
-	counter  *time.Timer           // runs while an online frame is due
+	mu        sync.Mutex
+	room      room.Room        // Seq is the number of the last message that was fanned out
+	retracted room.Retractions // of the messages that were fanned out or precede them
+	ended     bool
+	conns     []*conn               // who have been welcomed
+	sessions  map[string][]*conn    // by the tag of the session
+	users     map[string]*localUser // who have a connection here, or had one just now
+	online    map[string]struct{}   // on all nodes
+	counter   *time.Timer           // runs while an online frame is due
 }
 
 // localUser is a user who has connections on this node, or had until less than
@@ -84,7 +85,7 @@ func (lr *liveRoom) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lr.feed, lr.key, lr.room = feed, snapshot.Room.Key, snapshot.Room
+	lr.feed, lr.key, lr.room, lr.retracted = feed, snapshot.Room.Key, snapshot.Room, snapshot.Retracted
 	for _, userID := range snapshot.Online {
 		lr.online[userID] = struct{}{}
 	}

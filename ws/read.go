@@ -193,6 +193,8 @@ func (c *conn) handle(data []byte) error {
 	switch f.Type {
 	case "message":
 		return c.post(f.id(), f.Message)
+	case "retract":
+		return c.retract(&f)
 	case "history":
 		return c.history(&f)
 	case "typing":
@@ -229,7 +231,7 @@ func (c *conn) gone() error {
 }
 
 func (c *conn) tellError(err error, id uint64) {
-	c.send(textFrame(encode(errorFrame{"error", room.RefusalOf(err).Code, room.Explain(err), id})))
+	c.send(textFrame(encode(errorFrame{"error", room.RefusalOf(err).Code, room.Explain(err), id, 0})))
 }
 
 // report logs a failure. It holds nothing of what was said. That the store is not

@@ -63,6 +63,7 @@ func (c *conn) welcome(ctx context.Context, from *position, lastID uint64) error
 		}
 		c.live = c.cursor >= lr.room.Seq && c.cursor >= page.Newest
 		behind := !c.live
+		lr.redact(&page)
 		lr.attach(c)
 		lr.mu.Unlock()
 
@@ -116,6 +117,7 @@ func (lr *liveRoom) welcomeHead(c *conn, page *room.Page, lastID uint64, now tim
 
 		MaxMessage:  c.settings.Rooms.Limits().MaxMessage,
 		MessageRate: c.settings.messageRate(),
+		Retracted:   lr.keptRetractions(page),
 	}
 	// The event that says that this user has joined may still be under way.
 	head.Online = make([]string, 1, min(len(lr.online)+1, maxNamed))
@@ -199,6 +201,9 @@ func (c *conn) sendPiece(page *room.Page, epoch string, cursor uint64) {
 	defer lr.mu.Unlock()
 	if c.live || c.cursor != cursor || lr.room.Epoch != epoch {
 		return // a gap has intervened: these messages belong to the past
+	}
+	if lr.redact(page) {
+		f = textFrame(encodeWith(replayFrame{"replay"}, page.Entries))
 	}
 	if page.First > cursor+1 {
 		// While the client was reading, the history moved on past its cursor.

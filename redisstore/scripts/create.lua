@@ -1,6 +1,6 @@
 -- create makes a room: with one member, the admin, or a life of a standing room,
 -- without members.
--- KEYS: room, messages, roomUser, online, sent
+-- KEYS: room, messages, roomUser, online, sent, retracted
 -- ARGV: createdAt (ms), lobby (s), admin or '', roomName, ttl (s), epoch, key,
 --       pass or '', adminPass or '', life or ''
 -- reply: {0, time}; {6, time} if its lobby time is over, so that its entry in

@@ -1,5 +1,5 @@
 -- join makes a new member under the first candidate that was never given out.
--- KEYS: room, messages, roomUser, online, sent
+-- KEYS: room, messages, roomUser, online, sent, retracted
 -- ARGV: maxOnline, surplus (fields of online beyond one a user), maxMembers,
 --       life, candidates...
 -- reply: {0, time, fields, userId}; {1, time}: no such room; {4, time}: locked;

@@ -1,5 +1,5 @@
 -- reenter puts back who is online through a node, after Redis lost it.
--- KEYS: room, messages, roomUser, online, sent
+-- KEYS: room, messages, roomUser, online, sent, retracted
 -- ARGV: channel, life, and for each user: userId, field of online, socketId,
 --       event
 -- reply: {0}; {1}: no such room

@@ -1,10 +1,11 @@
 -- sync reads the state of the room, and marks the moment in its channel: what
 -- comes before the mark is part of the reply, what comes after it is not.
--- KEYS: room, messages, roomUser, online, sent
+-- KEYS: room, messages, roomUser, online, sent, retracted
 -- ARGV: channel, mark, number of the message to return or '' for the newest,
 --       life, userIds whose removal marks to return...
 -- reply: {0, time, fields, number of messages kept, message, online as field
--- and value, removal marks}; {1, time}: no such room
+-- and value, removal marks, numbers of kept messages that were retracted};
+-- {1, time}: no such room
 local room = fields()
 if not room[1] or (room[14] or '') ~= ARGV[4] then
   return { 1, now() }
@@ -20,4 +21,6 @@ local removed = {}
 for i = 5, #ARGV do
   removed[#removed + 1] = redis.call('HEXISTS', KEYS[1], 'x:' .. ARGV[i])
 end
-return { 0, now(), room, redis.call('LLEN', KEYS[2]), message, redis.call('HGETALL', KEYS[4]), removed }
+local kept = redis.call('LLEN', KEYS[2])
+local retracted = redis.call('ZRANGEBYSCORE', KEYS[6], newest - kept + 1, '+inf')
+return { 0, now(), room, kept, message, redis.call('HGETALL', KEYS[4]), removed, retracted }

@@ -28,6 +28,15 @@ func (h *history) newest() uint64 { return h.first + uint64(h.count) - 1 } //nol
 // frame returns the frame of the message i places after the oldest.
 func (h *history) frame(i int) []byte { return h.ring[(h.head+i)%len(h.ring)] }
 
+// message returns where the frame of the message seq is kept, nil if it is not.
+func (h *history) message(seq uint64) *[]byte {
+	if h.count == 0 || seq < h.first || seq > h.newest() {
+		return nil
+	}
+	at := int(seq - h.first) //nolint:gosec // G115: below count
+	return &h.ring[(h.head+at)%len(h.ring)]
+}
+
 // add appends the message seq, which follows the newest, and drops the oldest
 // ones until no more than keep are left.
 func (h *history) add(seq uint64, frame []byte, keep int) {

@@ -29,6 +29,7 @@ type liveRoom struct {
 	online      map[string]int    // on how many feeds a user is
 	sent        map[string]uint64 // highest Post.ID by session tag
 	history     history
+	retracted   room.Retractions
 	feeds       []*feed
 }
 
@@ -65,7 +66,7 @@ func (l *liveRoom) expire() {
 // memory when end returns; copies of the first two that callers were given are
 // theirs. Messages are dropped, not overwritten, as their bytes are shared with
 // those who have yet to write them to a socket. They are gone when the last of
-// these has.
+// these has. The same goes for the text of a message that is retracted.
 func (l *liveRoom) end(reason room.EndReason) {
 	l.ended = true
 	l.timer.Stop()
@@ -78,6 +79,7 @@ func (l *liveRoom) end(reason room.EndReason) {
 		f.present, f.exited = nil, nil
 	}
 	l.room, l.memberships, l.online, l.sent, l.history, l.feeds = room.Room{}, nil, nil, nil, history{}, nil
+	l.retracted = nil
 }
 
 // state returns a copy that stays as it is.
@@ -151,6 +153,32 @@ func (l *liveRoom) post(post room.Post, at time.Time) (room.Receipt, error) {
 	return room.Receipt{Seq: l.room.Seq}, nil
 }
 
+func (l *liveRoom) retract(r room.Retraction) error {
+	if l.memberships[r.UserID] == room.WasRemoved {
+		return room.ErrRemoved
+	}
+	message := l.history.message(r.Seq)
+	switch {
+	case message == nil || r.Epoch != "" && r.Epoch != l.room.Epoch:
+		return room.ErrMessageNotFound
+	case !r.Any && !room.IsSentBy(*message, r.UserID):
+		return room.ErrNotAdmin
+	case room.IsRetracted(*message):
+		return nil
+	}
+	*message = room.WithoutText(*message)
+	l.dropRetractions()
+	l.retracted.Add(r.Seq)
+	l.tell(room.Event{Kind: room.EventRetracted, Seq: r.Seq, Oldest: l.history.oldest()})
+	return nil
+}
+
+// dropRetractions drops those of messages that are no longer kept. It is done
+// when they are looked at, so that posts need not.
+func (l *liveRoom) dropRetractions() {
+	l.retracted.DropBelow(l.room.Seq + 1 - uint64(l.history.count)) //nolint:gosec // G115: count is not negative
+}
+
 // page returns the page of a run, its entries apart.
 func (l *liveRoom) page(r run) room.Page {
 	return room.Page{First: r.first, Oldest: l.history.oldest(), Newest: l.room.Seq, Epoch: l.room.Epoch}
@@ -164,5 +192,10 @@ func (l *liveRoom) watch(watcher func(room.Event)) (room.Snapshot, *feed) {
 		exited:  make(map[string]uint64),
 	}
 	l.feeds = append(l.feeds, f)
-	return room.Snapshot{Room: l.state(), Online: slices.Collect(maps.Keys(l.online))}, f
+	l.dropRetractions()
+	return room.Snapshot{
+		Room:      l.state(),
+		Online:    slices.Collect(maps.Keys(l.online)),
+		Retracted: slices.Clone(l.retracted),
+	}, f
 }

@@ -195,6 +195,16 @@ func (s *Store) Post(_ context.Context, lifeID string, post room.Post) (room.Rec
 	return l.post(post, at)
 }
 
+// Retract implements room.Store.
+func (s *Store) Retract(_ context.Context, lifeID string, r room.Retraction) error {
+	l, _, err := s.lock(lifeID)
+	if err != nil {
+		return err
+	}
+	defer l.mu.Unlock()
+	return l.retract(r)
+}
+
 // Before implements room.Store.
 func (s *Store) Before(_ context.Context, lifeID string, before uint64, limit, maxBytes int) (room.Page, error) {
 	l, _, err := s.lock(lifeID)

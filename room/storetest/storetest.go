@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"Join", joinTests},
 		{"Start", startTests},
 		{"Post", postTests},
+		{"Retract", retractTests},
 		{"History", historyTests},
 		{"Page", pageTests},
 		{"Watch", watchTests},

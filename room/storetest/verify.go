@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,10 @@ func replay(s room.Snapshot, events []arrival) string {
 		}
 		online[userID] = true
 	}
+	retracted := slices.Clone(s.Retracted)
+	if !slices.IsSorted(retracted) {
+		return fmt.Sprintf("the snapshot lists the retractions %v", retracted)
+	}
 	for i, e := range events {
 		if i > 0 && events[i-1].Kind == room.EventEnded {
 			return fmt.Sprintf("%s came after the end", name(e))
@@ -50,7 +55,20 @@ func replay(s room.Snapshot, events []arrival) string {
 			if fault := frameFault(e.Frame, e.Seq); fault != "" {
 				return fault
 			}
+			if e.Retracted != room.IsRetracted(e.Frame) {
+				return fmt.Sprintf("message %d, retracted %v, has the frame %q", e.Seq, e.Retracted, e.Frame)
+			}
 			seq = e.Seq
+			if e.Retracted {
+				retracted.Add(seq)
+			}
+		case room.EventRetracted:
+			if e.Seq > seq || e.Seq < e.Oldest || e.Oldest == 0 {
+				return fmt.Sprintf("message %d was retracted when %d was the newest and %d the oldest", e.Seq, seq, e.Oldest)
+			}
+			if !retracted.Add(e.Seq) {
+				return fmt.Sprintf("message %d was retracted twice", e.Seq)
+			}
 		case room.EventStarted:
 			if started {
 				return "the start was told twice"
@@ -117,23 +135,24 @@ func frameFault(frame []byte, seq uint64) string {
 }
 
 var kindNames = map[room.EventKind]string{
-	room.EventMessage: "message",
-	room.EventStarted: "started",
-	room.EventJoined:  "joined",
-	room.EventLeft:    "left",
-	room.EventOpened:  "opened",
-	room.EventTyping:  "typing",
-	room.EventLocked:  "locked",
-	room.EventRemoved: "removed",
-	room.EventGap:     "gap",
-	room.EventEnded:   "ended",
+	room.EventMessage:   "message",
+	room.EventStarted:   "started",
+	room.EventJoined:    "joined",
+	room.EventLeft:      "left",
+	room.EventOpened:    "opened",
+	room.EventTyping:    "typing",
+	room.EventLocked:    "locked",
+	room.EventRemoved:   "removed",
+	room.EventRetracted: "retracted",
+	room.EventGap:       "gap",
+	room.EventEnded:     "ended",
 }
 
 // name writes an event for people.
 func name(e arrival) string {
 	text := kindNames[e.Kind]
 	switch e.Kind {
-	case room.EventMessage, room.EventGap:
+	case room.EventMessage, room.EventRetracted, room.EventGap:
 		return fmt.Sprintf("%s %d", text, e.Seq)
 	case room.EventJoined, room.EventLeft, room.EventOpened, room.EventTyping, room.EventRemoved:
 		return text + " " + e.UserID

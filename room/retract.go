@@ -1,0 +1,130 @@
+package room
+
+import (
+	"bytes"
+	"slices"
+)
+
+// A message that was retracted keeps its place: its number, time and sender, and
+// the sender's number for it with the session. Its text is gone, and a mark
+// stands before where it was:
+//
+//	entry: {"seq":7,"retracted":true,"message":"","timestamp":"…","userId":"anna"}
+//
+// What follows the text, the envelope, is the same as before. Within a name or a
+// text a quotation mark is preceded by a backslash, so that nobody can make up
+// what the functions below look for.
+const (
+	textPrefix     = `"message":"`
+	textSuffix     = `","timestamp":"`
+	senderPrefix   = `,"userId":`
+	retractionMark = `"retracted":true,`
+)
+
+// WithoutText returns the entry or frame of a message as it is once the message
+// was retracted. b is not changed. It is returned as it is if it is neither, or
+// retracted already.
+func WithoutText(b []byte) []byte {
+	at := bytes.Index(b, []byte(textPrefix))
+	envelope := Envelope(b)
+	if at < 0 || envelope == nil || IsRetracted(b) {
+		return b
+	}
+	out := make([]byte, 0, at+len(retractionMark)+len(textPrefix)+len(`"`)+len(envelope))
+	out = append(out, b[:at]...)
+	out = append(out, retractionMark...)
+	out = append(out, textPrefix...)
+	out = append(out, '"')
+	return append(out, envelope...)
+}
+
+// IsRetracted reports whether b is the entry or frame of a message that was
+// retracted.
+func IsRetracted(b []byte) bool {
+	_, rest, _ := bytes.Cut(b, []byte(`"seq":`))
+	_, rest, _ = bytes.Cut(rest, []byte{','})
+	return bytes.HasPrefix(rest, []byte(retractionMark))
+}
+
+// Envelope returns what follows the text in the entry or frame of a message: all
+// that a retraction leaves as it is, but for the number. It is nil where b is
+// neither.
+func Envelope(b []byte) []byte {
+	at := bytes.Index(b, []byte(textSuffix))
+	if at < 0 {
+		return nil
+	}
+	return b[at+1:]
+}
+
+// SenderField is what stands in the envelope of each message of a user, and of
+// no other message.
+func SenderField(userID string) []byte {
+	var b bytes.Buffer
+	b.WriteString(senderPrefix)
+	writeString(&b, userID)
+	return b.Bytes()
+}
+
+// IsSentBy reports whether b is the entry or frame of a message of a user.
+func IsSentBy(b []byte, userID string) bool {
+	return bytes.Contains(Envelope(b), SenderField(userID))
+}
+
+// Retraction asks for a message to be retracted.
+type Retraction struct {
+	// Seq is the number of the message, and Epoch the epoch of that number; empty
+	// for the one that is.
+	Seq   uint64
+	Epoch string
+	// UserID is who retracts it.
+	UserID string
+	// Any says that it may be somebody else's message.
+	Any bool
+}
+
+// Retractions are the numbers of messages that were retracted, ascending, each
+// once. They are few as a rule, and no more than the messages that are kept.
+type Retractions []uint64
+
+// Add adds a number. It reports false if it was there.
+func (r *Retractions) Add(seq uint64) bool {
+	at, there := slices.BinarySearch(*r, seq)
+	if !there {
+		*r = slices.Insert(*r, at, seq)
+	}
+	return !there
+}
+
+// Has reports whether a number is there.
+func (r Retractions) Has(seq uint64) bool {
+	_, there := slices.BinarySearch(r, seq)
+	return there
+}
+
+// Between returns the numbers from first to last. They are good until the next
+// change.
+func (r Retractions) Between(first, last uint64) []uint64 {
+	from, _ := slices.BinarySearch(r, first)
+	to, there := slices.BinarySearch(r, last)
+	if there {
+		to++
+	}
+	return r[from:max(from, to)]
+}
+
+// DropBelow drops the numbers below seq: of messages that are no longer kept, if
+// seq is the oldest that is.
+func (r *Retractions) DropBelow(seq uint64) {
+	at, _ := slices.BinarySearch(*r, seq)
+	*r = slices.Delete(*r, 0, at)
+}
+
+// DropAbove drops the numbers above seq: of messages that were lost.
+func (r *Retractions) DropAbove(seq uint64) {
+	at, there := slices.BinarySearch(*r, seq)
+	if there {
+		at++
+	}
+	*r = (*r)[:at]
+}
