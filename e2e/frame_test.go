@@ -1,6 +1,9 @@
 package e2e_test
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // entry is a message, as it stands in the messages of a welcome, replay or
 // history.
@@ -11,6 +14,18 @@ type entry struct {
 	UserID    string `json:"userId"`
 	ID        uint64 `json:"id"`
 	Session   string `json:"session"`
+	Retracted bool   `json:"retracted"`
+}
+
+// numbers are those of messages. Under their name in a welcome a message has a
+// flag.
+type numbers []uint64
+
+func (n *numbers) UnmarshalJSON(b []byte) error {
+	if string(b) == "true" {
+		return nil
+	}
+	return json.Unmarshal(b, (*[]uint64)(n))
 }
 
 // frame is a frame of the server. Which fields are set depends on the type.
@@ -37,6 +52,7 @@ type frame struct {
 	Online      []string `json:"online"`
 	OnlineCount int      `json:"onlineCount"`
 	Gap         bool     `json:"gap"`
+	Retracted   numbers  `json:"retracted"`
 
 	// welcome, replay, history
 	Messages []entry `json:"messages"`

@@ -92,6 +92,30 @@ func (r *redisServer) deadlines(t *testing.T, roomID string) map[string]int64 {
 	return deadlines
 }
 
+// values returns everything that Redis has, names and values, as people read it.
+func (r *redisServer) values(t *testing.T) string {
+	t.Helper()
+	read := map[string][]any{
+		"string": {"GET"}, "hash": {"HGETALL"}, "list": {"LRANGE", 0, -1}, "set": {"SMEMBERS"}, "zset": {"ZRANGE", 0, -1},
+	}
+	var b strings.Builder
+	for _, key := range r.keys(t, "") {
+		kind, err := r.client.Type(t.Context(), key).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind == "none" { // it expired meanwhile
+			continue
+		}
+		value, err := r.client.Do(t.Context(), slices.Insert(slices.Clone(read[kind]), 1, any(key))...).Result()
+		if err != nil {
+			t.Fatalf("%s, a %s: %v", key, kind, err)
+		}
+		fmt.Fprintln(&b, key, value)
+	}
+	return b.String()
+}
+
 // contents returns everything that stands in the keys that contain text, but
 // for the signs of life of the nodes.
 func (r *redisServer) contents(t *testing.T, text string) map[string]string {

@@ -82,6 +82,7 @@ func TestOneExpiry(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
+		func(t *testing.T, s *setup) { t.Helper(); s.retract(t, 0, 1) },
 		func(t *testing.T, s *setup) { t.Helper(); joinRoom(t, s.nodes[0], s.room.ID, "anna") },
 		func(t *testing.T, s *setup) { // all members leave, one comes: the set is made anew
 			t.Helper()
@@ -115,7 +116,7 @@ func TestOneExpiry(t *testing.T) {
 				step(t, s)
 				s.expectExpiry(t, clock.Deadline)
 			}
-			s.expectKeys(t, "", "roomUser:", "online:", "messages:", "sent:")
+			s.expectKeys(t, "", "roomUser:", "online:", "messages:", "sent:", "retracted:")
 		})
 	}
 }

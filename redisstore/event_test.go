@@ -24,6 +24,7 @@ func FuzzDecodeEvent(f *testing.F) {
 		`{"type":"epoch","epoch":"e"}`,
 		`{"type":"ended","reason":"expired"}`,
 		`{"type":"mark","mark":"m"}`,
+		`{"type":"retracted","seq":12,"oldest":3}`,
 		`{"type":"later","what":[]}`,
 		`{"type":"started","startedAt":-1,"deadline":1e99}`,
 		`{"type":"removed","userId":"\ud800"}`,
@@ -50,6 +51,8 @@ func TestForeignPayloads(t *testing.T) {
 	for _, payload := range []string{
 		"", "null", "[]", "hello", "{", `{"type":7}`, `{"type":"removed"}`, `{"type":"opened","userId":"x"}`,
 		`{"type":"ended","reason":"boredom"}`, `{"type":"started"}`, `{"type":"mark","mark":"x"}`, `{"type":"of a later version"}`,
+		`{"type":"retracted"}`, `{"type":"retracted","seq":3}`, `{"type":"retracted","seq":1,"oldest":2}`,
+		`{"type":"retracted","seq":99,"oldest":1}`, // of a message that nobody has been told of
 		`{"type":"message","seq":0,"message":"x"}`, `{"type":"message","seq":99,"message":"x"}`,
 	} {
 		s.raw(t, "publish", "room:events:"+s.room.ID, payload)

@@ -32,9 +32,10 @@ func (r *recent) add(seq, hash uint64) {
 // there is none.
 func (r *recent) first() uint64 { return r.last - uint64(len(r.hashes)) + 1 }
 
-// holds reports whether the message with this number was this one.
+// holds reports whether the message with this number was this one, retracted or
+// not.
 func (r *recent) holds(seq, hash uint64) bool {
-	return seq >= r.first() && seq <= r.last && len(r.hashes) > 0 && r.hashes[seq-r.first()] == hash
+	return seq >= r.first() && seq <= r.last && len(r.hashes) > 0 && alike(r.hashes[seq-r.first()], hash)
 }
 
 // cut makes seq the newest, and forgets what does not lead up to it.
@@ -49,7 +50,20 @@ func (r *recent) cut(seq uint64) {
 
 var hashSeed = maphash.MakeSeed()
 
-// hashOf is the hash of a message, given its frame or its entry: of what the two
-// have in common, and keep when the message is retracted. A message that takes
-// the place of one that was lost is told from it by its time at least.
-func hashOf(message []byte) uint64 { return maphash.Bytes(hashSeed, room.Envelope(message)) }
+// hashOf is the hash of a message, given its frame or its entry, which have both
+// parts in common: half of it is of the envelope, and half of the text, zero where
+// that was retracted.
+func hashOf(message []byte) uint64 {
+	text, envelope := room.Parts(message)
+	hash := maphash.Bytes(hashSeed, envelope) << 32
+	if room.IsRetracted(message) {
+		return hash
+	}
+	return hash | max(1, maphash.Bytes(hashSeed, text)>>32)
+}
+
+// alike reports whether two hashes are of one message, whose text may have been
+// retracted between the two.
+func alike(a, b uint64) bool {
+	return a == b || a>>32 == b>>32 && (uint32(a) == 0 || uint32(b) == 0) //nolint:gosec // G115: the lower half is meant
+}

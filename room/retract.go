@@ -25,16 +25,15 @@ const (
 // was retracted. b is not changed. It is returned as it is if it is neither, or
 // retracted already.
 func WithoutText(b []byte) []byte {
-	at := bytes.Index(b, []byte(textPrefix))
-	envelope := Envelope(b)
-	if at < 0 || envelope == nil || IsRetracted(b) {
+	text, envelope := Parts(b)
+	if envelope == nil || IsRetracted(b) {
 		return b
 	}
-	out := make([]byte, 0, at+len(retractionMark)+len(textPrefix)+len(`"`)+len(envelope))
-	out = append(out, b[:at]...)
+	head := b[:len(b)-len(textPrefix)-len(text)-len(envelope)]
+	out := make([]byte, 0, len(head)+len(retractionMark)+len(textPrefix)+len(envelope))
+	out = append(out, head...)
 	out = append(out, retractionMark...)
 	out = append(out, textPrefix...)
-	out = append(out, '"')
 	return append(out, envelope...)
 }
 
@@ -46,15 +45,16 @@ func IsRetracted(b []byte) bool {
 	return bytes.HasPrefix(rest, []byte(retractionMark))
 }
 
-// Envelope returns what follows the text in the entry or frame of a message: all
-// that a retraction leaves as it is, but for the number. It is nil where b is
-// neither.
-func Envelope(b []byte) []byte {
-	at := bytes.Index(b, []byte(textSuffix))
-	if at < 0 {
-		return nil
+// Parts returns of the entry or frame of a message the text, as JSON without its
+// quotation marks, and the envelope, from the text's last quotation mark on. Both
+// are nil where b is neither.
+func Parts(b []byte) (text, envelope []byte) {
+	_, rest, ok := bytes.Cut(b, []byte(textPrefix))
+	at := bytes.Index(rest, []byte(textSuffix))
+	if !ok || at < 0 {
+		return nil, nil
 	}
-	return b[at+1:]
+	return rest[:at], rest[at:]
 }
 
 // SenderField is what stands in the envelope of each message of a user, and of
@@ -68,7 +68,8 @@ func SenderField(userID string) []byte {
 
 // IsSentBy reports whether b is the entry or frame of a message of a user.
 func IsSentBy(b []byte, userID string) bool {
-	return bytes.Contains(Envelope(b), SenderField(userID))
+	_, envelope := Parts(b)
+	return bytes.Contains(envelope, SenderField(userID))
 }
 
 // Retraction asks for a message to be retracted.

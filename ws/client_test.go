@@ -20,6 +20,7 @@ type entry struct {
 	UserID    string `json:"userId"`
 	ID        uint64 `json:"id"`
 	Session   string `json:"session"`
+	Retracted bool   `json:"retracted"`
 }
 
 // frame is any frame of the server's.
@@ -37,6 +38,7 @@ type frame struct {
 	Messages    []entry        `json:"messages"`
 	More        bool           `json:"more"`
 	Gap         bool           `json:"gap"`
+	Retracted   seqs           `json:"retracted"` // of a welcome
 	StartedAt   string         `json:"startedAt"`
 	ExpiresAt   string         `json:"expiresAt"`
 	Locked      bool           `json:"locked"`
@@ -44,6 +46,17 @@ type frame struct {
 	Reason      string         `json:"reason"`
 
 	raw []byte
+}
+
+// seqs are the numbers that a welcome has under the name that in a message is a
+// flag.
+type seqs []uint64
+
+func (s *seqs) UnmarshalJSON(b []byte) error {
+	if string(b) == "true" {
+		return nil
+	}
+	return json.Unmarshal(b, (*[]uint64)(s))
 }
 
 func decodeEntries(tb testing.TB, raw [][]byte) []entry {
@@ -190,6 +203,23 @@ func (c *client) next(want string) frame {
 	if f.Type != want {
 		c.tb.Fatalf("%s wants a frame of type %q, got %.300s", c.name, want, f.raw)
 	}
+	return f
+}
+
+// take returns the next frame, whatever it is.
+func (c *client) take() frame {
+	c.tb.Helper()
+	var f frame
+	c.until("a frame", func() bool {
+		if len(c.frames) == 0 {
+			if c.err != nil {
+				c.tb.Fatalf("%s wants a frame, but: %v", c.name, c.err)
+			}
+			return false
+		}
+		f, c.frames = c.frames[0], c.frames[1:]
+		return true
+	})
 	return f
 }
 

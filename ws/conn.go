@@ -32,14 +32,14 @@ type conn struct {
 	order   uint64 // of the connections that have entered rooms on this node
 
 	// Owned by the reading goroutine.
-	calls       calls
-	limiter     *rate.Limiter // of messages; nil until the first
-	lookups     *rate.Limiter // of requests for the history; likewise
-	retractions *rate.Limiter // likewise
-	typedAt     time.Time
-	heard       time.Time // when alive has last done something
-	refusals    refusalCount
-	refused     refusedIDs
+	calls    calls
+	limiter  *rate.Limiter // of messages; nil until the first
+	lookups  *rate.Limiter // of requests for the history; likewise
+	retracts *rate.Limiter // of retractions; likewise
+	typedAt  time.Time
+	heard    time.Time // when alive has last done something
+	refusals refusalCount
+	refused  refusedIDs
 	// accepted is the highest id of the session that is known to be stored.
 	accepted uint64
 	// retry is the id of the message that the store could not take and that has

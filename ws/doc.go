@@ -9,9 +9,9 @@
 //	  ── join ──────────────────────────▶  checks the session
 //	  ◀───────────────────────── welcome ──  state of the room, newest messages
 //	  ◀────────────────────────── replay ──  more of them, after a long absence
-//	  ── message, history, typing, ping ─▶
-//	  ◀─ message, history, joined, left, online, typing, started, locked,
-//	     gap, ack, error, pong ────────────
+//	  ── message, retract, history, typing, ping ─▶
+//	  ◀─ message, retracted, history, joined, left, online, typing, started,
+//	     locked, gap, ack, error, pong ─────
 //	  ◀──────────── removed, ended, close ──
 //
 // The join may stand in the query of the request instead; then it is refused
@@ -39,5 +39,10 @@
 //     cursor is put into its queue by the fan-out; or behind, and its replay
 //     goroutine reads what follows the cursor from the store. The change from
 //     one to the other happens under liveRoom.mu.
+//   - liveRoom.retracted is brought up to date under mu, in the order of events. What
+//     was read from the store is put into a queue under mu too, and without the
+//     texts of these messages (redact): whoever is given it afterwards would not be
+//     told of them again. A connection that is behind is not told of what it has
+//     not been given.
 //   - A user counts as gone from this node only 3 s after its last connection.
 package ws

@@ -122,18 +122,33 @@ func (s *flakyStore) Post(ctx context.Context, roomID string, post room.Post) (r
 	return receipt, err
 }
 
+func (s *flakyStore) Retract(ctx context.Context, roomID string, r room.Retraction) error {
+	if err := s.call(ctx, "Retract"); err != nil {
+		return err
+	}
+	return s.Store.Retract(ctx, roomID, r)
+}
+
 func (s *flakyStore) Before(ctx context.Context, roomID string, before uint64, limit, maxBytes int) (room.Page, error) {
 	if err := s.call(ctx, "Before"); err != nil {
 		return room.Page{}, err
 	}
-	return s.Store.Before(ctx, roomID, before, limit, maxBytes)
+	page, err := s.Store.Before(ctx, roomID, before, limit, maxBytes)
+	if err == nil {
+		err = s.call(ctx, "after Before")
+	}
+	return page, err
 }
 
 func (s *flakyStore) After(ctx context.Context, roomID string, after uint64, maxBytes int) (room.Page, error) {
 	if err := s.call(ctx, "After"); err != nil {
 		return room.Page{}, err
 	}
-	return s.Store.After(ctx, roomID, after, maxBytes)
+	page, err := s.Store.After(ctx, roomID, after, maxBytes)
+	if err == nil {
+		err = s.call(ctx, "after After")
+	}
+	return page, err
 }
 
 func (s *flakyStore) Watch(ctx context.Context, roomID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {

@@ -16,10 +16,10 @@ func (c *conn) retract(f *clientFrame) error {
 	if f.Seq == nil {
 		return c.refuse(fmt.Errorf("%w: seq is missing", room.ErrInvalidFrame), 0)
 	}
-	if c.retractions == nil {
-		c.retractions = rate.NewLimiter(c.settings.MessageRate, c.settings.MessageBurst)
+	if c.retracts == nil {
+		c.retracts = rate.NewLimiter(c.settings.MessageRate, c.settings.MessageBurst)
 	}
-	if !c.retractions.Allow() {
+	if !c.retracts.Allow() {
 		return c.refuseRetraction(room.ErrRateLimited, *f.Seq)
 	}
 	err := c.settings.Rooms.Retract(c.startCall(), c.room.id, c.userID, c.session.Role, *f.Seq, f.Epoch)

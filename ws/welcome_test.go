@@ -24,7 +24,7 @@ func TestWelcome(t *testing.T) {
 	}
 	for _, name := range []string{
 		"type", "socketId", "userId", "session", "role", "room", "now", "epoch", "seq", "lastId",
-		"maxMessage", "messageRate", "online", "onlineCount", "messages", "more", "gap",
+		"maxMessage", "messageRate", "online", "onlineCount", "messages", "more", "gap", "retracted",
 	} {
 		if _, ok := keys[name]; !ok {
 			t.Errorf("welcome lacks %q: %s", name, empty.raw)

@@ -1,0 +1,387 @@
+package ws_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
+)
+
+// retract has a client retract a message.
+func (c *client) retract(seq uint64) {
+	c.tb.Helper()
+	c.send(fields{"type": "retract", "seq": seq})
+}
+
+// nextRetracted returns the next frame, which must say that a message was
+// retracted.
+func (c *client) nextRetracted(seq uint64) {
+	c.tb.Helper()
+	if f := c.next("retracted"); f.Seq != seq {
+		c.tb.Fatalf("%s was told %s, want that %d was retracted", c.name, f.raw, seq)
+	}
+}
+
+// nextRefusal returns the next frame, which must refuse a retraction.
+func (c *client) nextRefusal(code string, seq uint64) {
+	c.tb.Helper()
+	f := c.next("error")
+	if f.Code != code || f.Seq != seq || f.ID != 0 || f.Message == "" {
+		c.tb.Fatalf("%s was told %s, want error %s of message %d with a text", c.name, f.raw, code, seq)
+	}
+}
+
+// retract retracts a message without a connection.
+func (s *site) retract(tb testing.TB, in room.Admission, seqs ...uint64) {
+	tb.Helper()
+	for _, seq := range seqs {
+		if err := s.rooms.Retract(context.WithoutCancel(tb.Context()), in.Room.ID, in.UserID, in.Role, seq, ""); err != nil {
+			tb.Errorf("retracting %d: %v", seq, err)
+		}
+	}
+}
+
+// expectRetracted fails unless exactly these of the messages are retracted, and
+// the others have a text.
+func expectRetracted(tb testing.TB, what string, entries []entry, want ...uint64) {
+	tb.Helper()
+	for _, e := range entries {
+		retracted := slices.Contains(want, e.Seq)
+		if e.Retracted != retracted || (e.Message == "") != retracted || e.UserID == "" || e.Timestamp == "" {
+			tb.Errorf("%s: %+v, want retracted %v", what, e, retracted)
+		}
+	}
+}
+
+func TestRetract(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	annas := s.admit(t, admin, "anna")
+	owner, _ := s.join(t, admin)
+	anna, welcome := s.join(t, annas)
+	if raw := string(welcome.raw); !strings.Contains(raw, `"retracted":[]`) {
+		t.Errorf("welcome %s, want an empty list", raw)
+	}
+	owner.next("joined")
+	all := []*client{owner, anna}
+	owner.say(0, "one")
+	anna.await("message")
+	anna.say(5, "two")
+	anna.nextMessage("two")
+	owner.await("message")
+	owner.nextMessage("two")
+
+	anna.retract(1)
+	anna.nextRefusal("not_admin", 1)
+	anna.retract(3)
+	anna.nextRefusal("message_not_found", 3)
+	anna.send(fields{"type": "retract", "seq": 2, "epoch": "another"})
+	anna.nextRefusal("message_not_found", 2)
+	anna.send(fields{"type": "retract", "seq": 2, "epoch": welcome.Epoch})
+	for _, c := range all {
+		c.nextRetracted(2)
+	}
+	owner.retract(2) // nobody is told again
+	owner.say(0, "three")
+	for _, c := range all {
+		c.nextMessage("three")
+	}
+	anna.say(6, "four")
+	for _, c := range all {
+		c.nextMessage("four")
+	}
+	owner.retract(4)
+	for _, c := range all {
+		c.nextRetracted(4)
+		c.send(fields{"type": "history"})
+		messages := c.next("history").Messages
+		expectRetracted(t, "history", messages, 2, 4)
+		if got := messages[1]; got.ID != 5 || got.Session != welcome.Session || got.UserID != "anna" {
+			t.Errorf("a retracted message is %+v, want anna's with id and session", got)
+		}
+	}
+	// What was said is not to be said again.
+	anna.say(5, "two")
+	anna.next("ack")
+	if _, welcome := s.join(t, s.again(t, admin)); !slices.Equal(welcome.Retracted, []uint64{2, 4}) {
+		t.Errorf("a newcomer is told that %v were retracted, want 2 and 4", welcome.Retracted)
+	} else {
+		expectRetracted(t, "welcome", welcome.Messages, 2, 4)
+	}
+	_, welcome = s.join(t, s.again(t, admin), fields{"after": 3, "epoch": welcome.Epoch})
+	if !slices.Equal(welcome.Retracted, []uint64{2, 4}) || len(welcome.Messages) != 1 {
+		t.Errorf("whoever comes back is told %s, want that 2 and 4 were retracted", welcome.raw)
+	}
+	expectRetracted(t, "resume", welcome.Messages, 4)
+}
+
+// TestRetractedAreDropped checks that those who come are told of what is kept
+// only.
+func TestRetractedAreDropped(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, limits(func(l *room.Limits) { l.History = 10 }))
+	admin := s.create(t)
+	c, _ := s.join(t, admin)
+	s.post(t, admin, numbered("m", 10)...)
+	s.retract(t, admin, 1, 2, 9, 10)
+	s.post(t, admin, numbered("n", 8)...)
+	c.until("the last message", func() bool { return len(c.frames) > 0 && c.frames[len(c.frames)-1].Seq == 18 })
+	_, welcome := s.join(t, s.again(t, admin))
+	if !slices.Equal(welcome.Retracted, []uint64{9, 10}) {
+		t.Errorf("told that %v were retracted, want 9 and 10 of the newest ten", welcome.Retracted)
+	}
+	s.post(t, admin, numbered("o", 10)...)
+	_, welcome = s.join(t, s.again(t, admin))
+	if len(welcome.Retracted) > 0 {
+		t.Errorf("told that %v were retracted, none of which is kept", welcome.Retracted)
+	}
+}
+
+// TestRetractBehindTheReading has a message retracted, and everybody told so, when
+// a page with its text has been read and not been sent.
+func TestRetractBehindTheReading(t *testing.T) {
+	for name, test := range map[string]struct {
+		method string
+		read   func(t *testing.T, s *site, c *client, as room.Admission) []entry
+	}{
+		"history": {"after Before", func(t *testing.T, _ *site, c *client, _ room.Admission) []entry {
+			t.Helper()
+			c.send(fields{"type": "history"})
+			c.nextRetracted(2)
+			return c.next("history").Messages
+		}},
+		"welcome": {"after Before", func(t *testing.T, s *site, c *client, as room.Admission) []entry {
+			t.Helper()
+			_, welcome := s.join(t, s.again(t, as))
+			c.nextRetracted(2)
+			if !slices.Equal(welcome.Retracted, []uint64{2}) {
+				t.Errorf("told that %v were retracted, want 2", welcome.Retracted)
+			}
+			return welcome.Messages
+		}},
+		"resume": {"after After", func(t *testing.T, s *site, c *client, as room.Admission) []entry {
+			t.Helper()
+			_, welcome := s.join(t, s.again(t, as), fields{"after": 1})
+			c.nextRetracted(2)
+			return welcome.Messages
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := newSite(t, piped)
+				admin := s.create(t)
+				c, _ := s.join(t, admin)
+				s.post(t, admin, "one", "two", "three")
+				c.next("started")
+				for _, text := range []string{"one", "two", "three"} {
+					c.nextMessage(text)
+				}
+				s.store.intercept(func(method string) {
+					if method == test.method {
+						s.retract(t, admin, 2)
+						<-time.After(time.Second) // in a bubble: until all have been told
+					}
+				})
+				expectRetracted(t, name, test.read(t, s, c, admin), 2)
+			})
+		})
+	}
+}
+
+// TestRetractDuringReplay retracts messages that a client has been given, and
+// others that it has yet to be given.
+func TestRetractDuringReplay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		admin := s.create(t)
+		for range 300 {
+			s.post(t, admin, long)
+		}
+		other, _ := s.join(t, admin)
+		next := slowReader(t, s, s.again(t, admin), "after", "0")
+		welcome := next()
+		synctest.Wait() // the first replay is on its way
+		last := welcome.Messages[len(welcome.Messages)-1].Seq
+		s.retract(t, admin, 1, 300)
+		for _, seq := range []uint64{1, 300} {
+			other.nextRetracted(seq)
+		}
+		// One that is part of a piece that has been read and not been sent.
+		late := uint64(0)
+		s.store.intercept(func(method string) {
+			if method == "after After" && late == 0 {
+				late = last + 80
+				s.retract(t, admin, late)
+				<-time.After(time.Second)
+			}
+		})
+		seq, told := last, []uint64{}
+		for seq < 300 {
+			f := next()
+			switch f.Type {
+			case "retracted":
+				if f.Seq > seq {
+					t.Errorf("message %d was retracted before it came", f.Seq)
+				}
+				told = append(told, f.Seq)
+			case "replay":
+				expectRetracted(t, "replay", f.Messages, late, 300)
+				for _, e := range f.Messages {
+					if e.Seq != seq+1 {
+						t.Fatalf("message %d came after %d", e.Seq, seq)
+					}
+					seq = e.Seq
+				}
+			default:
+				t.Fatalf("told %.100s", f.raw)
+			}
+		}
+		if late == 0 {
+			t.Fatal("nothing was read any more: the test proves nothing")
+		}
+		if !slices.Equal(told, []uint64{1}) {
+			t.Errorf("told that %v were retracted, want 1, as the others came without their texts", told)
+		}
+		s.retract(t, admin, 200)
+		s.post(t, admin, "live")
+		if f := next(); f.Type != "retracted" || f.Seq != 200 {
+			t.Errorf("told %.100s, want that 200 was retracted", f.raw)
+		}
+		if f := next(); f.Message != "live" {
+			t.Errorf("told %.100s, want a live message", f.raw)
+		}
+	})
+}
+
+// TestRetractedWhileCut is of a store that had lost its link: it tells messages
+// that were retracted meanwhile, and retractions that it has missed.
+func TestRetractedWhileCut(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped)
+		admin := s.create(t)
+		c, _ := s.join(t, admin)
+		s.post(t, admin, "one", "two", "three")
+		synctest.Wait()
+		c.taken()
+		s.retract(t, admin, 1)
+		body := room.EncodeBody("lost", s.store.Now(), "admin", 0, "")
+		frame := room.WithoutText(room.Frame(4, body))
+		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 4, Frame: frame, Retracted: true})
+		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventRetracted, Seq: 3, Oldest: 1})
+		c.nextRetracted(1)
+		if f := c.nextMessage(""); f.Seq != 4 || !strings.Contains(string(f.raw), `"retracted":true`) {
+			t.Errorf("told %s, want message 4 without its text", f.raw)
+		}
+		c.nextRetracted(3)
+		_, welcome := s.join(t, s.again(t, admin))
+		if !slices.Equal(welcome.Retracted, []uint64{1, 3, 4}) {
+			t.Errorf("told that %v were retracted, want 1, 3 and 4", welcome.Retracted)
+		}
+		expectRetracted(t, "welcome", welcome.Messages, 1, 3)
+		// After a loss of messages the numbers are given out anew.
+		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: admin.Room.Epoch, Seq: 2})
+		c.next("gap")
+		_, welcome = s.join(t, s.again(t, admin))
+		if !slices.Equal(welcome.Retracted, []uint64{1}) {
+			t.Errorf("told that %v were retracted, want 1 only", welcome.Retracted)
+		}
+	})
+}
+
+// TestRetractionRate checks that retractions are limited as messages are, and do
+// not count among them.
+func TestRetractionRate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSite(t, piped, settings(func(s *ws.Settings) { s.MessageRate, s.MessageBurst = 1, 3 }))
+		admin := s.create(t)
+		s.post(t, admin, numbered("m", 10)...)
+		c, _ := s.join(t, admin)
+		for seq := range uint64(5) {
+			c.retract(seq + 1)
+		}
+		var told []uint64 // retractions and errors may overtake each other
+		refused := 0
+		for range 5 {
+			switch f := c.take(); {
+			case f.Type == "retracted":
+				told = append(told, f.Seq)
+			case f.Code == "rate_limited" && f.Seq > 3:
+				refused++
+			default:
+				t.Errorf("told %s", f.raw)
+			}
+		}
+		if !slices.Equal(told, []uint64{1, 2, 3}) || refused != 2 {
+			t.Errorf("%v were retracted and %d refused, want 1 to 3 and 2", told, refused)
+		}
+		c.say(0, "as ever")
+		c.nextMessage("as ever")
+		elapse(time.Second)
+		c.retract(4)
+		c.nextRetracted(4)
+		elapse(time.Minute)
+		for range 51 {
+			c.retract(11_000)
+			c.take()
+			elapse(time.Second / 8)
+		}
+		c.closedWith(4429)
+	})
+}
+
+func TestRetractFails(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	annas := s.admit(t, admin, "anna")
+	s.post(t, annas, "one", "two")
+	c, _ := s.join(t, annas)
+	s.store.fail("Retract")
+	c.retract(1)
+	c.nextRefusal("unavailable", 1)
+	s.store.fail()
+	c.retract(1)
+	c.nextRetracted(1)
+	// By a member whose removal this node has not heard of.
+	mute, _ := s.join(t, s.again(t, annas))
+	if logged := s.logged.String(); strings.Contains(logged, "two") {
+		t.Errorf("logged: %s", logged)
+	}
+	s.store.lose()
+	for _, c := range []*client{c, mute} {
+		c.retract(2)
+		c.await("ended")
+		c.closedWith(4410)
+	}
+}
+
+func TestRetractByRemoved(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	annas := s.admit(t, admin, "anna")
+	s.post(t, annas, "one")
+	c, _ := s.join(t, annas)
+	var once bool
+	s.store.intercept(func(method string) {
+		if method != "Retract" || once {
+			return
+		}
+		once = true
+		if err := s.rooms.Remove(context.WithoutCancel(t.Context()), credentials(admin), "anna"); err != nil {
+			t.Errorf("removing: %v", err)
+		}
+	})
+	c.retract(1)
+	c.next("removed")
+	c.closed(4403)
+	if kept := s.kept(t, admin); !slices.Equal(kept, []string{"one"}) {
+		t.Errorf("kept %q", kept)
+	}
+}
