@@ -40,7 +40,7 @@ func (s *setup) unretract(tb testing.TB, seq uint64, entry string) {
 // entry is what Redis has of a message in a room that keeps all.
 func (s *setup) entry(tb testing.TB, seq uint64) string {
 	tb.Helper()
-	entry, err := s.server.Client().LIndex(tb.Context(), "room:messages:"+s.room.ID, int64(seq)-1).Result() //nolint:gosec // G115: small
+	entry, err := s.server.Client().LIndex(tb.Context(), "room:messages:"+s.room.ID, int64(seq)-1).Result()
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestRetractionsAreTrimmed(t *testing.T) {
 }
 
 // TestRetractionMissed has messages retracted while no node can hear it: the
-// newest one too, by which a node recognises that Redis has lost nothing.
+// newest one too, by which a node tells that Redis has lost nothing.
 func TestRetractionMissed(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
