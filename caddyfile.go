@@ -77,6 +77,11 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //	    max_message   <size>
 //	    max_members   <count>
 //	    max_rooms     <count>
+//	    room          <id> <name> {
+//	        ttl            <duration>
+//	        password       <password>
+//	        admin_password <password>
+//	    }
 //	    message_rate  <count> <window> | off
 //	    join_rate     <count> <window> | off
 //	    create_rate   <count> <window> | off
@@ -92,7 +97,8 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 // the mount point without its slash is redirected to the page. Other matchers
 // only choose requests.
 //
-// redis is short for "store redis". Without either, rooms are kept in memory.
+// redis is short for "store redis". Without either, rooms are kept in memory. room
+// may be given any number of times.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
@@ -101,7 +107,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		name := d.Val()
-		if seen[name] {
+		if seen[name] && name != "room" {
 			return d.Errf("%s is given twice", name)
 		}
 		seen[name] = true
@@ -161,6 +167,8 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string) error {
 			return d.ArgErr()
 		}
 		return h.unmarshalStore(d)
+	case "room":
+		return h.unmarshalRoom(d)
 	case "origins":
 		return h.unmarshalOrigins(d)
 	case "page":

@@ -143,6 +143,27 @@ func TestRefusedCaddyfiles(t *testing.T) {
 		"rooms of redis":      {"ephemeral_chat {\nmax_rooms 5\nredis\n}", "max_rooms is for the memory store only", 4},
 		"redis and its rooms": {"ephemeral_chat {\nredis\nmax_rooms 5\n}", "max_rooms is for the memory store only", 4},
 
+		"room of nothing":     {"ephemeral_chat {\nroom\n}", "room takes an id and a name", 3},
+		"room without name":   {"ephemeral_chat {\nroom lounge\n}", "room takes an id and a name", 3},
+		"room with more":      {"ephemeral_chat {\nroom lounge The Lounge\n}", "room takes an id and a name", 3},
+		"room, no name":       {"ephemeral_chat {\nroom lounge \"\"\n}", "room lounge: name is empty", 3},
+		"room, bad id":        {"ephemeral_chat {\nroom the/lounge Lounge\n}", `room id "the/lounge": must be 1 to 64 characters`, 3},
+		"room twice":          {"ephemeral_chat {\nroom a A\nroom b B\nroom a C\n}", "room a is given twice", 5},
+		"room unknown":        {"ephemeral_chat {\nroom a A {\nttl 1h\ncolor red\n}\n}", `room: unknown option "color"`, 5},
+		"room repeated":       {"ephemeral_chat {\nroom a A {\nttl 1h\nttl 1h\n}\n}", "room: ttl is given twice", 5},
+		"room, no duration":   {"ephemeral_chat {\nroom a A {\nttl long\n}\n}", `ttl: time: invalid duration "long"`, 4},
+		"room, ttl of zero":   {"ephemeral_chat {\nroom a A {\nttl 0s\n}\n}", "room: ttl must be from 1s to", 4},
+		"room, two ttls":      {"ephemeral_chat {\nroom a A {\nttl 1h 2h\n}\n}", "wrong argument count", 4},
+		"room, ttl fraction":  {"ephemeral_chat {\nroom a A {\nttl 1500ms\n}\n}", "room: ttl must be a multiple of 1s, not 1.5s", 4},
+		"room above max_ttl":  {"ephemeral_chat {\nmax_ttl 1h\nroom a A {\nttl 2h\n}\n}", "room a: ttl must be whole seconds from 1 to 3600", 6},
+		"max_ttl below room":  {"ephemeral_chat {\nroom a A {\nttl 2h\n}\nmax_ttl 1h\n}", "room a: ttl must be whole seconds from 1 to 3600", 6},
+		"room above default":  {"ephemeral_chat {\nroom a A {\nttl 48h\n}\n}", "room a: ttl must be whole seconds from 1 to 86400", 2},
+		"room, passwords":     {"ephemeral_chat {\nroom a A {\npassword a secret\n}\n}", "room: password takes one value", 4},
+		"room, no password":   {"ephemeral_chat {\nroom a A {\nadmin_password\n}\n}", "room: admin_password takes one value", 4},
+		"room, empty":         {"ephemeral_chat {\nroom a A {\npassword \"\"\n}\n}", "room: password takes one value", 4},
+		"room, block":         {"ephemeral_chat {\nroom a A {\npassword x {\ny\n}\n}\n}", `unexpected block: "y"`, 5},
+		"room, same password": {"ephemeral_chat {\nroom a A {\npassword secret\nadmin_password secret\n}\n}", "room a: password and admin_password are the same", 6},
+
 		"no store":           {"ephemeral_chat {\nstore\n}", "wrong argument count", 3},
 		"unknown store":      {"ephemeral_chat {\nstore etcd\n}", `there is no store "etcd"`, 3},
 		"memory twice":       {"ephemeral_chat {\nstore memory a b\n}", "wrong argument count", 3},
@@ -200,6 +221,14 @@ func TestRefusedConfigurations(t *testing.T) {
 		"prefix":         {`"path_prefix": "chat"`, `path prefix "chat" must begin with a slash`},
 		"prefix's end":   {`"path_prefix": "/chat/"`, `path prefix "/chat/" must begin with a slash, must not end with one`},
 		"rooms":          {`"max_rooms": 5, "store": {"store": "redis"}`, "max_rooms is for the memory store only"},
+		"room":           {`"rooms": [{"name": "A"}]`, `room id "": must be 1 to 64 characters`},
+		"room, no name":  {`"rooms": [{"id": "a"}]`, "room a: name is empty"},
+		"room twice":     {`"rooms": [{"id": "a", "name": "A"}, {"id": "a", "name": "B"}]`, "room a is given twice"},
+		"room, ttl":      {`"max_ttl": "1h", "rooms": [{"id": "a", "name": "A", "ttl": "2h"}]`, "room a: ttl must be whole seconds from 1 to 3600"},
+		"room, unset":    {`"rooms": [{"id": "a", "name": "A", "password": "{env.CHAT_UNSET}"}]`, "room a: password: evaluated placeholder {env.CHAT_UNSET} is empty"},
+		"room, no file":  {`"rooms": [{"id": "a", "name": "A", "admin_password": "{file./nonexistent/secret}"}]`, "room a: admin_password: "},
+		"room, long":     {`"rooms": [{"id": "a", "name": "A", "password": "{env.CHAT_LONG}"}]`, "room a: password too long"},
+		"room, same":     {`"rooms": [{"id": "a", "name": "A", "password": "{env.CHAT_ONE}", "admin_password": "{env.CHAT_ALSO}"}]`, "room a: password and admin_password are the same"},
 		"store":          {`"store": {"store": "etcd"}`, "unknown module: http.handlers.ephemeral_chat.stores.etcd"},
 		"unknown":        {`"tll": "1h"`, `unknown field "tll"`},
 		"unset variable": {`"store": {"store": "redis", "addresses": ["{env.CHAT_UNSET}"]}`, "address: evaluated placeholder {env.CHAT_UNSET} is empty"},
@@ -223,6 +252,9 @@ func TestRefusedConfigurations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("CHAT_BROKEN", "redis://:secret@localhost:port")
+			t.Setenv("CHAT_LONG", strings.Repeat("secret@", 200))
+			t.Setenv("CHAT_ONE", "secret@")
+			t.Setenv("CHAT_ALSO", "secret@")
 			err := provision([]byte(`{"apps": {"http": {"servers": {"chat": {"listen": ["127.0.0.1:0"], "routes": [{"handle": [` +
 				`{"handler": "ephemeral_chat", ` + test.handler + `}]}]}}}}}`))
 			if err == nil {

@@ -223,7 +223,7 @@ func (h *Handler) roomInfo(r *http.Request, b *body) (any, error) {
 		return nil, err
 	}
 	return info{
-		PasswordRequired: len(found.Password) > 0,
+		PasswordRequired: found.PasswordRequired,
 		Locked:           found.Locked,
 		clock:            clockOf(found.StartedAt, found.Deadline),
 	}, nil

@@ -17,6 +17,8 @@ import (
 func TestExamples(t *testing.T) {
 	t.Setenv("REDIS_URL", "redis://localhost:6379")
 	t.Setenv("REDIS_PASSWORD", "tea")
+	t.Setenv("SUPPORT_PASSWORD", "rye")
+	t.Setenv("SUPPORT_ADMIN_PASSWORD", "barley")
 	files, err := filepath.Glob("docs/*.md")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no documents", err)

@@ -167,7 +167,7 @@ func (h *Handler) checkTogether() error {
 	if _, ok := h.store.(*MemoryStore); !ok && h.store != nil && h.MaxRooms != 0 {
 		return errors.New("max_rooms is for the memory store only")
 	}
-	return nil
+	return h.checkRooms()
 }
 
 // limits returns the limits of this site's rooms.

@@ -14,12 +14,16 @@ import (
 func TestLogs(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		file := filepath.Join(t.TempDir(), "log")
+		t.Setenv("CHAT_DOOR", "open-rye")
+		t.Setenv("CHAT_CROWN", "open-wheat")
 		s := newSite(t)
-		loadWith(t, "log all {\noutput file "+file+" {\nroll_disabled\n}\nlevel DEBUG\n}", s.block("log\nencode\nephemeral_chat {\n"+store+"\n}"))
+		loadWith(t, "log all {\noutput file "+file+" {\nroll_disabled\n}\nlevel DEBUG\n}", s.block("log\nencode\nephemeral_chat {\n"+store+"\n"+lounge+"\n}"))
 		admin := s.create(t, "username", "Anna", "password", "open-sesame")
 		ben := s.join(t, admin.room, "username", "Ben", "password", "open-sesame")
 		s.post(t, "/joinRoom", object(t, "roomId", admin.room, "password", "open-barley")).refused(t, 403, "wrong_password")
 		s.post(t, "/startChat", object(t, "roomId", admin.room, "userId", "x", "sessionId", "session-of-nobody")).refused(t, 401, "invalid_session")
+		s.join(t, "lounge", "password", "open-rye")
+		s.join(t, "lounge", "password", "open-wheat")
 		c := s.connect(t, "", ben)
 		c.echo(t, "nobody else must read this")
 		s.post(t, "/removeMember", admin.as(t, "memberId", ben.user)).ok(t)
@@ -36,7 +40,7 @@ func TestLogs(t *testing.T) {
 		}
 		log := string(content)
 		for _, secret := range []string{
-			admin.session, ben.session, "open-sesame", "open-barley", "session-of-nobody", "nobody else must read this",
+			admin.session, ben.session, "open-sesame", "open-barley", "open-rye", "open-wheat", "session-of-nobody", "nobody else must read this",
 		} {
 			if strings.Contains(log, secret) {
 				t.Errorf("a log contains %q", secret)

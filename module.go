@@ -71,6 +71,9 @@ type Handler struct {
 	// in the longest life of a room at the default `lobby` and `max_ttl`.
 	MaxRooms int `json:"max_rooms,omitempty"`
 
+	// Rooms that anybody may join without anybody having created them.
+	Rooms []StandingRoom `json:"rooms,omitempty"`
+
 	// How many messages a connection may send. Default: 10 in `1s`.
 	MessageRate *Rate `json:"message_rate,omitempty"`
 
@@ -147,6 +150,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.origins, err = parseOrigins(h.Origins); err != nil {
 		return err
 	}
+	standing, err := h.standingRooms(caddy.NewReplacer())
+	if err != nil {
+		return err
+	}
 	h.createLimiter = newLimiter(*h.CreateRate)
 	h.joinLimiter = newLimiter(*h.JoinRate)
 	h.passwordLimits = newLimiter(*h.PasswordRate)
@@ -157,7 +164,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.held = &key
 	h.hub = chat.hub
-	h.rooms = room.NewRooms(chat.store, h.limits())
+	h.rooms = room.NewRooms(chat.store, h.limits(), standing...)
 	h.settings = ws.Settings{
 		Rooms:         h.rooms,
 		PingInterval:  timeOf(h.PingInterval),

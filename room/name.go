@@ -16,20 +16,23 @@ const (
 	MaxPassword = 1024 // bytes
 )
 
+// invalid makes an error of what is wrong with a request.
+func invalid(err error) error { return fmt.Errorf("%w: %w", ErrInvalidRequest, err) }
+
 // cleanName returns a name without surrounding white space and in Unicode
 // normalization form C, so that names that look the same are the same.
 func cleanName(field, s string, maximum int) (string, error) {
 	if !utf8.ValidString(s) {
-		return "", fmt.Errorf("%w: %s is not valid UTF-8", ErrInvalidRequest, field)
+		return "", fmt.Errorf("%s is not valid UTF-8", field)
 	}
 	s = norm.NFC.String(strings.TrimSpace(s))
 	switch n := utf8.RuneCountInString(s); {
 	case n == 0:
-		return "", fmt.Errorf("%w: %s is empty", ErrInvalidRequest, field)
+		return "", fmt.Errorf("%s is empty", field)
 	case n > maximum:
-		return "", fmt.Errorf("%w: %s too long (max %d characters)", ErrInvalidRequest, field, maximum)
+		return "", fmt.Errorf("%s too long (max %d characters)", field, maximum)
 	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", fmt.Errorf("%w: %s contains control characters", ErrInvalidRequest, field)
+		return "", fmt.Errorf("%s contains control characters", field)
 	}
 	return s, nil
 }
@@ -42,7 +45,7 @@ func candidates(username string) ([]string, error) {
 	}
 	name, err := cleanName("username", username, MaxUsername)
 	if err != nil {
-		return nil, err
+		return nil, invalid(err)
 	}
 	return []string{name, name + "-" + suffix(2), name + "-" + suffix(4), name + "-" + suffix(8), newUUID()}, nil
 }

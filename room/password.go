@@ -1,10 +1,12 @@
 package room
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -35,28 +37,42 @@ var (
 // hashPassword returns what a room keeps of its password: a random salt and
 // the argon2id hash. ErrUnavailable if too many hashes are waited for.
 func hashPassword(ctx context.Context, password string) ([]byte, error) {
-	salt := randomBytes(saltSize)
+	return hashWith(ctx, randomBytes(saltSize), password)
+}
+
+// hashWith does so with a salt that it leaves as it is.
+func hashWith(ctx context.Context, salt []byte, password string) ([]byte, error) {
 	sum, err := argon(ctx, password, salt)
 	if err != nil {
 		return nil, err
 	}
-	return append(salt, sum...), nil
+	return slices.Concat(salt, sum), nil
 }
 
-// checkPassword returns nil if stored was made from password, ErrWrongPassword
-// if not, and ErrUnavailable if too many hashes are waited for.
-func checkPassword(ctx context.Context, stored []byte, password string) error {
-	if len(stored) != saltSize+hashSize {
-		return fmt.Errorf("%w: room has a malformed password hash", ErrInternal)
+// checkPassword returns the index of the first of the hashes that was made from
+// password, ErrWrongPassword if none was, and ErrUnavailable if too many hashes are
+// waited for. Empty ones were made from none. Those that follow each other with one
+// salt cost no more than one.
+func checkPassword(ctx context.Context, password string, hashes ...[]byte) (matching int, err error) {
+	var sum, salt []byte
+	for i, stored := range hashes {
+		if len(stored) == 0 {
+			continue
+		}
+		if len(stored) != saltSize+hashSize {
+			return 0, fmt.Errorf("%w: room has a malformed password hash", ErrInternal)
+		}
+		if !bytes.Equal(stored[:saltSize], salt) {
+			salt = stored[:saltSize]
+			if sum, err = argon(ctx, password, salt); err != nil {
+				return 0, err
+			}
+		}
+		if subtle.ConstantTimeCompare(sum, stored[saltSize:]) == 1 {
+			return i, nil
+		}
 	}
-	sum, err := argon(ctx, password, stored[:saltSize])
-	if err != nil {
-		return err
-	}
-	if subtle.ConstantTimeCompare(sum, stored[saltSize:]) == 0 {
-		return ErrWrongPassword
-	}
-	return nil
+	return 0, ErrWrongPassword
 }
 
 func argon(ctx context.Context, password string, salt []byte) ([]byte, error) {

@@ -31,14 +31,23 @@ type Limits struct {
 const membersPerOnline = 10
 
 // Rooms applies the rules of the chat, under the limits of one site, to the
-// rooms of a store. It is safe for concurrent use and holds no state but these.
+// rooms of a store. It is safe for concurrent use and holds no state but these and
+// the hashes of the passwords of standing rooms.
 type Rooms struct {
-	store  Store
-	limits Limits
+	store    Store
+	limits   Limits
+	standing map[string]*Standing // by their ids; never changed
 }
 
-// NewRooms returns the rooms of store under limits.
-func NewRooms(store Store, limits Limits) *Rooms { return &Rooms{store: store, limits: limits} }
+// NewRooms returns the rooms of store under limits. The standing rooms, whose ids
+// differ, are those that come into being when they are joined.
+func NewRooms(store Store, limits Limits, standing ...*Standing) *Rooms {
+	r := &Rooms{store: store, limits: limits, standing: make(map[string]*Standing, len(standing))}
+	for _, s := range standing {
+		r.standing[s.declared.ID] = s
+	}
+	return r
+}
 
 // Limits returns the limits that NewRooms was given.
 func (r *Rooms) Limits() Limits { return r.limits }
@@ -74,7 +83,7 @@ type NewRoom struct {
 func (r *Rooms) Create(ctx context.Context, req NewRoom) (Admission, error) {
 	name, err := cleanName("roomName", req.Name, MaxRoomName)
 	if err != nil {
-		return Admission{}, err
+		return Admission{}, invalid(err)
 	}
 	ids, err := candidates(req.Username)
 	if err != nil {
@@ -84,91 +93,53 @@ func (r *Rooms) Create(ctx context.Context, req NewRoom) (Admission, error) {
 	if req.TTL != nil {
 		ttl = *req.TTL
 	}
-	if ttl < time.Second || ttl > r.limits.MaxTTL || ttl%time.Second != 0 {
-		return Admission{}, fmt.Errorf("%w: ttl must be whole seconds from 1 to %d",
-			ErrInvalidRequest, r.limits.MaxTTL/time.Second)
+	if err := validTTL(ttl, r.limits); err != nil {
+		return Admission{}, invalid(err)
 	}
 	if err := validPassword(req.Password); err != nil {
-		return Admission{}, err
+		return Admission{}, invalid(err)
 	}
-	room := Room{ID: NewID(), Name: name, Admin: ids[0], TTL: ttl, Key: randomBytes(32), Epoch: newEpoch()}
+	room := Room{ID: NewID(), Name: name, Admin: ids[0], TTL: ttl, Key: randomBytes(keySize), Epoch: newEpoch()}
 	if req.Password != "" {
 		if room.Password, err = hashPassword(ctx, req.Password); err != nil {
 			return Admission{}, err
 		}
 	}
-	limits := CreateLimits{Lobby: r.limits.Lobby, MaxRooms: r.limits.MaxRooms}
-	if err := r.store.Create(ctx, room, limits); err != nil {
+	if err := r.store.Create(ctx, room, r.createLimits()); err != nil {
 		return Admission{}, err
 	}
 	return admit(room, room.Admin, RoleAdmin), nil
 }
 
-// Info returns the room, of which anybody who knows its id may be told whether
-// it has a password, whether it is locked, and its times; no more.
-func (r *Rooms) Info(ctx context.Context, roomID string) (Room, error) {
+func (r *Rooms) createLimits() CreateLimits {
+	return CreateLimits{Lobby: r.limits.Lobby, MaxRooms: r.limits.MaxRooms}
+}
+
+// Info is what anybody who knows the id of a room may be told of it.
+type Info struct {
+	PasswordRequired, Locked bool
+	// StartedAt and Deadline are zero until the room starts.
+	StartedAt, Deadline time.Time
+}
+
+// Info returns what anybody may be told of a room; of a standing room of this site
+// also while it is not there.
+func (r *Rooms) Info(ctx context.Context, roomID string) (Info, error) {
+	room, err := r.load(ctx, roomID)
+	if s, ok := r.standingAfter(roomID, err); ok {
+		return s.info(), nil
+	}
+	if err != nil {
+		return Info{}, err
+	}
+	return Info{len(room.Password) > 0, room.Locked, room.StartedAt, room.Deadline}, nil
+}
+
+func (r *Rooms) load(ctx context.Context, roomID string) (Room, error) {
 	if !ValidID(roomID) {
 		return Room{}, ErrRoomNotFound
 	}
 	return r.store.Load(ctx, roomID)
-}
-
-// Newcomer asks for a new membership of a room.
-type Newcomer struct {
-	RoomID string
-	// Password is needed where the room has one, Username is optional.
-	Password, Username string
-	// Guard limits the checks of passwords; nil does not.
-	Guard Guard
-}
-
-// Guard is asked before a password is checked. It fails with ErrRateLimited, or
-// returns a function that is told afterwards whether the password was wrong.
-type Guard func() (done func(wrong bool), err error)
-
-// Join admits somebody new.
-func (r *Rooms) Join(ctx context.Context, n Newcomer) (Admission, error) {
-	ids, err := candidates(n.Username)
-	if err != nil {
-		return Admission{}, err
-	}
-	if err := validPassword(n.Password); err != nil {
-		return Admission{}, err
-	}
-	room, err := r.Info(ctx, n.RoomID)
-	if err != nil {
-		return Admission{}, err
-	}
-	if room.Locked {
-		return Admission{}, ErrRoomLocked // before the cost of a hash
-	}
-	if len(room.Password) > 0 {
-		if err := checkGuarded(ctx, room.Password, n.Password, n.Guard); err != nil {
-			return Admission{}, err
-		}
-	}
-	joined, err := r.store.Join(ctx, n.RoomID, Join{
-		Candidates: ids,
-		MaxOnline:  r.limits.MaxMembers,
-		MaxMembers: r.limits.MaxMembers * membersPerOnline,
-	})
-	if err != nil {
-		return Admission{}, err
-	}
-	return admit(joined.Room, joined.UserID, RoleMember), nil
-}
-
-func checkGuarded(ctx context.Context, stored []byte, password string, guard Guard) error {
-	if guard == nil {
-		return checkPassword(ctx, stored, password)
-	}
-	done, err := guard()
-	if err != nil {
-		return err
-	}
-	err = checkPassword(ctx, stored, password)
-	done(errors.Is(err, ErrWrongPassword))
-	return err
 }
 
 // Return admits a member who comes back: under a new session, in the role that
@@ -204,39 +175,42 @@ func (r *Rooms) Authenticate(ctx context.Context, c Credentials) (Member, error)
 
 // Start starts the chat. Only the admin may.
 func (r *Rooms) Start(ctx context.Context, c Credentials) (Clock, error) {
-	if _, err := r.admin(ctx, c); err != nil {
+	m, err := r.admin(ctx, c)
+	if err != nil {
 		return Clock{}, err
 	}
-	return r.store.Start(ctx, c.RoomID)
+	return r.store.Start(ctx, m.Room.LifeID())
 }
 
 // Delete ends the room at once. Only the admin may.
 func (r *Rooms) Delete(ctx context.Context, c Credentials) error {
-	if _, err := r.admin(ctx, c); err != nil {
+	m, err := r.admin(ctx, c)
+	if err != nil {
 		return err
 	}
-	return r.store.Delete(ctx, c.RoomID)
+	return r.store.Delete(ctx, m.Room.LifeID())
 }
 
 // SetLocked locks or unlocks the room for new members. Only the admin may.
 func (r *Rooms) SetLocked(ctx context.Context, c Credentials, locked bool) error {
-	if _, err := r.admin(ctx, c); err != nil {
+	m, err := r.admin(ctx, c)
+	if err != nil {
 		return err
 	}
-	return r.store.SetLocked(ctx, c.RoomID, locked)
+	return r.store.SetLocked(ctx, m.Room.LifeID(), locked)
 }
 
-// Remove ends the membership of another user. Only the admin may, and not their
-// own.
+// Remove ends the membership of another user. Only an admin may, and not their
+// own. The admins of a standing room may remove each other.
 func (r *Rooms) Remove(ctx context.Context, c Credentials, userID string) error {
 	m, err := r.admin(ctx, c)
 	if err != nil {
 		return err
 	}
-	if userID == m.Room.Admin {
+	if userID == m.Room.Admin || userID == m.UserID {
 		return fmt.Errorf("%w: the admin cannot be removed", ErrInvalidRequest)
 	}
-	return r.store.Remove(ctx, c.RoomID, userID)
+	return r.store.Remove(ctx, m.Room.LifeID(), userID)
 }
 
 // Leave ends one's own membership. The admin may leave too: the room goes on
@@ -246,20 +220,20 @@ func (r *Rooms) Leave(ctx context.Context, c Credentials) error {
 	if err != nil {
 		return err
 	}
-	return r.store.Remove(ctx, c.RoomID, m.UserID)
+	return r.store.Remove(ctx, m.Room.LifeID(), m.UserID)
 }
 
 // Post stores a message of a member, whose credentials were checked when its
-// connection was opened. id is the member's number for the message, zero for
+// connection was opened, in the life of the room in which they were good. id is the member's number for the message, zero for
 // none.
-func (r *Rooms) Post(ctx context.Context, roomID, userID, session string, id uint64, message string) (Receipt, error) {
+func (r *Rooms) Post(ctx context.Context, lifeID, userID, session string, id uint64, message string) (Receipt, error) {
 	if message == "" {
 		return Receipt{}, ErrInvalidMessage
 	}
 	if len(message) > r.limits.MaxMessage {
 		return Receipt{}, fmt.Errorf("%w (max %d bytes)", ErrMessageTooLong, r.limits.MaxMessage)
 	}
-	return r.store.Post(ctx, roomID, Post{
+	return r.store.Post(ctx, lifeID, Post{
 		UserID:  userID,
 		Session: session,
 		ID:      id,
@@ -291,12 +265,19 @@ func admit(room Room, userID string, role Role) Admission {
 	return Admission{Room: room, UserID: userID, SessionID: NewSession(room.Key, room.ID, userID, role), Role: role}
 }
 
+func validTTL(ttl time.Duration, limits Limits) error {
+	if ttl < time.Second || ttl > limits.MaxTTL || ttl%time.Second != 0 {
+		return fmt.Errorf("ttl must be whole seconds from 1 to %d", limits.MaxTTL/time.Second)
+	}
+	return nil
+}
+
 func validPassword(password string) error {
 	if len(password) > MaxPassword {
-		return fmt.Errorf("%w: password too long (max %d bytes)", ErrInvalidRequest, MaxPassword)
+		return fmt.Errorf("password too long (max %d bytes)", MaxPassword)
 	}
 	if !utf8.ValidString(password) {
-		return fmt.Errorf("%w: password is not valid UTF-8", ErrInvalidRequest)
+		return errors.New("password is not valid UTF-8")
 	}
 	return nil
 }

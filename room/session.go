@@ -12,6 +12,7 @@ import (
 // is recognized, and it dies with the room, whose key is nowhere else. It does
 // not say whether its user still is a member; a Store does.
 const (
+	keySize     = 32 // of the room's key
 	nonceSize   = 15
 	macSize     = sha256.Size
 	sessionSize = nonceSize + 1 + macSize // 48 bytes, 64 characters

@@ -70,7 +70,7 @@ func TestRefusedFrames(t *testing.T) {
 	if kept := s.kept(t, admin); len(kept) > 0 {
 		t.Errorf("stored: %.200q", kept)
 	}
-	if info, err := s.rooms.Info(t.Context(), admin.Room.ID); err != nil || info.Started() {
+	if info, err := s.rooms.Info(t.Context(), admin.Room.ID); err != nil || !info.StartedAt.IsZero() {
 		t.Errorf("what was refused has started the room (%v)", err)
 	}
 }

@@ -55,7 +55,10 @@ type Hub struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[*conn]struct{}
-	rooms  map[string]*liveRoom
+	rooms  map[string]*liveRoom // by the ids of their lives
+	// standing has the lives of standing rooms, by the ids of the rooms: of those
+	// that are open, the one that was opened last.
+	standing map[string]*liveRoom
 
 	running sync.WaitGroup // connections, and users who are about to leave
 }
@@ -70,6 +73,7 @@ func NewHub(store room.Store, log func() *zap.Logger) *Hub {
 		tellsAtOnce: tellsAtOnce,
 		conns:       make(map[*conn]struct{}),
 		rooms:       make(map[string]*liveRoom),
+		standing:    make(map[string]*liveRoom),
 	}
 }
 
@@ -135,20 +139,24 @@ func (h *Hub) drop(c *conn) {
 	h.running.Done()
 }
 
-// acquire returns the live room with the given id, opening it with the pace if it
-// is not. The caller releases it.
-func (h *Hub) acquire(ctx context.Context, roomID string, pace time.Duration) (*liveRoom, error) {
+// acquire returns the live room of a life, opening it with the pace if it is not.
+// The caller releases it. While the connections of a life that has ended are being
+// closed, the next one has a live room of its own.
+func (h *Hub) acquire(ctx context.Context, lifeID string, pace time.Duration) (*liveRoom, error) {
 	for {
 		h.mu.Lock()
 		if h.closed {
 			h.mu.Unlock()
 			return nil, room.ErrGoingAway
 		}
-		lr := h.rooms[roomID]
+		lr := h.rooms[lifeID]
 		switch {
 		case lr == nil:
-			lr = newLiveRoom(h, roomID, pace)
-			h.rooms[roomID] = lr
+			lr = newLiveRoom(h, lifeID, pace)
+			h.rooms[lifeID] = lr
+			if roomID, life := room.SplitLifeID(lifeID); life != "" {
+				h.standing[roomID] = lr
+			}
 			h.mu.Unlock()
 			return h.open(ctx, lr)
 		case lr.refs == 0: // it is being closed; a room is watched once at a time
@@ -206,6 +214,9 @@ func (h *Hub) release(lr *liveRoom) {
 	lr.close()
 	h.mu.Lock()
 	delete(h.rooms, lr.id)
+	if roomID, _ := room.SplitLifeID(lr.id); h.standing[roomID] == lr {
+		delete(h.standing, roomID)
+	}
 	h.mu.Unlock()
 	close(lr.closed)
 }
@@ -223,19 +234,23 @@ func (h *Hub) hold(lr *liveRoom) bool {
 	return true
 }
 
-// peek returns the key of a room that is open on this node, so that a session
-// can be checked without asking the store.
-func (h *Hub) peek(roomID string) (key []byte, ok bool) {
+// peek returns the key of a room that is open on this node, so that a session can
+// be checked without asking the store, and the id of the life that has it. A
+// standing room may be in another life by now.
+func (h *Hub) peek(roomID string) (key []byte, lifeID string, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	lr := h.rooms[roomID]
+	if lr == nil {
+		lr = h.standing[roomID]
+	}
 	if lr == nil || lr.refs == 0 {
-		return nil, false
+		return nil, "", false
 	}
 	select {
 	case <-lr.ready:
-		return lr.key, lr.err == nil
+		return lr.key, lr.id, lr.err == nil
 	default:
-		return nil, false
+		return nil, "", false
 	}
 }

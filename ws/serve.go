@@ -173,11 +173,11 @@ type entrance struct {
 func (c *conn) enter(ctx context.Context, f *clientFrame) (*entrance, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	session, err := c.authenticate(ctx, f)
+	session, lifeID, err := c.authenticate(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	lr, err := c.hub.acquire(ctx, f.RoomID, c.settings.FlushInterval)
+	lr, err := c.hub.acquire(ctx, lifeID, c.settings.FlushInterval)
 	if err != nil {
 		return nil, err
 	}
@@ -201,14 +201,19 @@ func (c *conn) enter(ctx context.Context, f *clientFrame) (*entrance, error) {
 	return e, nil
 }
 
-// authenticate checks the session of a join. Whether its user still is a member
-// is for Feed.Enter to say.
-func (c *conn) authenticate(ctx context.Context, f *clientFrame) (room.Session, error) {
-	if key, ok := c.hub.peek(f.RoomID); ok {
-		return room.VerifySession(key, f.RoomID, f.UserID, f.SessionID)
+// authenticate checks the session of a join, and returns in which life of the room
+// it is good. Whether its user still is a member is for Feed.Enter to say.
+func (c *conn) authenticate(ctx context.Context, f *clientFrame) (session room.Session, lifeID string, err error) {
+	if key, open, ok := c.hub.peek(f.RoomID); ok {
+		session, err = room.VerifySession(key, f.RoomID, f.UserID, f.SessionID)
+		// What is not good in this life of a standing room may be in the next, of
+		// which this node has not heard.
+		if standing := open != f.RoomID; err == nil || !standing {
+			return session, open, err
+		}
 	}
 	m, err := c.settings.Rooms.Authenticate(ctx, room.Credentials{RoomID: f.RoomID, UserID: f.UserID, SessionID: f.SessionID})
-	return m.Session, err
+	return m.Session, m.Room.LifeID(), err
 }
 
 // unavailable is the error of a call that ctx has ended.

@@ -1,14 +1,14 @@
 package memstore
 
 // Secrets returns the very slices in which a store keeps the key and the
-// password hash of a room.
-func Secrets(s *Store, roomID string) (key, password []byte) {
+// password hashes of a room.
+func Secrets(s *Store, roomID string) [][]byte {
 	l, _, err := s.lock(roomID)
 	if err != nil {
-		return nil, nil
+		return nil
 	}
 	defer l.mu.Unlock()
-	return l.room.Key, l.room.Password
+	return [][]byte{l.room.Key, l.room.Password, l.room.AdminPassword}
 }
 
 // Remains names what a store holds of a room that has ended.

@@ -3,6 +3,7 @@ package memstore_test
 import (
 	"bytes"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/memstore"
 )
 
-// TestSecretsAreWiped checks that the key and the password hash of a room are
+// TestSecretsAreWiped checks that the key and the password hashes of a room are
 // overwritten when it ends, whatever ends it, and that copies which callers
 // hold stay good.
 func TestSecretsAreWiped(t *testing.T) {
@@ -44,9 +45,10 @@ func TestSecretsAreWiped(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := memstore.New()
 				r := newRoom()
+				r.AdminPassword = []byte("salt and hash of an admin")
 				create(t, store, r, time.Hour)
-				key, password := memstore.Secrets(store, r.ID)
-				if !bytes.Equal(key, r.Key) || !bytes.Equal(password, r.Password) {
+				secrets := memstore.Secrets(store, r.ID)
+				if !slices.EqualFunc(secrets, [][]byte{r.Key, r.Password, r.AdminPassword}, bytes.Equal) {
 					t.Fatal("these are not the secrets of the room")
 				}
 				given, err := store.Load(t.Context(), r.ID)
@@ -54,10 +56,12 @@ func TestSecretsAreWiped(t *testing.T) {
 					t.Fatal(err)
 				}
 				end(t, store, r.ID)
-				if !bytes.Equal(key, make([]byte, len(key))) || !bytes.Equal(password, make([]byte, len(password))) {
-					t.Errorf("after the end the store's memory holds key %x, password hash %x", key, password)
+				for i, secret := range secrets {
+					if !bytes.Equal(secret, make([]byte, len(secret))) {
+						t.Errorf("after the end the store's memory holds secret %d, %x", i, secret)
+					}
 				}
-				if !bytes.Equal(given.Key, r.Key) || !bytes.Equal(given.Password, r.Password) {
+				if !bytes.Equal(given.Key, r.Key) || !bytes.Equal(given.Password, r.Password) || !bytes.Equal(given.AdminPassword, r.AdminPassword) {
 					t.Error("the copy of a caller was overwritten")
 				}
 				if err := store.Close(); err != nil {

@@ -180,7 +180,7 @@ func lead(t *testing.T, b Backend, r room.Room, start bool) []*watch {
 	all[len(all)-1].enter(t, presence("bert"))
 	if start {
 		for id := uint64(1); id <= 5; id++ {
-			s := b.node(int(id)) //nolint:gosec // G115: up to five
+			s := b.node(int(id))
 			if _, err := s.Post(t.Context(), r.LifeID(), numbered(s, "anna", "tag-of-anna", id, "of the former life")); err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,95 @@
+package room
+
+import (
+	"context"
+	"errors"
+)
+
+// Newcomer asks for a new membership of a room.
+type Newcomer struct {
+	RoomID string
+	// Password is needed where the room has one, or the one that makes an admin of
+	// a standing room. Username is optional.
+	Password, Username string
+	// Guard limits the checks of passwords; nil does not.
+	Guard Guard
+}
+
+// Guard is asked before a password is checked. It fails with ErrRateLimited, or
+// returns a function that is told afterwards whether the password was wrong.
+type Guard func() (done func(wrong bool), err error)
+
+// joinTries is how many lives of a standing room somebody may try to join: each may
+// end in between.
+const joinTries = 3
+
+// Join admits somebody new.
+func (r *Rooms) Join(ctx context.Context, n Newcomer) (Admission, error) {
+	ids, err := candidates(n.Username)
+	if err != nil {
+		return Admission{}, err
+	}
+	if err := validPassword(n.Password); err != nil {
+		return Admission{}, invalid(err)
+	}
+	for try := 1; ; try++ {
+		admission, err := r.join(ctx, n, ids)
+		if _, again := r.standingAfter(n.RoomID, err); !again || try == joinTries {
+			return admission, err
+		}
+	}
+}
+
+func (r *Rooms) join(ctx context.Context, n Newcomer, ids []string) (Admission, error) {
+	room, err := r.load(ctx, n.RoomID)
+	var role Role
+	if s, ok := r.standingAfter(n.RoomID, err); ok {
+		room, role, err = r.conjure(ctx, s, n)
+	} else if err == nil {
+		role, err = roleOf(ctx, &room, n)
+	}
+	if err != nil {
+		return Admission{}, err
+	}
+	joined, err := r.store.Join(ctx, room.LifeID(), Join{
+		Candidates: ids,
+		MaxOnline:  r.limits.MaxMembers,
+		MaxMembers: r.limits.MaxMembers * membersPerOnline,
+	})
+	if err != nil {
+		return Admission{}, err
+	}
+	return admit(joined.Room, joined.UserID, role), nil
+}
+
+// roleOf returns the role in which somebody new may join a room.
+func roleOf(ctx context.Context, room *Room, n Newcomer) (Role, error) {
+	if room.Locked {
+		return "", ErrRoomLocked // before the cost of a hash
+	}
+	if len(room.Password) == 0 && (len(room.AdminPassword) == 0 || n.Password == "") {
+		return RoleMember, nil
+	}
+	isAdmin, err := checkGuarded(ctx, room, n.Password, n.Guard)
+	switch {
+	case err != nil:
+		return "", err
+	case isAdmin:
+		return RoleAdmin, nil
+	default:
+		return RoleMember, nil
+	}
+}
+
+// checkGuarded checks a password, and reports whether it is the one of admins.
+func checkGuarded(ctx context.Context, room *Room, password string, guard Guard) (isAdmin bool, err error) {
+	done := func(bool) {}
+	if guard != nil {
+		if done, err = guard(); err != nil {
+			return false, err
+		}
+	}
+	matching, err := checkPassword(ctx, password, room.Password, room.AdminPassword)
+	done(errors.Is(err, ErrWrongPassword))
+	return matching == 1, err
+}

@@ -1,0 +1,379 @@
+package room_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/memstore"
+)
+
+const (
+	standingID = "lounge"
+	door       = "open sesame"
+	crown      = "open barley"
+)
+
+// declare returns the rooms of a site that declares a standing room.
+func declare(tb testing.TB, store room.Store, s room.StandingRoom) *room.Rooms {
+	tb.Helper()
+	if s.Name == "" {
+		s.Name = "Lounge"
+	}
+	s.ID = standingID
+	standing, err := room.NewStanding(s, limits)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return room.NewRooms(store, limits, standing)
+}
+
+// enter joins the standing room with a password.
+func enter(tb testing.TB, rooms *room.Rooms, username, password string) room.Admission {
+	tb.Helper()
+	a, err := rooms.Join(tb.Context(), room.Newcomer{RoomID: standingID, Username: username, Password: password})
+	if err != nil {
+		tb.Fatalf("Join: %v", err)
+	}
+	return a
+}
+
+func TestNewStanding(t *testing.T) {
+	for name, test := range map[string]struct {
+		declared room.StandingRoom
+		want     string // "" for a room that is fine
+	}{
+		"fine":           {room.StandingRoom{ID: "a-Z_0", Name: " Lounge ", TTL: time.Second, Password: door, AdminPassword: crown}, ""},
+		"longest":        {room.StandingRoom{ID: strings.Repeat("a", 64), Name: strings.Repeat("é", 100), TTL: limits.MaxTTL}, ""},
+		"no id":          {room.StandingRoom{Name: "x"}, `room id "": must be 1 to 64 characters`},
+		"long id":        {room.StandingRoom{ID: strings.Repeat("a", 65), Name: "x"}, "must be 1 to 64 characters"},
+		"id with colon":  {room.StandingRoom{ID: "a:b", Name: "x"}, `room id "a:b": must be`},
+		"no name":        {room.StandingRoom{ID: "a", Name: " "}, "room a: name is empty"},
+		"long name":      {room.StandingRoom{ID: "a", Name: strings.Repeat("x", 101)}, "room a: name too long"},
+		"ttl":            {room.StandingRoom{ID: "a", Name: "x", TTL: limits.MaxTTL + time.Second}, "room a: ttl must be whole seconds from 1 to 86400"},
+		"ttl, negative":  {room.StandingRoom{ID: "a", Name: "x", TTL: -time.Second}, "room a: ttl must be"},
+		"ttl, fraction":  {room.StandingRoom{ID: "a", Name: "x", TTL: 1500 * time.Millisecond}, "room a: ttl must be"},
+		"password":       {room.StandingRoom{ID: "a", Name: "x", Password: strings.Repeat(door, 100)}, "room a: password too long"},
+		"admin password": {room.StandingRoom{ID: "a", Name: "x", AdminPassword: door + "\xff"}, "room a: admin_password: password is not valid UTF-8"},
+		"same passwords": {room.StandingRoom{ID: "a", Name: "x", Password: door, AdminPassword: door}, "room a: password and admin_password are the same"},
+	} {
+		_, err := room.NewStanding(test.declared, limits)
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		case err != nil && strings.Contains(err.Error(), door):
+			t.Errorf("%s: the error %q shows a password", name, err)
+		}
+	}
+}
+
+func TestStandingRoom(t *testing.T) {
+	_, store := newRooms(t)
+	rooms := declare(t, store, room.StandingRoom{Name: "  Cafe\u0301 ", TTL: time.Minute})
+	if info, err := rooms.Info(t.Context(), standingID); err != nil || info != (room.Info{}) {
+		t.Errorf("Info before anybody has joined: %+v, %v", info, err)
+	}
+	if store.Len() != 0 {
+		t.Error("asking has brought the room into being")
+	}
+	a, b := enter(t, rooms, "anna", "whatever"), enter(t, rooms, "anna", "")
+	if a.Room.ID != standingID || a.Room.Name != "Café" || a.Room.TTL != time.Minute || a.Room.Started() {
+		t.Errorf("joined %q %q, ttl %v, started %v", a.Room.ID, a.Room.Name, a.Room.TTL, a.Room.Started())
+	}
+	if a.Room.LifeID() != b.Room.LifeID() || a.UserID != "anna" || !strings.HasPrefix(b.UserID, "anna-") {
+		t.Errorf("%q joined the life %q, %q the life %q", a.UserID, a.Room.LifeID(), b.UserID, b.Room.LifeID())
+	}
+	// Nobody is its admin, and its members are members.
+	for _, m := range []room.Admission{a, b} {
+		if m.Role != room.RoleMember || m.Room.Admin != "" {
+			t.Errorf("%q is %q of a room of %q", m.UserID, m.Role, m.Room.Admin)
+		}
+		_, err := rooms.Start(t.Context(), credentials(m))
+		expect(t, "Start by a member", err, room.ErrNotAdmin)
+		expect(t, "Delete by a member", rooms.Delete(t.Context(), credentials(m)), room.ErrNotAdmin)
+	}
+	if _, err := rooms.Return(t.Context(), credentials(b)); err != nil {
+		t.Errorf("Return: %v", err)
+	}
+	if err := rooms.Leave(t.Context(), credentials(b)); err != nil {
+		t.Errorf("Leave: %v", err)
+	}
+	// A site that does not declare it serves it while it is there.
+	others := room.NewRooms(store, limits)
+	if c := enter(t, others, "carla", ""); c.Room.LifeID() != a.Room.LifeID() {
+		t.Error("another site joins another life")
+	}
+	if _, err := others.Authenticate(t.Context(), credentials(a)); err != nil {
+		t.Errorf("Authenticate at another site: %v", err)
+	}
+	if err := store.Delete(t.Context(), a.Room.LifeID()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := others.Join(t.Context(), room.Newcomer{RoomID: standingID})
+	expect(t, "Join at a site that does not declare it", err, room.ErrRoomNotFound)
+	_, err = others.Info(t.Context(), standingID)
+	expect(t, "Info at a site that does not declare it", err, room.ErrRoomNotFound)
+}
+
+// TestStandingSessions shows the sessions of one life in the next.
+func TestStandingSessions(t *testing.T) {
+	_, store := newRooms(t)
+	rooms := declare(t, store, room.StandingRoom{AdminPassword: crown})
+	former := []room.Admission{enter(t, rooms, "anna", crown), enter(t, rooms, "ben", "")}
+	if err := rooms.Delete(t.Context(), credentials(former[0])); err != nil {
+		t.Fatal(err)
+	}
+	expectAll := func(want error) {
+		t.Helper()
+		for _, a := range former {
+			c := credentials(a)
+			_, err := rooms.Authenticate(t.Context(), c)
+			expect(t, "Authenticate", err, want)
+			_, err = rooms.Return(t.Context(), c)
+			expect(t, "Return", err, want)
+			_, err = rooms.Start(t.Context(), c)
+			expect(t, "Start", err, want)
+			expect(t, "Delete", rooms.Delete(t.Context(), c), want)
+			expect(t, "SetLocked", rooms.SetLocked(t.Context(), c, true), want)
+			expect(t, "Remove", rooms.Remove(t.Context(), c, "ben"), want)
+			expect(t, "Leave", rooms.Leave(t.Context(), c), want)
+			_, err = rooms.Post(t.Context(), a.Room.LifeID(), a.UserID, "tag", 1, "hello")
+			expect(t, "Post", err, room.ErrRoomNotFound)
+		}
+	}
+	expectAll(room.ErrRoomNotFound)
+	now := []room.Admission{enter(t, rooms, "anna", crown), enter(t, rooms, "ben", "")}
+	expectAll(room.ErrInvalidSession)
+	for i, a := range now {
+		if a.UserID != former[i].UserID {
+			t.Errorf("%q is called %q in the next life", former[i].UserID, a.UserID)
+		}
+		if string(a.Room.Key) == string(former[i].Room.Key) || a.Room.LifeID() == former[i].Room.LifeID() || a.Room.Epoch == former[i].Room.Epoch {
+			t.Error("two lives share a key, a name or an epoch")
+		}
+		if _, err := rooms.Authenticate(t.Context(), credentials(a)); err != nil {
+			t.Errorf("Authenticate of %q: %v", a.UserID, err)
+		}
+	}
+	if info, err := rooms.Info(t.Context(), standingID); err != nil || info != (room.Info{}) {
+		t.Errorf("the next life is %+v, %v", info, err)
+	}
+}
+
+func TestStandingPasswords(t *testing.T) {
+	for name, test := range map[string]struct {
+		declared room.StandingRoom
+		roles    map[string]room.Role // by password; none: refused
+	}{
+		"both":       {room.StandingRoom{Password: door, AdminPassword: crown}, map[string]room.Role{door: room.RoleMember, crown: room.RoleAdmin}},
+		"only one":   {room.StandingRoom{Password: door}, map[string]room.Role{door: room.RoleMember}},
+		"only admin": {room.StandingRoom{AdminPassword: crown}, map[string]room.Role{"": room.RoleMember, crown: room.RoleAdmin}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, store := newRooms(t)
+			rooms := declare(t, store, test.declared)
+			if info, err := rooms.Info(t.Context(), standingID); err != nil || info.PasswordRequired != (test.declared.Password != "") {
+				t.Errorf("Info before anybody has joined: %+v, %v", info, err)
+			}
+			// Twice: before the room is there, and then.
+			for range 2 {
+				for _, password := range []string{"", door, crown, door + crown} {
+					want, ok := test.roles[password]
+					before := store.Len()
+					wrong, asked := 0, 0
+					a, err := rooms.Join(t.Context(), room.Newcomer{
+						RoomID: standingID, Password: password,
+						Guard: func() (func(bool), error) {
+							asked++
+							return func(isWrong bool) {
+								if isWrong {
+									wrong++
+								}
+							}, nil
+						},
+					})
+					if ok && (err != nil || a.Role != want || wrong != 0) {
+						t.Errorf("Join with %.20q: %q, %v, %d wrong, want %q", password, a.Role, err, wrong, want)
+					}
+					if !ok {
+						expect(t, fmt.Sprintf("Join with %.20q", password), err, room.ErrWrongPassword)
+						if store.Len() != before {
+							t.Errorf("a wrong password has brought the room into being")
+						}
+						if wrong != 1 || asked != 1 {
+							t.Errorf("Join with %.20q was guarded %d times and counted %d times, want once", password, asked, wrong)
+						}
+					}
+				}
+			}
+			if info, err := rooms.Info(t.Context(), standingID); err != nil || info.PasswordRequired != (test.declared.Password != "") {
+				t.Errorf("Info: %+v, %v", info, err)
+			}
+		})
+	}
+}
+
+// TestStandingAdmins has two admins.
+func TestStandingAdmins(t *testing.T) {
+	_, store := newRooms(t)
+	rooms := declare(t, store, room.StandingRoom{AdminPassword: crown})
+	anna, ben, carla := enter(t, rooms, "anna", crown), enter(t, rooms, "ben", crown), enter(t, rooms, "carla", "")
+	for _, admin := range []room.Admission{anna, ben} {
+		if back, err := rooms.Return(t.Context(), credentials(admin)); err != nil || back.Role != room.RoleAdmin {
+			t.Errorf("%q comes back as %q, %v", admin.UserID, back.Role, err)
+		}
+		if err := rooms.SetLocked(t.Context(), credentials(admin), false); err != nil {
+			t.Errorf("SetLocked by %q: %v", admin.UserID, err)
+		}
+		expect(t, "Remove of oneself", rooms.Remove(t.Context(), credentials(admin), admin.UserID), room.ErrInvalidRequest)
+	}
+	expect(t, "Remove by a member", rooms.Remove(t.Context(), credentials(carla), "anna"), room.ErrNotAdmin)
+	if err := rooms.Remove(t.Context(), credentials(anna), "ben"); err != nil {
+		t.Errorf("Remove of an admin by another: %v", err)
+	}
+	_, err := rooms.Start(t.Context(), credentials(ben))
+	expect(t, "Start by an admin who was removed", err, room.ErrRemoved)
+	if _, err := rooms.Start(t.Context(), credentials(anna)); err != nil {
+		t.Errorf("Start: %v", err)
+	}
+}
+
+// TestStandingReconfigured declares the room otherwise while it is there: that is
+// for its next life.
+func TestStandingReconfigured(t *testing.T) {
+	_, store := newRooms(t)
+	before := declare(t, store, room.StandingRoom{Name: "Before", TTL: time.Minute, Password: door, AdminPassword: crown})
+	anna := enter(t, before, "anna", crown)
+	after := declare(t, store, room.StandingRoom{Name: "After", TTL: time.Hour, Password: "new"})
+	if a := enter(t, after, "ben", door); a.Room.Name != "Before" || a.Room.TTL != time.Minute || a.Role != room.RoleMember {
+		t.Errorf("joined %q with ttl %v as %q", a.Room.Name, a.Room.TTL, a.Role)
+	}
+	_, err := after.Join(t.Context(), room.Newcomer{RoomID: standingID, Password: "new"})
+	expect(t, "Join with the password of the next life", err, room.ErrWrongPassword)
+	if err := after.Delete(t.Context(), credentials(anna)); err != nil {
+		t.Fatal(err)
+	}
+	if a := enter(t, after, "anna", "new"); a.Room.Name != "After" || a.Room.TTL != time.Hour {
+		t.Errorf("joined %q with ttl %v", a.Room.Name, a.Room.TTL)
+	}
+	_, err = before.Join(t.Context(), room.Newcomer{RoomID: standingID, Password: door})
+	expect(t, "Join with the password of the former life", err, room.ErrWrongPassword)
+}
+
+// TestStandingAtOnce has everybody come at once, at sites of which each declares
+// another password: one of them makes the room, and its password is the one.
+func TestStandingAtOnce(t *testing.T) {
+	_, store := newRooms(t)
+	const sites = 3
+	var all [sites]*room.Rooms
+	for i := range all {
+		all[i] = declare(t, store, room.StandingRoom{Password: fmt.Sprint("password ", i)})
+	}
+	var mu sync.Mutex
+	let := make(map[string]int) // in by site
+	var joining sync.WaitGroup
+	for i := range sites {
+		for range 2 {
+			// Ends with its join; awaited below.
+			joining.Go(func() {
+				a, err := all[i].Join(t.Context(), room.Newcomer{RoomID: standingID, Password: fmt.Sprint("password ", i)})
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					let[fmt.Sprint(i, " ", a.Room.LifeID())]++
+				} else {
+					expect(t, "Join at once with others", err, room.ErrWrongPassword)
+				}
+			})
+		}
+	}
+	joining.Wait()
+	if len(let) != 1 {
+		t.Errorf("people were let in by site and life %v, want one", let)
+	}
+	for site, n := range let {
+		if n != 2 {
+			t.Errorf("of 2 who knew the password of site and life %s, %d were let in", site, n)
+		}
+	}
+}
+
+// fickle is a store in which a room ends just before somebody joins, so many times.
+type fickle struct {
+	room.Store
+	times int
+}
+
+func (f *fickle) Join(ctx context.Context, lifeID string, join room.Join) (room.Joined, error) {
+	if f.times > 0 {
+		f.times--
+		if err := f.Delete(ctx, lifeID); err != nil {
+			return room.Joined{}, err
+		}
+	}
+	return f.Store.Join(ctx, lifeID, join)
+}
+
+func TestStandingEndsMeanwhile(t *testing.T) {
+	_, store := newRooms(t)
+	for times, want := range []error{nil, nil, nil, room.ErrRoomNotFound} {
+		rooms := declare(t, &fickle{store, times}, room.StandingRoom{})
+		a, err := rooms.Join(t.Context(), room.Newcomer{RoomID: standingID})
+		expect(t, fmt.Sprintf("Join of a room that ends %d times meanwhile", times), err, want)
+		if err == nil {
+			if err := store.Delete(t.Context(), a.Room.LifeID()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestStandingTooManyRooms(t *testing.T) {
+	rooms, store := newRooms(t)
+	for range limits.MaxRooms {
+		create(t, rooms, room.NewRoom{})
+	}
+	_, err := declare(t, store, room.StandingRoom{}).Join(t.Context(), room.Newcomer{RoomID: standingID})
+	expect(t, "Join of a standing room beyond the limit", err, room.ErrTooManyRooms)
+}
+
+// TestStandingClock lets lives end by themselves.
+func TestStandingClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New()
+		defer store.Close()
+		rooms := declare(t, store, room.StandingRoom{TTL: time.Minute})
+		lives := make(map[string]bool)
+		for range 3 {
+			a := enter(t, rooms, "anna", "")
+			lives[a.Room.LifeID()] = true
+			time.Sleep(time.Hour) //nolint:forbidigo // in a bubble it waits for nothing: it moves the clock
+			if _, err := rooms.Post(t.Context(), a.Room.LifeID(), "anna", "tag", 1, "hello"); err != nil {
+				t.Fatalf("Post into a room that waits to be started: %v", err)
+			}
+			time.Sleep(time.Minute - time.Millisecond) //nolint:forbidigo // likewise
+			if b := enter(t, rooms, "ben", ""); b.Room.LifeID() != a.Room.LifeID() {
+				t.Error("a join just before the deadline is to the next life")
+			}
+			time.Sleep(time.Millisecond) //nolint:forbidigo // likewise
+			if info, err := rooms.Info(t.Context(), standingID); err != nil || info != (room.Info{}) {
+				t.Errorf("Info after the deadline: %+v, %v", info, err)
+			}
+		}
+		a := enter(t, rooms, "anna", "")
+		time.Sleep(limits.Lobby) //nolint:forbidigo // likewise
+		if store.Len() != 0 {
+			t.Error("a room that nobody has started is still there")
+		}
+		if lives[a.Room.LifeID()] || len(lives) != 3 {
+			t.Errorf("four joins were to the lives %v and %s", lives, a.Room.LifeID())
+		}
+	})
+}
