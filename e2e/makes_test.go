@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -81,17 +82,24 @@ type line struct {
 	at         time.Time
 }
 
-// installNode installs the packages of the client, from the lock file.
+// installNode installs the packages of the scripts, from the lock file.
 func installNode(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	if err := nodeInstalled(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var nodeInstalled = sync.OnceValue(func() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	install := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--prefer-offline")
 	install.Dir = filepath.Join(repository(), "e2e", "node")
 	if output, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci (which needs Node.js and npm): %v\n%s", err, output)
+		return fmt.Errorf("npm ci (which needs Node.js and npm): %w\n%s", err, output)
 	}
-}
+	return nil
+})
 
 func startNodeClient(t *testing.T, url, root string, m *member) *nodeClient {
 	t.Helper()

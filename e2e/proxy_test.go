@@ -2,9 +2,11 @@ package e2e_test
 
 import (
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // outage is a way in which a network fails.
@@ -141,6 +143,24 @@ func (p *proxy) forward(to, from net.Conn) {
 		if err != nil {
 			return
 		}
+	}
+}
+
+// cutAgainAndAgain breaks the network for short times, at random, until done is
+// closed.
+func (p *proxy) cutAgainAndAgain(done <-chan struct{}) {
+	wait := func(least, most time.Duration) bool {
+		select {
+		case <-time.After(least + rand.N(most-least)):
+			return true
+		case <-done:
+			return false
+		}
+	}
+	for wait(50*time.Millisecond, 400*time.Millisecond) {
+		p.set(refused)
+		wait(5*time.Millisecond, 100*time.Millisecond)
+		p.set(noOutage)
 	}
 }
 

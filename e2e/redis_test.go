@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -136,4 +137,87 @@ func (r *redisServer) contents(t *testing.T, text string) map[string]string {
 		contents[key] = fmt.Sprint(at, " ", value)
 	}
 	return contents
+}
+
+// readable returns everything that stands in the keys of a Redis, as text.
+func (r *redisServer) readable(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	for _, key := range r.keys(t, "") {
+		kind, err := r.client.Type(t.Context(), key).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value any
+		switch kind {
+		case "string":
+			value, err = r.client.Get(t.Context(), key).Result()
+		case "list":
+			value, err = r.client.LRange(t.Context(), key, 0, -1).Result()
+		case "hash":
+			value, err = r.client.HGetAll(t.Context(), key).Result()
+		case "set":
+			value, err = r.client.SMembers(t.Context(), key).Result()
+		case "none": // it has expired meanwhile
+		default:
+			t.Fatalf("%s is a %s", key, kind)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&text, "%s: %v\n", key, value)
+	}
+	return text.String()
+}
+
+// tamper changes messages of a room that has at least five: the second is another
+// in one character of its text, the third is from ben, and the fifth is the first
+// of the other room.
+func (r *redisServer) tamper(t *testing.T, roomID, otherID string) {
+	t.Helper()
+	key := "room:messages:" + roomID
+	entries, err := r.client.LRange(t.Context(), key, 0, -1).Result()
+	if err != nil || len(entries) < 5 {
+		t.Fatalf("%d messages: %v", len(entries), err)
+	}
+	other, err := r.client.LIndex(t.Context(), "room:messages:"+otherID, 0).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(index int, field string, value func(string) string) {
+		var entry fields
+		if err := json.Unmarshal([]byte(entries[index]), &entry); err != nil {
+			t.Fatal(err)
+		}
+		before, _ := entry[field].(string)
+		entry[field] = value(before)
+		after, err := json.Marshal(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(after) == entries[index] {
+			t.Fatalf("nothing has changed in %s", after)
+		}
+		if err := r.client.LSet(t.Context(), key, int64(index), after).Err(); err != nil {
+			t.Fatal(err)
+		}
+		entries[index] = string(after)
+	}
+	change(1, "message", func(text string) string {
+		middle := len(text) / 2
+		character := "A"
+		if text[middle] == 'A' {
+			character = "B"
+		}
+		return text[:middle] + character + text[middle+1:]
+	})
+	change(2, "userId", func(string) string { return "ben" })
+	change(4, "userId", func(string) string { return "anna" })
+	change(4, "message", func(string) string {
+		var entry struct{ Message string }
+		if err := json.Unmarshal([]byte(other), &entry); err != nil {
+			t.Fatal(err)
+		}
+		return entry.Message
+	})
 }

@@ -72,6 +72,7 @@ export class Dialogue {
       secret,
       ask: (frame, name, take) => this.ask(frame, name, take),
       echoed: number => this.outbox.echoed(number),
+      idOf: number => this.outbox.idOf(number),
       renewed: () => this.outbox.again(),
       emit,
     })

@@ -46,7 +46,10 @@ const AGAIN = 1_000
  * @property {<T>(frame: object, name: string, take: (answer: any) => T) => Promise<T>} ask
  *   sends a request and hands its answer to take
  * @property {(number: number) => number | undefined} echoed is told of each message of
- *   this session, and returns what it was called while it was pending
+ *   this session that the server has told of by itself, and returns what it was called
+ *   while it was pending
+ * @property {(number: number) => number | undefined} idOf returns the same of one that
+ *   was asked for
  * @property {() => void} renewed is called when echoes may have been lost
  * @property {import('./emitter.js').Emitter<import('./room.js').RoomEvents>['emit']} emit
  */
@@ -195,7 +198,7 @@ export class Feed {
     const frame = { type: 'history', before: this.#transcript.first, limit: Math.min(limit, PAGE) }
     return this.#owner.ask(frame, 'history', ({ heard, more }) => {
       if (generation !== this.#generation) return this.more // they belong before others
-      const messages = this.#transcript.prepend(this.#all(heard), more)
+      const messages = this.#transcript.prepend(this.#asked(heard), more)
       if (messages.length > 0) this.#owner.emit('messages', { messages, where: 'older' })
       return this.more
     })
@@ -213,7 +216,7 @@ export class Feed {
         await this.#owner.ask({ type: 'history', limit: PAGE }, 'history', ({ heard, more }) => {
           if (this.#fresh !== fresh) return // another gap has followed, or it is all over
           this.#fresh = null
-          const page = this.#all(heard)
+          const page = this.#asked(heard)
           const newest = page.at(-1)?.seq ?? 0
           this.#replace([...page, ...fresh.filter(({ seq }) => seq > newest)], more)
           this.#seq = Math.max(this.#seq, newest)
@@ -265,8 +268,18 @@ export class Feed {
     this.#transcript.reset(messages, more)
   }
 
-  /** @param {Heard[]} heard */
-  #all(heard) { return heard.map(each => this.#settle(each)) }
+  /**
+   * Takes messages that were asked for.
+   *
+   * @param {Heard[]} heard
+   */
+  #asked(heard) {
+    for (const { message, number } of heard) {
+      const id = number > 0 ? this.#owner.idOf(number) : undefined
+      if (id !== undefined) message.id = id
+    }
+    return heard.map(({ message }) => message)
+  }
 
   /**
    * Tells the outbox of a message of its own.

@@ -166,11 +166,19 @@ export class Outbox {
    * @returns {number | undefined}
    */
   echoed(number) {
-    const id = this.#names.get(number)
+    const id = this.idOf(number)
     this.#names.delete(number)
     this.acknowledged(number)
     return id
   }
+
+  /**
+   * Returns the id here of a message of this session, if it has one. That it was
+   * found in the history is no echo: the server may still wait to see it again.
+   *
+   * @param {number} number
+   */
+  idOf(number) { return this.#names.get(number) }
 
   /** @param {number} number */
   acknowledged(number) {

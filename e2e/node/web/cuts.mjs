@@ -1,0 +1,41 @@
+// 500 messages over a link that breaks all the time.
+import assert from 'node:assert/strict'
+import { ask, assertUnbroken, clientOf, connected, pause, run, settings, texts, until } from './harness.mjs'
+
+const MESSAGES = 500
+
+await run(async () => {
+  const near = clientOf()
+  const far = clientOf({ base: settings.proxied })
+  const listener = await near.createRoom({ roomName: 'r', username: 'listener' })
+  const { roomId } = listener
+  const anna = await far.joinRoom({ roomId, username: 'anna' })
+  const ben = await far.joinRoom({ roomId, username: 'ben' })
+  await connected(listener)
+  const seen = [await connected(anna), await connected(ben)]
+  const said = name => Array.from({ length: MESSAGES / 2 }, (_, n) => `${name} ${n}`)
+
+  await ask('cut again and again')
+  for (let n = 0; n < MESSAGES / 2; n++) {
+    anna.send(`anna ${n}`)
+    ben.send(`ben ${n}`)
+    await pause(10)
+  }
+  await until('all is said', () => anna.pending.length + ben.pending.length === 0, 90_000)
+  await ask('heal')
+  await until('all is heard', () => [listener, anna, ben].every(({ messages }) => messages.length === MESSAGES), 30_000)
+
+  for (const room of [listener, anna, ben]) {
+    assertUnbroken(room.messages)
+    assert.equal(room.messages[0].seq, 1)
+    for (const name of ['anna', 'ben']) assert.deepEqual(texts(room.messages.filter(({ userId }) => userId === name)), said(name))
+  }
+  for (const [i, { welcome, gap, ended, message, messages }] of seen.entries()) {
+    const told = [...message.map(({ message }) => message), ...messages.flatMap(({ messages }) => messages)]
+    assert.equal(new Set(told.map(({ seq }) => seq)).size, told.length, 'a message was told twice')
+    assert.deepEqual([gap, ended], [[], []])
+    assert.ok(welcome.length > 5, `connected only ${welcome.length} times`)
+    assert.ok(welcome.slice(1).every(({ resumed }) => resumed))
+    console.error(`${['anna', 'ben'][i]} was connected ${welcome.length} times, and caught up on ${messages.flatMap(({ messages }) => messages).length} messages`)
+  }
+})
