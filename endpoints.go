@@ -130,6 +130,7 @@ func (h *Handler) createRoom(r *http.Request, b *body) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.chat.tell(eventRoomCreated, admitted.Room.ID, admitted.UserID, "ttl", int64(admitted.Room.TTL/time.Second))
 	return admissionOf(admitted), nil
 }
 
@@ -147,7 +148,13 @@ func (h *Handler) joinRoom(r *http.Request, b *body) (any, error) {
 			Username: b.optionalText("username"),
 		}
 		newcomer.Guard = h.passwordGuard(client, newcomer.RoomID)
-		join = func() (room.Admission, error) { return h.rooms.Join(r.Context(), newcomer) }
+		join = func() (room.Admission, error) {
+			admitted, err := h.rooms.Join(r.Context(), newcomer)
+			if err == nil {
+				h.chat.tell(eventMemberJoined, admitted.Room.ID, admitted.UserID)
+			}
+			return admitted, err
+		}
 	}
 	if b.err != nil {
 		return nil, b.err
@@ -171,6 +178,10 @@ func (h *Handler) startChat(r *http.Request, b *body) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if started.Began {
+		ttl := started.Deadline.Sub(started.StartedAt)
+		h.chat.tell(eventRoomStarted, credentials.RoomID, credentials.UserID, "ttl", int64(ttl/time.Second))
+	}
 	return clockOf(started.StartedAt, started.Deadline), nil
 }
 
@@ -179,7 +190,11 @@ func (h *Handler) deleteRoom(r *http.Request, b *body) (any, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	return done{}, h.rooms.Delete(r.Context(), credentials)
+	if err := h.rooms.Delete(r.Context(), credentials); err != nil {
+		return nil, err
+	}
+	h.chat.tell(eventRoomEnded, credentials.RoomID, credentials.UserID, "reason", string(room.EndDeleted))
+	return done{}, nil
 }
 
 func (h *Handler) removeMember(r *http.Request, b *body) (any, error) {
@@ -187,7 +202,11 @@ func (h *Handler) removeMember(r *http.Request, b *body) (any, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	return done{}, h.rooms.Remove(r.Context(), credentials, member)
+	if err := h.rooms.Remove(r.Context(), credentials, member); err != nil {
+		return nil, err
+	}
+	h.chat.tell(eventMemberRemoved, credentials.RoomID, member, "by", credentials.UserID)
+	return done{}, nil
 }
 
 func (h *Handler) lockRoom(r *http.Request, b *body) (any, error) {
@@ -203,7 +222,11 @@ func (h *Handler) leaveRoom(r *http.Request, b *body) (any, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	return done{}, h.rooms.Leave(r.Context(), credentials)
+	if err := h.rooms.Leave(r.Context(), credentials); err != nil {
+		return nil, err
+	}
+	h.chat.tell(eventMemberRemoved, credentials.RoomID, credentials.UserID, "by", credentials.UserID)
+	return done{}, nil
 }
 
 // info is what anybody may know of a room whose id they know.

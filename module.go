@@ -113,16 +113,17 @@ type Handler struct {
 	logger         *zap.Logger
 	store          Store
 	origins        origins
+	chat           *chat
 	rooms          *room.Rooms
-	hub            *ws.Hub
 	settings       ws.Settings
 	createLimiter  *limiter
 	joinLimiter    *limiter
 	passwordLimits *limiter
 
-	// held is the store that Provision took and Cleanup has to give back; nil
-	// if there is none.
-	held *poolKey
+	// held is the store that Provision took and Cleanup has to give back, nil if
+	// there is none; and voice what the chat tells its events by.
+	held  *poolKey
+	voice *voice
 }
 
 // CaddyModule returns the Caddy module information.
@@ -162,8 +163,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
-	h.held = &key
-	h.hub = chat.hub
+	h.held, h.chat = &key, chat
+	if h.voice, err = chat.herald.join(ctx); err != nil {
+		return fmt.Errorf("events: %w", err)
+	}
+	if err := registerMetrics(ctx); err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
 	h.rooms = room.NewRooms(chat.store, h.limits(), standing...)
 	h.settings = ws.Settings{
 		Rooms:         h.rooms,
@@ -191,6 +197,7 @@ func (h *Handler) Cleanup() error {
 	}
 	key := *h.held
 	h.held = nil
+	h.chat.herald.leave(h.voice)
 	return releaseChat(key)
 }
 

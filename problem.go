@@ -37,6 +37,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if refusal.Status == http.StatusInternalServerError {
 		h.logger.Error("request failed", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
 	}
+	h.chat.refused.Add(refusal)
 	switch refusal.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", retryAfter(err))

@@ -94,6 +94,9 @@ func (s *RedisStore) Provision(caddy.Context) error {
 // Identity returns address, database and key prefix.
 func (s *RedisStore) Identity() string { return s.options.Identity() }
 
+// DisplayName returns address, database and key prefix.
+func (s *RedisStore) DisplayName() string { return s.options.Name() }
+
 // Open returns the store, without connecting to Redis.
 func (s *RedisStore) Open(log func() *zap.Logger) (room.Store, error) {
 	options := s.options
@@ -207,6 +210,6 @@ func (t *RedisTLS) config(replacer *caddy.Replacer) (*tls.Config, error) {
 
 // Interface guards
 var (
-	_ Store             = (*RedisStore)(nil)
+	_ Named             = (*RedisStore)(nil)
 	_ caddy.Provisioner = (*RedisStore)(nil)
 )

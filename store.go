@@ -1,15 +1,12 @@
 package ephemeralchat
 
 import (
-	"fmt"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/memstore"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
 // Store is what a guest module in the namespace
@@ -78,65 +75,8 @@ func (s *MemoryStore) Identity() string { return "memory/" + s.Name }
 // Open returns a store without rooms.
 func (s *MemoryStore) Open(func() *zap.Logger) (room.Store, error) { return memstore.New(), nil }
 
-// chat is what handlers with the same store share: the store and the hub of the
-// connections to its rooms.
-type chat struct {
-	store room.Store
-	hub   *ws.Hub
-}
-
-// poolKey names a chat.
-type poolKey struct {
-	module   caddy.ModuleID
-	identity string
-}
-
-// chats holds every chat that a handler of some configuration uses. During a
-// reload the new handlers take theirs before the old ones give theirs back.
-var chats = caddy.NewUsagePool()
-
-// takeChat returns the chat of the store, opening it if nobody has it. The key
-// must be released once.
-func takeChat(store Store) (*chat, poolKey, error) {
-	key := poolKey{module: store.CaddyModule().ID, identity: store.Identity()}
-	value, _, err := chats.LoadOrNew(key, func() (caddy.Destructor, error) {
-		opened, err := store.Open(currentLogger)
-		if err != nil {
-			return nil, err
-		}
-		return &chat{store: opened, hub: ws.NewHub(opened, currentLogger)}, nil
-	})
-	if err != nil {
-		return nil, poolKey{}, err
-	}
-	shared, ok := value.(*chat)
-	if !ok {
-		return nil, poolKey{}, fmt.Errorf("pool holds a %T", value)
-	}
-	return shared, key, nil
-}
-
-// releaseChat gives back what takeChat returned. Whoever is the last closes it.
-func releaseChat(key poolKey) error {
-	_, err := chats.Delete(key)
-	return err
-}
-
-// Destruct closes every connection and then the store. The pool calls it when
-// nobody uses the chat any more.
-func (c *chat) Destruct() error {
-	c.hub.Close()
-	return c.store.Close()
-}
-
-// currentLogger returns the logger of the configuration that runs now. What
-// lives longer than a configuration asks for it each time: the files of an old
-// configuration's logs are closed.
-func currentLogger() *zap.Logger { return caddy.Log().Named(moduleID) }
-
 // Interface guards
 var (
 	_ Store                 = (*MemoryStore)(nil)
 	_ caddyfile.Unmarshaler = (*MemoryStore)(nil)
-	_ caddy.Destructor      = (*chat)(nil)
 )

@@ -117,6 +117,7 @@ func (f *feed) tellGap(seq uint64) {
 	f.seq = seq
 	f.recent.cut(seq)
 	f.retracted.DropAbove(seq)
+	f.store.counters.gaps.Add(1)
 	f.tell(room.Event{Kind: room.EventGap, Epoch: f.epoch, Seq: seq})
 }
 

@@ -78,6 +78,7 @@ func (l *link) read(ctx context.Context) {
 		}
 		err := l.listen(ctx, pubsub, func() {
 			if failing {
+				l.store.counters.down.Store(false)
 				l.store.logger().Info("connection to Redis for events is back")
 				l.store.heart.unsettle()
 				signal(l.store.heart.kick)
@@ -93,6 +94,8 @@ func (l *link) read(ctx context.Context) {
 		l.store.heart.unsettle()
 		if !failing {
 			failing = true
+			l.store.counters.down.Store(true)
+			l.store.counters.lost.Add(1)
 			l.store.logger().Warn("connection to Redis for events lost", zap.String("reason", reason(err)))
 		}
 		if !pause(ctx, jitter(backoff)) {

@@ -59,7 +59,7 @@ func (s *Store) Start(ctx context.Context, lifeID string) (room.Clock, error) {
 	if err := s.refusal(r.number(0), lifeID); err != nil {
 		return room.Clock{}, err
 	}
-	return room.Clock{StartedAt: r.time(2), Deadline: r.time(3)}, nil
+	return room.Clock{StartedAt: r.time(2), Deadline: r.time(3), Began: r.number(4) == 1}, nil
 }
 
 // Delete implements room.Store.

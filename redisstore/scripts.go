@@ -49,6 +49,7 @@ const (
 	replyRoomTaken = 7
 	replyNoMessage = 8
 	replyNotOwn    = 9
+	replyBegan     = 16 // of post, more negative than any of the others: see there
 )
 
 // script is a script and its name, which errors give.

@@ -28,6 +28,7 @@ type Store struct {
 	ended    *ended
 	syncs    chan struct{} // holds a token for each synchronization under way
 	posts    *batcher
+	counters counters
 
 	// The life of the store's goroutines.
 	ctx    context.Context //nolint:containedctx // it is no call's: Close ends it

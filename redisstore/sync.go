@@ -110,7 +110,11 @@ func (f *feed) sync(ctx context.Context) error {
 	if err := f.catchUp(ctx, r, gap); err != nil {
 		return err
 	}
-	return f.settleDown(r)
+	if err := f.settleDown(r); err != nil {
+		return err
+	}
+	f.store.counters.syncs.Add(1)
+	return nil
 }
 
 // read reads the room and waits for the mark. A room that is gone is ended.

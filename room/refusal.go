@@ -58,6 +58,16 @@ var refusals = []struct {
 	{ErrGoingAway, Refusal{503, "unavailable", 1001}},
 }
 
+// Refusals returns every refusal that there is, some codes and close codes more
+// than once.
+func Refusals() []Refusal {
+	all := make([]Refusal, len(refusals))
+	for i, row := range refusals {
+		all[i] = row.Refusal
+	}
+	return all
+}
+
 // RefusalOf returns what a client is told of err. An error that wraps none of
 // the sentinels is a defect, and is answered as ErrInternal.
 func RefusalOf(err error) Refusal {

@@ -46,7 +46,8 @@ type Store interface {
 
 	// Start gives the room its deadline, now plus its TTL, unless it has one,
 	// and returns when it started and its deadline. However many start it at
-	// once, by Start or by Post, there is one deadline and one EventStarted.
+	// once, by Start or by Post, there is one deadline and one EventStarted, and one
+	// of them is told that it began.
 	Start(ctx context.Context, lifeID string) (Clock, error)
 
 	// SetLocked locks or unlocks the room. EventLocked follows if that is a
@@ -167,6 +168,8 @@ type Joined struct {
 // Clock is when a room started and when it ends.
 type Clock struct {
 	StartedAt, Deadline time.Time
+	// Began means that it was this call that started the room.
+	Began bool
 }
 
 // Post is a message to be stored.
@@ -191,6 +194,8 @@ type Receipt struct {
 	// Duplicate means that a message with this ID, or a later one of the
 	// session, had been stored before.
 	Duplicate bool
+	// Began means that it was this message that started the room.
+	Began bool
 }
 
 // Page is a run of messages, ascending and without holes.

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,7 @@ func (c *conn) closeLocked(grace time.Duration, frames ...*frame) {
 		return
 	}
 	c.closing, c.closeBy = true, time.Now().Add(grace)
+	c.ending = closeReasons[closeCodeOf(frames)]
 	if c.out != nil {
 		_ = c.out.Conn.SetWriteDeadline(c.closeBy) // of a write that is under way
 		c.held = false                             // a welcome no longer makes sense
@@ -86,6 +88,28 @@ func (c *conn) fail(err error) {
 		}
 		c.close(closeGrace, refusalFrame(err))
 	}
+}
+
+// closeCodeOf returns the code of the close frame among frames, zero if there is
+// none (RFC 6455, section 5.5.1).
+func closeCodeOf(frames []*frame) int {
+	const header, opcode = 2, 0x0f
+	for _, f := range frames {
+		if len(f.bytes) >= header+2 && f.bytes[0]&opcode == websocket.CloseMessage {
+			return int(binary.BigEndian.Uint16(f.bytes[header:]))
+		}
+	}
+	return 0
+}
+
+// closeReason says why the connection has ended.
+func (c *conn) closeReason() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending == "" {
+		return closedLost
+	}
+	return c.ending
 }
 
 func (c *conn) isClosing() bool {

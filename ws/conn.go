@@ -72,6 +72,7 @@ type conn struct {
 	writing              bool          // somebody runs write or flush, or is about to
 	timed                bool          // a write deadline is set
 	closing              bool          // nothing more is accepted; the last frame is a close
+	ending               string        // when closing: of closeReasons, or closedByClient
 	closeBy              time.Time     // when closing: what is not written by then is lost
 	idle                 chan struct{} // closed when writing ends, if somebody waits for that
 	pinger               *time.Timer

@@ -51,13 +51,19 @@ func (lr *liveRoom) apply(events []room.Event) (rest time.Duration) {
 	began := time.Now()
 	lr.pass.writer = takeWriter()
 	defer lr.pass.writer.release()
-	served := 0
+	served, over := 0, false
 	for len(events) > 0 {
 		lr.mu.Lock()
+		over = lr.ended
 		n := lr.applySome(&lr.pass, events)
+		over = lr.ended && !over
 		lr.mu.Unlock()
 		served = max(served, lr.pass.flush())
 		events = events[n:]
+	}
+	lr.hub.counters.bytes.Add(lr.pass.writer.takeCount())
+	if over {
+		lr.observeEnd()
 	}
 	if lr.pace == 0 || served <= pacedConns {
 		return 0
@@ -76,6 +82,7 @@ func (lr *liveRoom) now(say func(p *pass)) {
 	}
 	lr.mu.Unlock()
 	p.flush()
+	lr.hub.counters.bytes.Add(p.writer.takeCount())
 }
 
 // applySome applies as many events as fit a pass, one at least, and returns how
@@ -153,21 +160,25 @@ func (lr *liveRoom) deliver(p *pass, messages []room.Event) {
 		lr.noteEcho(messages[i].Frame)
 	}
 	all := wireFrame(b)
+	told := 0
 	for _, c := range lr.conns {
 		switch {
 		case !c.live:
 		case c.cursor < first:
 			p.send(c, all)
+			told += len(messages)
 		case c.cursor < lr.room.Seq:
 			// Those up to the cursor were part of the welcome or a replay, which was
 			// read from the store before the events came.
 			for i := range messages {
 				if messages[i].Seq > c.cursor {
 					p.send(c, textFrame(messages[i].Frame))
+					told++
 				}
 			}
 		}
 	}
+	lr.hub.counters.deliveries.Add(uint64(told)) //nolint:gosec // G115: it is not negative
 }
 
 // noteEcho tells the sender's connections that a message with their id is stored.
@@ -235,7 +246,7 @@ func (lr *liveRoom) gap(p *pass, e *room.Event) {
 
 // end closes the connections of a room that is gone.
 func (lr *liveRoom) end(reason room.EndReason) {
-	lr.ended = true
+	lr.ended, lr.endReason = true, reason
 	close(lr.gone)
 	for _, user := range lr.users {
 		for _, c := range user.conns {

@@ -50,7 +50,9 @@ type Hub struct {
 	// tellsAtOnce is whether the store is a room.Immediate.
 	tellsAtOnce bool
 
-	orders atomic.Uint64 // numbers the connections that enter rooms
+	orders   atomic.Uint64 // numbers the connections that enter rooms
+	counters *counters     // fixed
+	observer Observer      // fixed once the hub serves; nil is none
 
 	mu     sync.Mutex
 	closed bool
@@ -71,6 +73,7 @@ func NewHub(store room.Store, log func() *zap.Logger) *Hub {
 		store:       store,
 		log:         log,
 		tellsAtOnce: tellsAtOnce,
+		counters:    newCounters(),
 		conns:       make(map[*conn]struct{}),
 		rooms:       make(map[string]*liveRoom),
 		standing:    make(map[string]*liveRoom),

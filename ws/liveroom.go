@@ -43,6 +43,7 @@ type liveRoom struct {
 	room      room.Room        // Seq is the number of the last message that was fanned out
 	retracted room.Retractions // of the messages that were fanned out or precede them
 	ended     bool
+	endReason room.EndReason        // once ended
 	conns     []*conn               // who have been welcomed
 	sessions  map[string][]*conn    // by the tag of the session
 	users     map[string]*localUser // who have a connection here, or had one just now

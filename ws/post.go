@@ -40,6 +40,11 @@ func (c *conn) post(id uint64, message string) error {
 		c.accepted = max(c.accepted, id)
 		if receipt.Duplicate {
 			c.ack(id)
+		} else {
+			c.hub.counters.messages.Add(1)
+		}
+		if receipt.Began {
+			c.observeStart()
 		}
 		c.settle(id)
 		return nil

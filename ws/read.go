@@ -59,6 +59,7 @@ func (c *conn) end(entered bool) {
 		c.hub.release(c.room)
 	}
 	c.abort()
+	c.hub.counters.noteClosed(c.closeReason())
 	c.hub.drop(c)
 }
 
@@ -142,7 +143,12 @@ func (c *conn) prepare() {
 		if code == websocket.CloseNoStatusReceived {
 			code = websocket.CloseNormalClosure
 		}
-		c.close(closeGrace, closeFrame(code, ""))
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !c.closing {
+			c.closeLocked(closeGrace, closeFrame(code, ""))
+			c.ending = closedByClient
+		}
 		return nil
 	})
 }
@@ -231,7 +237,9 @@ func (c *conn) gone() error {
 }
 
 func (c *conn) tellError(err error, id uint64) {
-	c.send(textFrame(encode(errorFrame{"error", room.RefusalOf(err).Code, room.Explain(err), id, 0})))
+	refusal := room.RefusalOf(err)
+	c.hub.counters.refused.Add(refusal)
+	c.send(textFrame(encode(errorFrame{"error", refusal.Code, room.Explain(err), id, 0})))
 }
 
 // report logs a failure. It holds nothing of what was said. That the store is not

@@ -51,7 +51,9 @@ func (c *conn) refuseRetraction(err error, seq uint64) error {
 }
 
 func (c *conn) tellNotRetracted(err error, seq uint64) {
-	c.send(textFrame(encode(errorFrame{"error", room.RefusalOf(err).Code, room.Explain(err), 0, seq})))
+	refusal := room.RefusalOf(err)
+	c.hub.counters.refused.Add(refusal)
+	c.send(textFrame(encode(errorFrame{"error", refusal.Code, room.Explain(err), 0, seq})))
 }
 
 // retract tells the connections that a message was retracted: those that were

@@ -51,6 +51,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 	joined, err := c.joinByQuery(ctx, r)
 	if err == nil {
 		if err = c.upgrade(w, r); err == nil {
+			h.counters.opened.Add(1)
 			// It ends when the client goes, or is closed; the hub waits for it.
 			go c.run(ctx, joined)
 			return nil

@@ -15,6 +15,7 @@ const gatherSize = 64 << 10
 type writer struct {
 	batch  []*frame
 	buffer []byte
+	count  uint64 // bytes written since takeCount
 
 	// For a write that does not wait.
 	attempt func(fd uintptr) bool
@@ -39,11 +40,18 @@ func takeWriter() *writer {
 
 func (w *writer) release() {
 	clear(w.batch)
-	w.batch, w.data, w.err = w.batch[:0], nil, nil
+	w.batch, w.data, w.err, w.count = w.batch[:0], nil, nil, 0
 	if cap(w.buffer) > 2*gatherSize {
 		w.buffer = nil // a rare large one is left to the collector
 	}
 	writers.Put(w)
+}
+
+// takeCount returns how many bytes were written since it was called last.
+func (w *writer) takeCount() uint64 {
+	count := w.count
+	w.count = 0
+	return count
 }
 
 // gather returns the bytes of the batch and what it counts for in the queue. The
@@ -80,6 +88,7 @@ func (c *conn) flush(w *writer) {
 	for c.take(w, written) {
 		data, size := w.gather()
 		n, err := w.try(c.out, data)
+		w.count += uint64(max(0, n))
 		if err != nil {
 			c.broken()
 			return
@@ -101,14 +110,15 @@ func (c *conn) flush(w *writer) {
 func (c *conn) write(rest []byte, restSize int) {
 	w := takeWriter()
 	defer w.release()
-	if len(rest) > 0 && c.put(rest) != nil {
+	defer func() { c.hub.counters.bytes.Add(w.takeCount()) }()
+	if len(rest) > 0 && c.put(w, rest) != nil {
 		c.broken()
 		return
 	}
 	written := restSize
 	for c.take(w, written) {
 		data, size := w.gather()
-		if c.put(data) != nil {
+		if c.put(w, data) != nil {
 			c.broken()
 			return
 		}
@@ -117,7 +127,7 @@ func (c *conn) write(rest []byte, restSize int) {
 }
 
 // put writes data and waits until the socket has taken it.
-func (c *conn) put(data []byte) error {
+func (c *conn) put(w *writer, data []byte) error {
 	c.mu.Lock()
 	deadline := c.closeBy
 	if !c.closing {
@@ -126,7 +136,8 @@ func (c *conn) put(data []byte) error {
 	c.timed = true
 	_ = c.out.Conn.SetWriteDeadline(deadline)
 	c.mu.Unlock()
-	_, err := c.out.Conn.Write(data)
+	n, err := c.out.Conn.Write(data)
+	w.count += uint64(max(0, n))
 	return err
 }
 

@@ -2,7 +2,8 @@
 -- KEYS: room, messages, roomUser, online, sent
 -- ARGV: channel, userId, body, session tag, id or 0, history, messages between
 --       two trims, life
--- reply: the number; -1: no such room; -2: the user was removed; -3: a message
+-- reply: the number, its negative less 16 if the message has started the room;
+-- -1: no such room; -2: the user was removed; -3: a message
 -- of the session with this id or a higher one had been stored. Never 0
 local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'ttl', 'x:' .. ARGV[2], 'life')
 if not room[1] or (room[5] or '') ~= ARGV[8] then
@@ -11,7 +12,7 @@ end
 if room[4] then
   return -2
 end
-local deadline = room[2]
+local deadline, began = room[2], false
 local id = ARGV[5]
 if id ~= '0' then
   -- As text, because a number of Lua's is exact up to 2^53 only. Ids have no
@@ -25,6 +26,7 @@ if not deadline then
   local time = now()
   deadline = time + room[3] * 1000
   begin(ARGV[1], time, deadline)
+  began = true
 end
 if id ~= '0' and redis.call('HSET', KEYS[5], ARGV[4], id) == 1 then
   local fields = redis.call('HLEN', KEYS[5])
@@ -47,4 +49,4 @@ if seq % ARGV[7] == 0 then
   redis.call('LTRIM', KEYS[2], -ARGV[6], -1)
 end
 redis.call('PUBLISH', ARGV[1], '{"type":"message","seq":' .. seq .. ',' .. ARGV[3])
-return seq
+return began and -16 - seq or seq

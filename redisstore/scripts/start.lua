@@ -1,15 +1,16 @@
 -- start gives the room its deadline unless it has one.
 -- KEYS: room, messages, roomUser, online, sent, retracted
 -- ARGV: channel, life
--- reply: {0, time, startedAt, deadline}; {1, time}: no such room
+-- reply: {0, time, startedAt, deadline, 1 if this call started it}; {1, time}: no
+-- such room
 local time = now()
 local room = redis.call('HMGET', KEYS[1], 'ttl', 'startedAt', 'deadline', 'life')
 if not room[1] or (room[4] or '') ~= ARGV[2] then
   return { 1, time }
 end
 if room[3] then
-  return { 0, time, room[2], room[3] }
+  return { 0, time, room[2], room[3], 0 }
 end
 local deadline = time + room[1] * 1000
 begin(ARGV[1], time, deadline)
-return { 0, time, time, deadline }
+return { 0, time, time, deadline, 1 }

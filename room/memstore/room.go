@@ -95,14 +95,16 @@ func (l *liveRoom) tell(e room.Event) {
 	}
 }
 
-func (l *liveRoom) start(at time.Time) {
+// start reports whether it did: not if the room had started.
+func (l *liveRoom) start(at time.Time) bool {
 	if l.room.Started() {
-		return
+		return false
 	}
 	l.room.StartedAt, l.room.Deadline = at, at.Add(l.room.TTL)
 	l.due = l.room.Deadline
 	l.timer.Reset(time.Until(l.due))
 	l.tell(room.Event{Kind: room.EventStarted, StartedAt: l.room.StartedAt, Deadline: l.room.Deadline})
+	return true
 }
 
 func (l *liveRoom) join(join room.Join) (userID string, err error) {
@@ -145,12 +147,12 @@ func (l *liveRoom) post(post room.Post, at time.Time) (room.Receipt, error) {
 		}
 		l.sent[post.Session] = post.ID
 	}
-	l.start(at)
+	began := l.start(at)
 	l.room.Seq++
 	frame := room.Frame(l.room.Seq, post.Body)
 	l.history.add(l.room.Seq, frame, post.History)
 	l.tell(room.Event{Kind: room.EventMessage, Seq: l.room.Seq, Frame: frame})
-	return room.Receipt{Seq: l.room.Seq}, nil
+	return room.Receipt{Seq: l.room.Seq, Began: began}, nil
 }
 
 func (l *liveRoom) retract(r room.Retraction) error {

@@ -146,8 +146,8 @@ func (s *Store) Start(_ context.Context, lifeID string) (room.Clock, error) {
 		return room.Clock{}, err
 	}
 	defer l.mu.Unlock()
-	l.start(at)
-	return room.Clock{StartedAt: l.room.StartedAt, Deadline: l.room.Deadline}, nil
+	began := l.start(at)
+	return room.Clock{StartedAt: l.room.StartedAt, Deadline: l.room.Deadline, Began: began}, nil
 }
 
 // SetLocked implements room.Store.

@@ -161,7 +161,7 @@ func testDuplicates(t *testing.T, b Backend) {
 		if err != nil {
 			t.Fatalf("post %d: %v", i, err)
 		}
-		want, seq := room.Receipt{Seq: before + 1}, before+1
+		want, seq := room.Receipt{Seq: before + 1, Began: before == 0}, before+1
 		if c.duplicate {
 			want, seq = room.Receipt{Duplicate: true}, before
 		}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,9 @@ func testStart(t *testing.T, b Backend) {
 		t.Fatalf("Start: %v", err)
 	}
 	until := time.Now()
+	if !clock.Began {
+		t.Error("whoever starts the room is not told that it did")
+	}
 	if clock.StartedAt.Before(from) || clock.StartedAt.After(until) {
 		t.Errorf("started at %v, want between %v and %v", clock.StartedAt, from, until)
 	}
@@ -39,7 +43,7 @@ func testStart(t *testing.T, b Backend) {
 	post(t, b.node(1), r.ID, "one")
 	for i, s := range b.Nodes {
 		again, err := s.Start(t.Context(), r.ID)
-		if err != nil || !sameClock(again, clock) {
+		if err != nil || !sameClock(again, clock) || again.Began {
 			t.Errorf("node %d: Start again: %v, %v; want %v", i, again, err, clock)
 		}
 	}
@@ -73,8 +77,9 @@ func testFirstMessage(t *testing.T, b Backend) {
 	all := watchAll(t, b, r.ID)
 	from := time.Now().Truncate(time.Millisecond)
 	s := b.node(1)
-	if _, err := s.Post(t.Context(), r.ID, message(s, "anna", "first")); err != nil {
-		t.Fatal(err)
+	receipt, err := s.Post(t.Context(), r.ID, message(s, "anna", "first"))
+	if want := (room.Receipt{Seq: 1, Began: true}); err != nil || receipt != want {
+		t.Fatalf("Post: %+v, %v; want %+v", receipt, err, want)
 	}
 	until := time.Now()
 	got := load(t, b.node(0), r.ID)
@@ -96,18 +101,26 @@ func testStartExactlyOnce(t *testing.T, b Backend) {
 		all := watchAll(t, b, r.ID)
 		const callers = 12
 		var clocks [callers]room.Clock
+		var began atomic.Int32
 		together(callers, func(i int) {
 			s := b.node(i / 2)
+			var receipt room.Receipt
 			var err error
 			if i%2 == 0 {
 				clocks[i], err = s.Start(t.Context(), r.ID)
 			} else {
-				_, err = s.Post(t.Context(), r.ID, message(s, admin, fmt.Sprint(i)))
+				receipt, err = s.Post(t.Context(), r.ID, message(s, admin, fmt.Sprint(i)))
 			}
 			if err != nil {
 				t.Errorf("round %d: start at once with others: %v", round, err)
 			}
+			if clocks[i].Began || receipt.Began {
+				began.Add(1)
+			}
 		})
+		if n := began.Load(); n != 1 {
+			t.Errorf("round %d: %d callers are told that it was they who started the room, want one", round, n)
+		}
 		for i := 2; i < callers; i += 2 {
 			if !sameClock(clocks[i], clocks[0]) {
 				t.Errorf("round %d: two that started at once were told %v and %v", round, clocks[0], clocks[i])

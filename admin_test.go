@@ -1,0 +1,197 @@
+package ephemeralchat_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+)
+
+// askAdmin calls the admin endpoint as Caddy does.
+func askAdmin(t *testing.T, method, path string) (status int, header http.Header, body string) {
+	t.Helper()
+	routes := new(ephemeralchat.AdminAPI).Routes()
+	if len(routes) != 1 || !strings.HasPrefix(path, routes[0].Pattern) {
+		t.Fatalf("routes %v do not serve %s", routes, path)
+	}
+	w := httptest.NewRecorder()
+	err := routes[0].Handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody))
+	if refused, ok := errors.AsType[caddy.APIError](err); ok {
+		return refused.HTTPStatus, w.Header(), refused.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, w.Header(), w.Body.String()
+}
+
+func askAdminFor[T any](t *testing.T, path string) T {
+	t.Helper()
+	status, header, body := askAdmin(t, http.MethodGet, path)
+	if status != http.StatusOK || header.Get("Content-Type") != "application/json" {
+		t.Fatalf("GET %s: %d %v %s", path, status, header, body)
+	}
+	var value T
+	decoder := json.NewDecoder(strings.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&value); err != nil {
+		t.Fatalf("GET %s: %v: %s", path, err, body)
+	}
+	return value
+}
+
+type adminRoom struct {
+	ID          string  `json:"id"`
+	Store       string  `json:"store"`
+	Connections int     `json:"connections"`
+	Online      int     `json:"online"`
+	StartedAt   *string `json:"started_at"`
+	ExpiresAt   *string `json:"expires_at"`
+	Seq         int     `json:"seq"`
+}
+
+func adminRooms(t *testing.T, query string) []adminRoom {
+	t.Helper()
+	return askAdminFor[struct {
+		Rooms []adminRoom `json:"rooms"`
+	}](t, "/ephemeral_chat/rooms"+query).Rooms
+}
+
+func expectAdmin(t *testing.T, method, path string, status int, message string) http.Header {
+	t.Helper()
+	got, header, body := askAdmin(t, method, path)
+	if got != status || !strings.Contains(body, message) {
+		t.Errorf("%s %s: %d %q, want %d %q", method, path, got, body, status, message)
+	}
+	return header
+}
+
+func TestAdminAPI(t *testing.T) {
+	server := redistest.Start(t, redistest.Options{})
+	inMemory, inRedis, quiet := newSite(t), newSite(t), newSite(t)
+	load(t, inMemory.block("ephemeral_chat")+inRedis.block("ephemeral_chat {\nredis "+server.Addr()+"\n}")+
+		quiet.block("ephemeral_chat {\nstore memory quiet\n}"))
+	redisName := "redis/" + server.Addr() + "/0"
+	if rooms := adminRooms(t, ""); len(rooms) != 0 {
+		t.Errorf("rooms before there are any: %v", rooms)
+	}
+
+	started := inMemory.create(t, "username", "anna")
+	ben := inMemory.join(t, started.room, "username", "ben")
+	onStarted := inMemory.connect(t, "", started)
+	inMemory.connect(t, "", started)
+	onStarted.closed(t) // by the newer one of the same session
+	inMemory.connect(t, "", ben).echo(t, "hello")
+	waiting := inRedis.create(t, "roomName", "Secret plans", "password", "open-sesame")
+	onWaiting := inRedis.connect(t, "", waiting)
+
+	var rooms []adminRoom
+	waitUntil(t, func() bool { rooms = adminRooms(t, ""); return len(rooms) == 2 && rooms[0].Connections == 2 })
+	times := inMemory.info(t, started.room)
+	startedAt, expiresAt := times["startedAt"].(string), times["expiresAt"].(string)
+	want := []adminRoom{
+		{ID: started.room, Store: "memory", Connections: 2, Online: 2, StartedAt: &startedAt, ExpiresAt: &expiresAt, Seq: 1},
+		{ID: waiting.room, Store: redisName, Connections: 1, Online: 1},
+	}
+	if !reflect.DeepEqual(rooms, want) {
+		t.Errorf("rooms %+v, want %+v", rooms, want)
+	}
+	if rooms := adminRooms(t, "?store="+redisName); !reflect.DeepEqual(rooms, want[1:]) {
+		t.Errorf("rooms in Redis %+v, want %+v", rooms, want[1:])
+	}
+	_, _, body := askAdmin(t, http.MethodGet, "/ephemeral_chat/rooms")
+	_, _, stats := askAdmin(t, http.MethodGet, "/ephemeral_chat/")
+	for _, private := range []string{"Secret plans", "anna", "hello", started.session} {
+		if strings.Contains(body+stats, private) {
+			t.Errorf("the admin API shows %q", private)
+		}
+	}
+
+	expectAdmin(t, http.MethodGet, "/ephemeral_chat/x", 404, "no such endpoint")
+	expectAdmin(t, http.MethodGet, "/ephemeral_chat/rooms?store=x", 404, `no such store: "x"`)
+	if allow := expectAdmin(t, http.MethodPost, "/ephemeral_chat/rooms", 405, "method not allowed").Get("Allow"); allow != "GET, HEAD" {
+		t.Errorf("Allow %q", allow)
+	}
+	if allow := expectAdmin(t, http.MethodGet, "/ephemeral_chat/rooms/"+started.room, 405, "method not allowed").Get("Allow"); allow != "DELETE" {
+		t.Errorf("Allow %q", allow)
+	}
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/AAAAAAAAAAAAAAAAAAAAAA", 404, "room not found")
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/a%20b", 404, "room not found")
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.room+"?store=memory", 404, "room not found")
+
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.room, 204, "")
+	if frame := onWaiting.hear(t, "ended"); frame["reason"] != "deleted" {
+		t.Errorf("ended: %v", frame)
+	}
+	if code, _ := onWaiting.closed(t); code != 4410 {
+		t.Errorf("closed with %d", code)
+	}
+	inRedis.post(t, "/joinRoom", waiting.as(t)).refused(t, 404, "room_not_found")
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.room, 404, "room not found")
+
+	server.Kill(t)
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.room, 503, redisName+": store is not available")
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+started.room, 204, "")
+	inMemory.post(t, "/roomInfo", object(t, "roomId", started.room)).refused(t, 404, "room_not_found")
+}
+
+// TestAdminStatistics checks that the statistics are those of the metrics.
+func TestAdminStatistics(t *testing.T) {
+	server := redistest.Start(t, redistest.Options{})
+	s, other := newSite(t), newSite(t)
+	load(t, s.block(withMetrics("redis "+server.Addr()))+other.block("ephemeral_chat"))
+	admin := s.create(t)
+	c := s.connect(t, "", admin)
+	c.echo(t, "hello")
+	c.say(t, "type", "message", "message", "")
+	c.refused(t, "invalid_message")
+
+	type call struct {
+		Count, Errors int
+		Seconds       float64
+	}
+	type store struct {
+		Name, Module       string
+		Connections, Rooms int
+		Opened             int            `json:"connections_opened"`
+		Closed             map[string]int `json:"connections_closed"`
+		Messages           int
+		Deliveries         int
+		SentBytes          int `json:"sent_bytes"`
+		Refusals           struct {
+			HTTP      map[string]int
+			WebSocket map[string]int
+		}
+		Calls map[string]call `json:"store_calls"`
+		Link  *struct {
+			Up                    bool
+			Losses, Resyncs, Gaps int
+		}
+	}
+	type statistics struct{ Stores []store }
+	all := askAdminFor[statistics](t, "/ephemeral_chat/").Stores
+	if len(all) != 2 || all[0].Name != "redis/"+server.Addr()+"/0" || all[1].Name != "memory" {
+		t.Fatalf("stores %+v", all)
+	}
+	got := all[0]
+	if got.Module != "http.handlers.ephemeral_chat.stores.redis" || got.Connections != 1 || got.Rooms != 1 || got.Opened != 1 ||
+		got.Messages != 1 || got.Deliveries != 1 || got.SentBytes == 0 || got.Refusals.WebSocket["invalid_message"] != 1 ||
+		got.Calls["post"].Count != 1 || got.Calls["post"].Seconds <= 0 || got.Link == nil || !got.Link.Up {
+		t.Errorf("statistics %+v", got)
+	}
+	if all[1].Link != nil || all[1].Opened != 0 {
+		t.Errorf("statistics of the other store %+v", all[1])
+	}
+	if only := askAdminFor[statistics](t, "/ephemeral_chat/?store=memory").Stores; len(only) != 1 || only[0].Name != "memory" {
+		t.Errorf("statistics of one store %+v", only)
+	}
+	s.scrape(t).expect(t, float64(got.SentBytes), "sent_bytes_total", `store="`+got.Name+`"`)
+}

@@ -1,0 +1,231 @@
+package ephemeralchat_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+)
+
+func init() { caddy.RegisterModule(recorder{}) }
+
+// recorder is an event handler that writes down what it is told, in the book that
+// the configuration names.
+type recorder struct {
+	Book string `json:"book,omitempty"`
+}
+
+func (recorder) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "events.handlers.recorder", New: func() caddy.Module { return new(recorder) }}
+}
+
+func (r *recorder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	d.AllArgs(&r.Book)
+	return nil
+}
+
+func (r *recorder) Handle(_ context.Context, e caddy.Event) error {
+	if r.Book == "stuck" {
+		<-stuck
+	}
+	data := make([]string, 0, len(e.Data))
+	for _, key := range slices.Sorted(maps.Keys(e.Data)) {
+		data = append(data, fmt.Sprintf("%s=%v", key, e.Data[key]))
+	}
+	books.mu.Lock()
+	defer books.mu.Unlock()
+	books.lines[r.Book] = append(books.lines[r.Book], e.Name()+" "+strings.Join(data, " "))
+	return nil
+}
+
+var books = struct {
+	mu    sync.Mutex
+	lines map[string][]string
+}{lines: make(map[string][]string)}
+
+// stuck is closed when handlers that are stuck may go on.
+var stuck = make(chan struct{})
+
+// written returns what stands in a book about a room.
+func written(book, room string) []string {
+	books.mu.Lock()
+	defer books.mu.Unlock()
+	var lines []string
+	for _, line := range books.lines[book] {
+		if strings.Contains(line, "room_id="+room) {
+			lines = append(lines, strings.Replace(line, "room_id="+room, "ROOM", 1))
+		}
+	}
+	return lines
+}
+
+// expectWritten waits until a book has so many lines about a room, and compares.
+func expectWritten(t *testing.T, book string, m member, want ...string) {
+	t.Helper()
+	waitUntil(t, func() bool { return len(written(book, m.room)) >= len(want) })
+	got := written(book, m.room)
+	for i, line := range want {
+		want[i] = strings.NewReplacer("USER", "user_id="+m.user).Replace(line)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("events in %s:\n%s\nwant:\n%s", book, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func recordAll(book string) string {
+	return "events {\non room_created recorder " + book + "\non room_started recorder " + book +
+		"\non room_ended recorder " + book + "\non member_joined recorder " + book + "\non member_removed recorder " + book + "\n}"
+}
+
+// TestEvents takes rooms through their lives and reads what was told.
+func TestEvents(t *testing.T) {
+	forEachStore(t, func(t *testing.T, store string) {
+		s := newSite(t)
+		loadWith(t, recordAll("life"), s.block("ephemeral_chat {\n"+store+"\n}"))
+		name := "store=memory"
+		if server, ok := strings.CutPrefix(store, "redis "); ok {
+			name = "store=redis/" + server + "/0"
+		}
+
+		admin := s.create(t, "ttl", 300, "username", "anna", "password", "open-sesame")
+		s.join(t, admin.room, "username", "ben", "password", "open-sesame")
+		carla := s.join(t, admin.room, "username", "carla", "password", "open-sesame")
+		s.post(t, "/joinRoom", carla.as(t)).ok(t) // who comes back does not join
+		s.post(t, "/joinRoom", object(t, "roomId", admin.room, "password", "x")).refused(t, 403, "wrong_password")
+		s.post(t, "/startChat", admin.as(t)).ok(t)
+		s.post(t, "/startChat", admin.as(t)).ok(t)
+		s.connect(t, "", admin).echo(t, "the chat has started before this")
+		s.post(t, "/removeMember", admin.as(t, "memberId", "ben")).ok(t)
+		s.post(t, "/removeMember", admin.as(t, "memberId", "ben")).refused(t, 404, "member_not_found")
+		s.post(t, "/leaveRoom", carla.as(t)).ok(t)
+		s.post(t, "/deleteRoom", admin.as(t)).ok(t)
+		s.post(t, "/deleteRoom", admin.as(t)).refused(t, 404, "room_not_found")
+		expectWritten(t, "life", admin,
+			"room_created ROOM "+name+" ttl=300 USER",
+			"member_joined ROOM "+name+" user_id=ben",
+			"member_joined ROOM "+name+" user_id=carla",
+			"room_started ROOM "+name+" ttl=300 USER",
+			"member_removed by=anna ROOM "+name+" user_id=ben",
+			"member_removed by=carla ROOM "+name+" user_id=carla",
+			"room_ended reason=deleted ROOM "+name+" USER",
+		)
+
+		short := s.create(t, "ttl", 1)
+		c := s.connect(t, "", short)
+		c.echo(t, "a first message starts the chat")
+		c.echo(t, "and the second does not")
+		c.hear(t, "ended")
+		expectWritten(t, "life", short,
+			"room_created ROOM "+name+" ttl=1 USER",
+			"room_started ROOM "+name+" ttl=1 USER",
+			"room_ended reason=expired ROOM "+name,
+		)
+
+		for _, line := range books.lines["life"] {
+			for _, secret := range []string{admin.session, carla.session, "open-sesame", "first message"} {
+				if strings.Contains(line, secret) {
+					t.Errorf("an event tells %q", secret)
+				}
+			}
+		}
+	})
+}
+
+// TestEventsOfNodes has one room on two nodes: two names of one Redis make two of
+// one process.
+func TestEventsOfNodes(t *testing.T) {
+	server := redistest.Start(t, redistest.Options{})
+	_, port, _ := strings.Cut(server.Addr(), ":")
+	first, second := newSite(t), newSite(t)
+	loadWith(t, recordAll("nodes"),
+		first.block("ephemeral_chat {\nredis 127.0.0.1:"+port+"\n}")+second.block("ephemeral_chat {\nredis localhost:"+port+"\n}"))
+	here, there := "store=redis/127.0.0.1:"+port+"/0", "store=redis/localhost:"+port+"/0"
+
+	admin := first.create(t, "ttl", 1)
+	ben := second.join(t, admin.room, "username", "ben")
+	a, b := first.connect(t, "", admin), second.connect(t, "", ben)
+	b.say(t, "type", "message", "message", "hello")
+	a.hear(t, "message")
+	a.hear(t, "ended")
+	b.hear(t, "ended")
+	waitUntil(t, func() bool { return len(written("nodes", admin.room)) >= 5 })
+	got := written("nodes", admin.room)
+	slices.Sort(got[3:]) // each node tells the end on its own
+	want := []string{
+		"room_created ROOM " + here + " ttl=1 user_id=" + admin.user,
+		"member_joined ROOM " + there + " user_id=ben",
+		"room_started ROOM " + there + " ttl=1 user_id=ben",
+		"room_ended reason=expired ROOM " + here,
+		"room_ended reason=expired ROOM " + there,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("events:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+
+	// What is done by a call is told by the node that was called, and by no other.
+	admin = first.create(t)
+	ben = second.join(t, admin.room, "username", "ben")
+	a, b = first.connect(t, "", admin), second.connect(t, "", ben)
+	second.post(t, "/deleteRoom", admin.as(t)).ok(t)
+	a.hear(t, "ended")
+	b.hear(t, "ended")
+	expectWritten(t, "nodes", admin,
+		"room_created ROOM "+here+" ttl=3600 USER",
+		"member_joined ROOM "+there+" user_id=ben",
+		"room_ended reason=deleted ROOM "+there+" USER")
+}
+
+// TestEventsAcrossReload checks that the handlers of the configuration that runs
+// are told, also of what began before it.
+func TestEventsAcrossReload(t *testing.T) {
+	s := newSite(t)
+	loadWith(t, recordAll("old"), s.block("ephemeral_chat"))
+	admin := s.create(t, "ttl", 2)
+	c := s.connect(t, "", admin)
+	expectWritten(t, "old", admin, "room_created ROOM store=memory ttl=2 USER")
+	loadWith(t, recordAll("new"), s.block("ephemeral_chat {\nttl 10m\n}"))
+	if err := tryLoad(t, recordAll("failed"), s.block("ephemeral_chat")+newSite(t).block("ephemeral_chat {\nstore failing\n}")); err == nil {
+		t.Fatal("a broken configuration is loaded")
+	}
+	c.echo(t, "hello")
+	c.hear(t, "ended")
+	expectWritten(t, "new", admin, "room_started ROOM store=memory ttl=2 USER", "room_ended reason=expired ROOM store=memory")
+	for book, want := range map[string]int{"old": 1, "failed": 0} {
+		if lines := written(book, admin.room); len(lines) != want {
+			t.Errorf("handlers of the %s configuration were told %q", book, lines)
+		}
+	}
+}
+
+// TestSlowEvents checks that a handler of events that hangs holds up nobody, and
+// not the end of the chat for long.
+func TestSlowEvents(t *testing.T) {
+	s := newSite(t)
+	loadWith(t, recordAll("stuck"), s.block(withMetrics("create_rate off")))
+	defer close(stuck)
+	var last member
+	for range 1100 {
+		last = s.create(t)
+	}
+	s.connect(t, "", last).echo(t, "hello")
+	if dropped := s.scrape(t).sum(t, "events_dropped_total"); dropped < 10 || dropped > 100 {
+		t.Errorf("of 1101 events, %v were dropped", dropped)
+	}
+	began := time.Now()
+	if err := caddy.Stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("stopping took %s", took)
+	}
+}

@@ -1,0 +1,260 @@
+package ephemeralchat_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// withMetrics are the directives of a site that has a chat, and metrics.
+func withMetrics(options string) string {
+	return "metrics /metrics\nephemeral_chat {\n" + options + "\n}"
+}
+
+// samples are the metrics of the chat, by name and labels as they are written.
+type samples map[string]float64
+
+var sampleLine = regexp.MustCompile(`(?m)^(caddy_ephemeral_chat_\S+(?:\{.*\})?) (\S+)$`)
+
+func (s *site) scrape(t *testing.T) samples {
+	t.Helper()
+	got := s.send(t, http.MethodGet, "/metrics", "")
+	if got.status != http.StatusOK {
+		t.Fatalf("status %d: %s", got.status, got.body)
+	}
+	all := make(samples)
+	for _, line := range sampleLine.FindAllStringSubmatch(string(got.body), -1) {
+		value, err := strconv.ParseFloat(line[2], 64)
+		if err != nil {
+			t.Fatalf("%q: %v", line[0], err)
+		}
+		all[strings.TrimPrefix(line[1], "caddy_ephemeral_chat_")] = value
+	}
+	return all
+}
+
+// sum adds up the samples of a metric whose labels hold all of these.
+func (s samples) sum(t *testing.T, name string, labels ...string) float64 {
+	t.Helper()
+	total, found := 0.0, false
+	for sample, value := range s {
+		base, rest, _ := strings.Cut(sample, "{")
+		matches := base == name
+		for _, label := range labels {
+			matches = matches && strings.Contains(rest, label)
+		}
+		if matches {
+			found = true
+			total += value
+		}
+	}
+	if !found {
+		t.Errorf("no sample of %s with %q", name, labels)
+	}
+	return total
+}
+
+func (s samples) expect(t *testing.T, want float64, name string, labels ...string) {
+	t.Helper()
+	if got := s.sum(t, name, labels...); got != want {
+		t.Errorf("%s with %q is %v, want %v", name, labels, got, want)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	forEachStore(t, func(t *testing.T, store string) {
+		s := newSite(t)
+		load(t, s.block(withMetrics(store+"\nmessage_rate off")))
+		before := s.scrape(t)
+		for sample, value := range before {
+			if value != 0 && !strings.HasPrefix(sample, "link_up") {
+				t.Errorf("before anything has happened, %s is %v", sample, value)
+			}
+		}
+
+		admin := s.create(t, "password", "open-sesame", "username", "metric-admin")
+		ben := s.join(t, admin.room, "password", "open-sesame", "username", "metric-ben")
+		s.post(t, "/joinRoom", object(t, "roomId", admin.room, "password", "x")).refused(t, 403, "wrong_password")
+		anna, other := s.connect(t, "", admin), s.connect(t, "", ben)
+		for i := range 3 {
+			anna.echo(t, fmt.Sprint("hello ", i))
+			other.hear(t, "message")
+		}
+		anna.say(t, "type", "message", "message", "")
+		anna.refused(t, "invalid_message")
+		s.post(t, "/removeMember", admin.as(t, "memberId", ben.user)).ok(t)
+		other.closed(t)
+
+		var now samples
+		waitUntil(t, func() bool { // a connection is counted when it has ended
+			now = s.scrape(t)
+			return now.sum(t, "connections") == 1
+		})
+		now.expect(t, 1, "rooms")
+		now.expect(t, 2, "connections_opened_total")
+		now.expect(t, 1, "connections_closed_total", `reason="removed"`)
+		now.expect(t, 1, "connections_closed_total")
+		now.expect(t, 3, "messages_total")
+		now.expect(t, 6, "deliveries_total")
+		now.expect(t, 1, "refusals_total", `via="http"`, `code="wrong_password"`)
+		now.expect(t, 1, "refusals_total", `via="websocket"`, `code="invalid_message"`)
+		now.expect(t, 2, "refusals_total")
+		now.expect(t, 3, "store_call_seconds_count", `operation="post"`)
+		now.expect(t, 3, "store_call_seconds_bucket", `operation="post"`, `le="+Inf"`)
+		now.expect(t, 2, "store_call_seconds_count", `operation="enter"`)
+		now.expect(t, 0, "store_errors_total")
+		if took := now.sum(t, "store_call_seconds_sum", `operation="post"`); took <= 0 || took > 10 {
+			t.Errorf("three posts took %v s", took)
+		}
+		// Two welcomes and six messages, each more than a hundred bytes.
+		if sent := now.sum(t, "sent_bytes_total"); sent < 800 || sent > 20_000 {
+			t.Errorf("%v bytes were sent", sent)
+		}
+		for sample := range now {
+			for _, private := range []string{admin.room, "metric-", admin.session} {
+				if strings.Contains(sample, private) {
+					t.Errorf("a label tells of rooms or people: %s", sample)
+				}
+			}
+			if _, ok := before[sample]; !ok {
+				t.Errorf("%s was not there at zero", sample)
+			}
+		}
+
+		// A reload with other limits and another chat beside changes nothing, and
+		// what comes after is added.
+		load(t, s.block(withMetrics(store+"\nmessage_rate off\nttl 10m"))+
+			newSite(t).block("ephemeral_chat {\nstore memory other\n}\n"))
+		anna.echo(t, "after the reload")
+		again := s.scrape(t)
+		again.expect(t, 4, "messages_total")
+		again.expect(t, 7, "deliveries_total")
+		again.expect(t, 2, "connections_opened_total")
+		again.expect(t, 0, "rooms", `store="memory/other"`)
+
+		load(t, s.block("metrics /metrics"))
+		if left := s.scrape(t); len(left) > 0 {
+			t.Errorf("the chat is gone and has metrics: %v", left)
+		}
+	})
+}
+
+// refused reads until an error frame comes, which must have this code.
+func (c *connection) refused(t *testing.T, code string) {
+	t.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		var frame map[string]any
+		if err := c.ReadJSON(&frame); err != nil {
+			t.Fatalf("waiting for an error: %v", err)
+		}
+		if frame["type"] == "error" {
+			if frame["code"] != code {
+				t.Errorf("error %v, want %s", frame, code)
+			}
+			return
+		}
+	}
+}
+
+// TestOperations checks that every method of a store that may take time is
+// counted.
+func TestOperations(t *testing.T) {
+	s := serve(t, withMetrics(""))
+	now := s.scrape(t)
+	for _, contract := range []reflect.Type{reflect.TypeFor[room.Store](), reflect.TypeFor[room.Feed]()} {
+		for method := range contract.Methods() {
+			if method.Name == "Now" || method.Name == "Close" {
+				continue
+			}
+			name := regexp.MustCompile(`(.)([A-Z])`).ReplaceAllString(method.Name, "${1}_${2}")
+			now.expect(t, 0, "store_call_seconds_count", `operation="`+strings.ToLower(name)+`"`)
+		}
+	}
+}
+
+// TestStoreNames looks at what stores are called.
+func TestStoreNames(t *testing.T) {
+	s := newSite(t)
+	load(t, s.block(withMetrics(""))+
+		newSite(t).block("ephemeral_chat {\nstore memory a\n}\n")+
+		newSite(t).block("ephemeral_chat {\nredis redis://anna:secret@127.0.0.1:1/5\n}\n")+
+		newSite(t).block("ephemeral_chat {\nredis 127.0.0.1:1 {\ndb 5\nkey_prefix chat:\n}\n}\n")+
+		newSite(t).block("ephemeral_chat {\nredis 127.0.0.1:1 {\ndb 5\nkey_prefix chat:\npassword other\n}\n}\n"))
+	now := s.scrape(t)
+	for _, name := range []string{
+		"memory", "memory/a", "redis/127.0.0.1:1/5", "redis/127.0.0.1:1/5/chat:", "redis/127.0.0.1:1/5/chat:#2",
+	} {
+		now.expect(t, 0, "rooms", `store="`+name+`"`)
+	}
+}
+
+// TestLinkMetrics takes Redis away and brings it back.
+func TestLinkMetrics(t *testing.T) {
+	server := redistest.Start(t, redistest.Options{})
+	s := serve(t, withMetrics("redis "+server.Addr()))
+	s.scrape(t).expect(t, 1, "link_up") // which is not needed
+	admin := s.create(t)
+	c := s.connect(t, "", admin)
+	c.echo(t, "before")
+	now := s.scrape(t)
+	now.expect(t, 1, "link_up")
+	now.expect(t, 0, "link_losses_total")
+
+	server.Kill(t)
+	waitUntil(t, func() bool { return s.scrape(t).sum(t, "link_up") == 0 })
+	s.post(t, "/joinRoom", admin.as(t)).refused(t, 503, "unavailable")
+	now = s.scrape(t)
+	now.expect(t, 1, "link_losses_total")
+	now.expect(t, 1, "store_errors_total", `operation="member"`)
+	now.expect(t, 1, "refusals_total", `via="http"`, `code="unavailable"`)
+
+	server.Restart(t) // empty: the room is gone
+	c.hear(t, "ended")
+	c.closed(t)
+	waitUntil(t, func() bool { return s.scrape(t).sum(t, "link_up") == 1 })
+
+	// And once more, with a room that is still there afterwards.
+	admin = s.create(t)
+	c = s.connect(t, "", admin)
+	before := s.scrape(t)
+	server.Client().ClientKillByFilter(t.Context(), "TYPE", "pubsub")
+	waitUntil(t, func() bool { return s.scrape(t).sum(t, "resyncs_total") > before.sum(t, "resyncs_total") })
+	c.echo(t, "after")
+	s.scrape(t).expect(t, 2, "link_losses_total")
+}
+
+// TestOperationsDocument checks that the metrics are explained, and no others.
+func TestOperationsDocument(t *testing.T) {
+	text, err := os.ReadFile("docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := redistest.Start(t, redistest.Options{})
+	s := serve(t, withMetrics("redis "+server.Addr()))
+	got := s.send(t, http.MethodGet, "/metrics", "")
+	there := make(map[string]bool)
+	for _, line := range regexp.MustCompile(`(?m)^# TYPE (caddy_ephemeral_chat_\w+) `).FindAllStringSubmatch(string(got.body), -1) {
+		there[line[1]] = true
+		if !strings.Contains(string(text), "`"+line[1]+"`") {
+			t.Errorf("%s is not explained", line[1])
+		}
+	}
+	for _, name := range regexp.MustCompile(`caddy_ephemeral_chat_\w+`).FindAllString(string(text), -1) {
+		name = regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
+		if !there[name] {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
+}

@@ -1,0 +1,28 @@
+package redisstore
+
+import (
+	"sync/atomic"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// counters are what a store counts of its connection for events.
+type counters struct {
+	down              atomic.Bool // from a loss until the connection is back
+	lost, syncs, gaps atomic.Uint64
+}
+
+// LinkStats implements room.Linked.
+func (s *Store) LinkStats() room.LinkStats {
+	n := &s.counters
+	return room.LinkStats{
+		// With nothing to hear, nobody tries to make the connection.
+		Up:    !n.down.Load() || s.link.idle(),
+		Lost:  n.lost.Load(),
+		Syncs: n.syncs.Load(),
+		Gaps:  n.gaps.Load(),
+	}
+}
+
+// Interface guard.
+var _ room.Linked = (*Store)(nil)
