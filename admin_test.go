@@ -178,17 +178,17 @@ func TestAdminStatistics(t *testing.T) {
 	}
 	type statistics struct{ Stores []store }
 	all := askAdminFor[statistics](t, "/ephemeral_chat/").Stores
-	if len(all) != 2 || all[0].Name != "redis/"+server.Addr()+"/0" || all[1].Name != "memory" {
+	if len(all) != 2 || all[0].Name != "memory" || all[1].Name != "redis/"+server.Addr()+"/0" {
 		t.Fatalf("stores %+v", all)
 	}
-	got := all[0]
+	got := all[1]
 	if got.Module != "http.handlers.ephemeral_chat.stores.redis" || got.Connections != 1 || got.Rooms != 1 || got.Opened != 1 ||
 		got.Messages != 1 || got.Deliveries != 1 || got.SentBytes == 0 || got.Refusals.WebSocket["invalid_message"] != 1 ||
 		got.Calls["post"].Count != 1 || got.Calls["post"].Seconds <= 0 || got.Link == nil || !got.Link.Up {
 		t.Errorf("statistics %+v", got)
 	}
-	if all[1].Link != nil || all[1].Opened != 0 {
-		t.Errorf("statistics of the other store %+v", all[1])
+	if all[0].Link != nil || all[0].Opened != 0 {
+		t.Errorf("statistics of the other store %+v", all[0])
 	}
 	if only := askAdminFor[statistics](t, "/ephemeral_chat/?store=memory").Stores; len(only) != 1 || only[0].Name != "memory" {
 		t.Errorf("statistics of one store %+v", only)

@@ -126,7 +126,7 @@ func nameOf(store Store) string {
 // openChats are the chats that the metrics and the admin API show.
 var openChats chatList
 
-// chatList holds chats in the order in which they were opened.
+// chatList holds chats.
 type chatList struct {
 	mu    sync.Mutex
 	chats []*chat
@@ -154,11 +154,13 @@ func (l *chatList) remove(c *chat) {
 	l.chats = slices.DeleteFunc(l.chats, func(other *chat) bool { return other == c })
 }
 
-// all returns the chats of the moment.
+// all returns the chats of the moment, by name.
 func (l *chatList) all() []*chat {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.chats)
+	all := slices.Clone(l.chats)
+	slices.SortFunc(all, func(a, b *chat) int { return strings.Compare(a.name, b.name) })
+	return all
 }
 
 // currentLogger returns the logger of the configuration that runs now. What

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -44,14 +45,33 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// TestXcaddy builds Caddy with the local checkout, as the README says.
-func TestXcaddy(t *testing.T) {
+// xcaddyBinary is what buildWithXcaddy has built.
+var xcaddyBinary struct {
+	sync.Once
+	path string // empty if that has failed
+}
+
+// buildWithXcaddy builds Caddy with the local checkout, as the README says, and
+// with a handler of events beside. It does so once for all tests.
+func buildWithXcaddy(t *testing.T) string {
+	t.Helper()
+	xcaddyBinary.Do(func() { xcaddyBinary.path = runXcaddy(t) })
+	if xcaddyBinary.path == "" {
+		t.Fatal("xcaddy has failed")
+	}
+	return xcaddyBinary.path
+}
+
+func runXcaddy(t *testing.T) string {
+	t.Helper()
 	xcaddy := findXcaddy(t)
 	ctx, cancel := context.WithTimeout(t.Context(), buildTime)
 	defer cancel()
-	binary := filepath.Join(t.TempDir(), "caddy")
+	binary := filepath.Join(filepath.Dir(caddyBinary), "caddy-by-xcaddy") // which lives as long as the tests
 	build := exec.CommandContext(ctx, xcaddy, "build", caddyVersion,
-		"--with", "github.com/ephemeralchat/caddy-ephemeral-chat@v0.0.0=.", "--output", binary)
+		"--with", "github.com/ephemeralchat/caddy-ephemeral-chat@v0.0.0=.",
+		"--with", "github.com/ephemeralchat/caddy-ephemeral-chat/e2e/recorder@v0.0.0=./e2e/testdata/recorder",
+		"--output", binary)
 	build.Dir = repository()
 	// As the other binary was built, so that what was compiled for that is not
 	// compiled again.
@@ -61,7 +81,14 @@ func TestXcaddy(t *testing.T) {
 		t.Fatalf("xcaddy: %v\n%s", err, output)
 	}
 	t.Logf("xcaddy takes %s", time.Since(start).Round(time.Second))
+	return binary
+}
 
+// TestXcaddy lets people chat over a Caddy that xcaddy has built.
+func TestXcaddy(t *testing.T) {
+	binary := buildWithXcaddy(t)
+	ctx, cancel := context.WithTimeout(t.Context(), startTime)
+	defer cancel()
 	modules, err := exec.CommandContext(ctx, binary, "list-modules").CombinedOutput()
 	if err != nil {
 		t.Fatalf("list-modules: %v\n%s", err, modules)

@@ -22,8 +22,9 @@ const (
 // node is a Caddy process.
 type node struct {
 	*process
-	dir   string // its configuration, data and logs
-	admin string // address of its admin endpoint
+	binary string // what startNodeIn was given
+	dir    string // its configuration, data and logs
+	admin  string // address of its admin endpoint
 }
 
 // startNode runs Caddy with a Caddyfile, and waits until the addresses are
@@ -37,7 +38,7 @@ func startNode(t *testing.T, options, sites string, addresses ...string) *node {
 // startNodeIn does the same with a binary, in a directory.
 func startNodeIn(t *testing.T, binary, dir, options, sites string, addresses ...string) *node {
 	t.Helper()
-	n := &node{dir: dir, admin: freeAddress(t)}
+	n := &node{binary: binary, dir: dir, admin: freeAddress(t)}
 	n.write(t, options, sites)
 	cmd := exec.Command(binary, "run", "--config", n.config(), "--adapter", "caddyfile")
 	cmd.Dir, cmd.Env = dir, n.environment()
@@ -94,7 +95,7 @@ func (n *node) reload(t *testing.T) (output string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, caddyBinary, "reload", "--force",
+	cmd := exec.CommandContext(ctx, n.binary, "reload", "--force",
 		"--config", n.config(), "--adapter", "caddyfile", "--address", n.admin)
 	cmd.Dir, cmd.Env = n.dir, n.environment()
 	text, err := cmd.CombinedOutput()
