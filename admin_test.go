@@ -3,6 +3,7 @@ package ephemeralchat_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -96,7 +97,7 @@ func TestAdminAPI(t *testing.T) {
 	var rooms []adminRoom
 	waitUntil(t, func() bool { rooms = adminRooms(t, ""); return len(rooms) == 2 && rooms[0].Connections == 2 })
 	times := inMemory.info(t, started.room)
-	startedAt, expiresAt := times["startedAt"].(string), times["expiresAt"].(string)
+	startedAt, expiresAt := fmt.Sprint(times["startedAt"]), fmt.Sprint(times["expiresAt"])
 	want := []adminRoom{
 		{ID: started.room, Store: "memory", Connections: 2, Online: 2, StartedAt: &startedAt, ExpiresAt: &expiresAt, Seq: 1},
 		{ID: waiting.room, Store: redisName, Connections: 1, Online: 1},

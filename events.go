@@ -56,7 +56,7 @@ type news struct {
 // from when that runs until it is overtaken.
 type voice struct {
 	herald  *herald
-	ctx     caddy.Context //nolint:containedctx // it is how Caddy knows who emits an event, and that a configuration is over
+	ctx     caddy.Context // says who emits an event, and when the configuration is over
 	app     *caddyevents.App
 	started atomic.Bool
 }

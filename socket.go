@@ -13,7 +13,7 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, admitted)
 		return
 	}
-	if err := h.chat.hub.Serve(w, r, h.settings); err != nil {
+	if err := h.chat.hub.Serve(w, r, h.settings); err != nil { //nolint:contextcheck // it outlives the request
 		h.refuse(w, r, err)
 	}
 }
