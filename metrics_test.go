@@ -95,9 +95,11 @@ func TestMetrics(t *testing.T) {
 		other.closed(t)
 
 		var now samples
-		waitUntil(t, func() bool { // a connection is counted when it has ended
+		// A connection is counted when it has ended, a message when the store has
+		// answered, which may be after its echo.
+		waitUntil(t, func() bool {
 			now = s.scrape(t)
-			return now.sum(t, "connections") == 1
+			return now.sum(t, "connections") == 1 && now.sum(t, "messages_total") == 3
 		})
 		now.expect(t, 1, "rooms")
 		now.expect(t, 2, "connections_opened_total")
@@ -135,8 +137,8 @@ func TestMetrics(t *testing.T) {
 		load(t, s.block(withMetrics(store+"\nmessage_rate off\nttl 10m"))+
 			newSite(t).block("ephemeral_chat {\nstore memory other\n}\n"))
 		anna.echo(t, "after the reload")
+		waitUntil(t, func() bool { return s.scrape(t).sum(t, "messages_total") == 4 })
 		again := s.scrape(t)
-		again.expect(t, 4, "messages_total")
 		again.expect(t, 7, "deliveries_total")
 		again.expect(t, 2, "connections_opened_total")
 		again.expect(t, 0, "rooms", `store="memory/other"`)
