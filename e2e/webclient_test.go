@@ -170,6 +170,17 @@ func TestClientExactlyOnce(t *testing.T) {
 	})
 }
 
+func TestClientRetracts(t *testing.T) {
+	onBoth(t, "", func(t *testing.T, s *site) {
+		for _, private := range []bool{false, true} {
+			p, settings := s.proxied(t)
+			settings["private"] = private
+			runScript(t, "retract.mjs", settings, networkOf(p))
+		}
+		s.noErrors(t)
+	})
+}
+
 func TestClientDeadLink(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	s := memorySite(t, "")

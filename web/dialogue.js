@@ -79,6 +79,7 @@ export class Dialogue {
     /** @type {Link} */
     this.link = new Link(endpoints.base, { WebSocket, retry }, {
       join: () => this.#join(),
+      ping: () => this.#ping(),
       hear: (frame, socket) => this.#enqueue(() => this.#hear(frame, socket)),
       changed: (state, retryAt, code) => this.#changed(state, retryAt, code),
       refused: (code, reason) => this.#enqueue(() => this.#refused(code, reason)),
@@ -106,6 +107,30 @@ export class Dialogue {
   async ask(frame, name, take) {
     if (this.state !== 'open' || !this.link.send(frame, true)) throw new ChatError('offline')
     return this.#requests.add(name, take)
+  }
+
+  /**
+   * Takes a message back. Whoever is told so is told once: if somebody else has done
+   * it before, the server does not answer, but for the ping that follows.
+   *
+   * @param {number} seq
+   */
+  async retract(seq) {
+    if (this.feed.isRetracted(seq)) return
+    const name = `retract ${seq}`
+    const done = this.ask({ type: 'retract', seq, epoch: this.feed.epoch }, name, () => {})
+    this.#ping(() => { this.#requests.answer(name, null) })
+    await done
+  }
+
+  /**
+   * Asks whether the server is there, and whether it has taken what was sent before.
+   *
+   * @param {() => void} [take]
+   */
+  #ping(take = () => {}) {
+    // That the answer did not come says the state.
+    if (this.link.send({ type: 'ping' })) this.#requests.add('pong', take).catch(() => {})
   }
 
   async #join() {
@@ -161,7 +186,10 @@ export class Dialogue {
         return this.#emit('online', {})
       case 'removed': return this.end(this.leaving ? 'left' : 'removed')
       case 'ended': return this.end(frame.reason)
-      // A pong has done its work by coming; other types are those of a later version.
+      case 'pong':
+        this.#requests.answer('pong', null)
+        return
+      // Other types are those of a later version.
     }
   }
 
@@ -275,7 +303,7 @@ export class Dialogue {
    */
   end(reason) {
     if (this.state === 'ended') return
-    const overdue = reason === 'gone' && this.deadline.remaining() === 0
+    const overdue = (reason === 'gone' || reason === 'invalid') && this.deadline.remaining() === 0
     this.link.close()
     this.deadline.stop()
     this.#stored.forget(this.#member.roomId, this.#member.userId)

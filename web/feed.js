@@ -60,6 +60,8 @@ export class Feed {
   #transcript = new Transcript(CAPACITY)
   /** @type {string | null} */
   #epoch = null // null: was never there
+  /** @type {string | null} */
+  #epochAtHand = null // of the messages at hand, which may be about to be replaced
   #seq = 0 // of the newest message that was heard of
   #tag = '' // of this session
   #generation = 0 // how often the messages at hand were replaced
@@ -76,6 +78,9 @@ export class Feed {
 
   /** Whether the room keeps messages that precede these, and they can be had. */
   get more() { return this.#transcript.more && !this.#transcript.full }
+
+  /** The epoch of the numbers of the messages at hand. */
+  get epoch() { return this.#epochAtHand }
 
   /** The fields of a `join` that say where one left off. */
   get position() {
@@ -174,6 +179,9 @@ export class Feed {
     this.#owner.emit('retracted', { seq, message })
   }
 
+  /** @param {number} seq of a message that may be at hand, and have been taken back */
+  isRetracted(seq) { return this.#transcript.find(seq)?.retracted === true }
+
   /**
    * Loads older messages.
    *
@@ -264,6 +272,7 @@ export class Feed {
    */
   #replace(messages, more) {
     this.#fresh = null
+    this.#epochAtHand = this.#epoch
     this.#generation++
     this.#transcript.reset(messages, more)
   }

@@ -33,10 +33,11 @@ const GOING_AWAY = 1001
 
 /**
  * Whom a link serves. Nothing is called from within a call of the link's own
- * methods but `changed`.
+ * methods but `changed` and `ping`.
  *
  * @typedef {object} LinkOwner
  * @property {() => Promise<object>} join composes the first frame of a connection
+ * @property {() => void} ping sends a frame that the server answers
  * @property {(frame: any, socket: object) => void} hear takes a frame
  * @property {(state: 'connecting' | 'waiting', retryAt: number | null, code: number | null) => void} changed
  *   `retryAt` is by the clock of this machine, `code` that of the close
@@ -129,8 +130,8 @@ export class Link {
    * @param {boolean} [answered] whether the server has to answer
    */
   send(frame, answered = false) {
-    if (this.#socket === null || this.#welcomedAt === 0 || this.#socket.readyState !== 1) return false
-    this.#socket.send(JSON.stringify(frame))
+    if (!this.#isOpen()) return false
+    this.#socket?.send(JSON.stringify(frame))
     if (answered) this.#expect(ANSWER_TIME)
     return true
   }
@@ -145,6 +146,8 @@ export class Link {
       this.#ask(WAKE_ANSWER_TIME)
     }
   }
+
+  #isOpen() { return this.#welcomedAt > 0 && this.#socket?.readyState === 1 }
 
   #dial() {
     this.#waiting = undefined
@@ -207,7 +210,9 @@ export class Link {
 
   /** @param {number} within milliseconds */
   #ask(within) {
-    if (this.send({ type: 'ping' })) this.#expect(within)
+    if (!this.#isOpen()) return
+    this.#owner.ping()
+    this.#expect(within)
   }
 
   /**

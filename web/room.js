@@ -214,7 +214,7 @@ export class Room extends Emitter {
    * @returns {Promise<void>}
    * @throws {ChatError} `offline`, `network`, `not_admin`, `message_not_found`, …
    */
-  async retract(seq) { await this.#dialogue.ask({ type: 'retract', seq }, `retract ${seq}`, () => {}) }
+  async retract(seq) { await this.#dialogue.retract(seq) }
 
   /**
    * Starts the room's time, as the admin.
