@@ -200,9 +200,10 @@ func roomsOf(selected []*chat) []roomStats {
 	return all
 }
 
-// deleteRooms ends a room, as its admin could: on every node, and at once. Ids are
-// unique, so it does not take the name of the store; a store that cannot be asked
-// is of no matter if another one has the room.
+// deleteRooms ends a room, as its admin could: on every node, and at once. It does
+// not take the name of the store, as no two rooms that people create have one id;
+// standing rooms of several stores may. A store that cannot be asked is of no matter
+// if another one has the room.
 func deleteRooms(w http.ResponseWriter, r *http.Request, selected []*chat, roomID string) error {
 	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
 	defer cancel()

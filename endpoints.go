@@ -150,6 +150,9 @@ func (h *Handler) joinRoom(r *http.Request, b *body) (any, error) {
 		newcomer.Guard = h.passwordGuard(client, newcomer.RoomID)
 		join = func() (room.Admission, error) {
 			admitted, err := h.rooms.Join(r.Context(), newcomer)
+			if err == nil && admitted.Opened {
+				h.chat.tell(eventRoomCreated, admitted.Room.ID, admitted.UserID, "ttl", int64(admitted.Room.TTL/time.Second))
+			}
 			if err == nil {
 				h.chat.tell(eventMemberJoined, admitted.Room.ID, admitted.UserID)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -91,7 +92,7 @@ func recordAll(book string) string {
 func TestEvents(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := newSite(t)
-		loadWith(t, recordAll("life"), s.block("ephemeral_chat {\n"+store+"\n}"))
+		loadWith(t, recordAll(`"life `+store+`"`), s.block("ephemeral_chat {\n"+store+"\nroom lounge Lounge {\nttl 90s\n}\n}"))
 		name := "store=memory"
 		if server, ok := strings.CutPrefix(store, "redis "); ok {
 			name = "store=redis/" + server + "/0"
@@ -110,7 +111,7 @@ func TestEvents(t *testing.T) {
 		s.post(t, "/leaveRoom", carla.as(t)).ok(t)
 		s.post(t, "/deleteRoom", admin.as(t)).ok(t)
 		s.post(t, "/deleteRoom", admin.as(t)).refused(t, 404, "room_not_found")
-		expectWritten(t, "life", admin,
+		expectWritten(t, "life "+store, admin,
 			"room_created ROOM "+name+" ttl=300 USER",
 			"member_joined ROOM "+name+" user_id=ben",
 			"member_joined ROOM "+name+" user_id=carla",
@@ -125,13 +126,28 @@ func TestEvents(t *testing.T) {
 		c.echo(t, "a first message starts the chat")
 		c.echo(t, "and the second does not")
 		c.hear(t, "ended")
-		expectWritten(t, "life", short,
+		expectWritten(t, "life "+store, short,
 			"room_created ROOM "+name+" ttl=1 USER",
 			"room_started ROOM "+name+" ttl=1 USER",
 			"room_ended reason=expired ROOM "+name,
 		)
 
-		for _, line := range books.lines["life"] {
+		// A standing room is created by the first who joins, for as long as it lives.
+		lounge := s.join(t, "lounge", "username", "dora")
+		s.join(t, "lounge", "username", "emil")
+		s.connect(t, "", lounge).echo(t, "hello")
+		expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/lounge", 204, "")
+		s.join(t, "lounge", "username", "dora")
+		life := []string{
+			"room_created ROOM " + name + " ttl=90 user_id=dora",
+			"member_joined ROOM " + name + " user_id=dora",
+			"member_joined ROOM " + name + " user_id=emil",
+			"room_started ROOM " + name + " ttl=90 user_id=dora",
+			"room_ended reason=deleted ROOM " + name,
+		}
+		expectWritten(t, "life "+store, lounge, append(life, life[:2]...)...)
+
+		for _, line := range written("life "+store, "") {
 			for _, secret := range []string{admin.session, carla.session, "open-sesame", "first message"} {
 				if strings.Contains(line, secret) {
 					t.Errorf("an event tells %q", secret)

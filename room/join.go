@@ -43,8 +43,9 @@ func (r *Rooms) Join(ctx context.Context, n Newcomer) (Admission, error) {
 func (r *Rooms) join(ctx context.Context, n Newcomer, ids []string) (Admission, error) {
 	room, err := r.load(ctx, n.RoomID)
 	var role Role
+	opened := false
 	if s, ok := r.standingAfter(n.RoomID, err); ok {
-		room, role, err = r.conjure(ctx, s, n)
+		room, role, opened, err = r.conjure(ctx, s, n)
 	} else if err == nil {
 		role, err = roleOf(ctx, &room, n)
 	}
@@ -59,7 +60,9 @@ func (r *Rooms) join(ctx context.Context, n Newcomer, ids []string) (Admission, 
 	if err != nil {
 		return Admission{}, err
 	}
-	return admit(joined.Room, joined.UserID, role), nil
+	admission := admit(joined.Room, joined.UserID, role)
+	admission.Opened = opened
+	return admission, nil
 }
 
 // roleOf returns the role in which somebody new may join a room.

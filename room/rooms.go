@@ -69,6 +69,8 @@ type Admission struct {
 	Room              Room
 	UserID, SessionID string
 	Role              Role
+	// Opened means that with this a standing room came into being.
+	Opened bool
 }
 
 // NewRoom asks for a room.

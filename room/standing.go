@@ -110,25 +110,26 @@ func (s *Standing) hashes(ctx context.Context) (password, adminPassword []byte, 
 func (s *Standing) info() Info { return Info{PasswordRequired: s.declared.Password != ""} }
 
 // conjure returns the room for a newcomer who may join it, and the role: as it is
-// there, or else as it comes into being now, of which somebody else may be first.
-func (r *Rooms) conjure(ctx context.Context, s *Standing, n Newcomer) (Room, Role, error) {
+// there, or else as it comes into being now, of which somebody else may be first:
+// opened is whether it was this newcomer.
+func (r *Rooms) conjure(ctx context.Context, s *Standing, n Newcomer) (there Room, role Role, opened bool, err error) {
 	next, err := s.next(ctx)
 	if err != nil {
-		return Room{}, "", err
+		return Room{}, "", false, err
 	}
 	// A password that is wrong brings nothing into being.
-	role, err := roleOf(ctx, &next, n)
+	role, err = roleOf(ctx, &next, n)
 	if err != nil {
-		return Room{}, "", err
+		return Room{}, "", false, err
 	}
-	there, err := r.store.Open(ctx, next, r.createLimits())
+	there, err = r.store.Open(ctx, next, r.createLimits())
 	if err != nil {
-		return Room{}, "", err
+		return Room{}, "", false, err
 	}
-	if there.LifeID() != next.LifeID() {
+	if opened = there.LifeID() == next.LifeID(); !opened {
 		role, err = roleOf(ctx, &there, n) // its password may be another
 	}
-	return there, role, err
+	return there, role, opened, err
 }
 
 // standingAfter returns the standing room of this site that err says is not there.
