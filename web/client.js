@@ -153,9 +153,10 @@ export class ChatClient {
   async sweep() {
     const forgotten = []
     for (const roomId of this.#stored.rooms()) {
-      const expiresAt = this.#stored.get(roomId)?.expiresAt ?? Infinity
+      const identity = this.#stored.get(roomId)
+      const expiresAt = identity?.expiresAt ?? Infinity
       if (Date.now() > expiresAt + CLOCK_DOUBT || await this.#isGone(roomId)) {
-        this.#stored.forget(roomId)
+        this.#stored.forget(roomId, identity?.userId)
         forgotten.push(roomId)
       }
     }
