@@ -1,0 +1,121 @@
+// Command soak runs the laboratory of faults for as long as one likes, over one
+// topology or all of them in turn, and exits with status 1 if it finds a violation.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/lab"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, out io.Writer) error {
+	var o lab.Options
+	var topology, faults, source string
+	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
+	flags.DurationVar(&o.Duration, "duration", time.Minute, "how long faults are injected, over all topologies")
+	flags.Uint64Var(&o.Seed, "seed", 0, "of the random numbers; 0 takes one at random")
+	flags.StringVar(&topology, "topology", "all", strings.Join(lab.Topologies, ", ")+", or all of them in turn")
+	flags.StringVar(&faults, "faults", "", "only these kinds of faults, comma-separated")
+	flags.StringVar(&o.Caddy, "caddy", "", "program under test; built from -source if empty")
+	flags.StringVar(&source, "source", "..", "directory of the module under test")
+	flags.StringVar(&o.Dir, "dir", "", "directory for files and logs; a temporary one, removed unless there are violations, if empty")
+	flags.DurationVar(&o.Round, "round", 0, "how long there are faults between two quiet times (default 40s)")
+	flags.DurationVar(&o.Pace, "pace", 0, "mean time between two faults (default 700ms)")
+	flags.DurationVar(&o.Talk, "talk", 0, "mean time between two messages of a client (default 1.5s)")
+	flags.DurationVar(&o.Tolerance, "tolerance", 0, "added to what ends rooms in time, for slow machines")
+	flags.IntVar(&o.Nodes, "nodes", 0, "Caddy processes (default 3)")
+	flags.IntVar(&o.Rooms, "rooms", 0, "rooms at a time (default 32)")
+	flags.IntVar(&o.Members, "members", 0, "clients that each room begins with (default 7)")
+	flags.BoolVar(&o.StopEarly, "stop", false, "stop at the first violation")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if faults != "" {
+		o.Faults = strings.Split(faults, ",")
+	}
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64()
+	}
+	topologies := []string{topology}
+	if topology == "all" {
+		topologies = lab.Topologies
+	}
+	o.Duration /= time.Duration(len(topologies))
+	o.Log = out
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	dir, keep := o.Dir, true
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "ephemeral-chat-soak-"); err != nil {
+			return err
+		}
+		keep = false
+	}
+	if o.Caddy == "" {
+		o.Caddy = filepath.Join(dir, "caddy")
+		build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", o.Caddy, "./cmd/caddy")
+		build.Dir = source
+		if output, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("building Caddy: %w\n%s", err, output)
+		}
+	}
+	reports, err := soak(ctx, o, dir, topologies)
+	found := 0
+	for _, r := range reports {
+		_, _ = fmt.Fprintln(out)
+		r.Write(out)
+		found += len(r.Violations)
+	}
+	switch {
+	case err != nil:
+	case found > 0:
+		err = fmt.Errorf("%d violations", found)
+	}
+	if err != nil {
+		return errors.Join(err, fmt.Errorf("files are in %s", dir))
+	}
+	if !keep {
+		return os.RemoveAll(dir)
+	}
+	return nil
+}
+
+// soak runs the laboratory over topologies.
+func soak(ctx context.Context, o lab.Options, dir string, topologies []string) ([]*lab.Report, error) {
+	var reports []*lab.Report
+	for _, topology := range topologies {
+		o.Topology, o.Dir = topology, filepath.Join(dir, topology)
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+			return reports, err
+		}
+		r, err := lab.Run(ctx, o)
+		if err != nil {
+			return reports, err
+		}
+		reports = append(reports, r)
+		if ctx.Err() != nil {
+			return reports, ctx.Err()
+		}
+	}
+	return reports, nil
+}

@@ -1,0 +1,221 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// pingInterval is the one that nodes are told: short, so that connections that
+	// a fault has killed in silence are noticed within a round.
+	pingInterval = 3 * time.Second
+	// lobby is how long rooms may wait to be started.
+	lobby = 15 * time.Second
+	// startTime and stopTime are in which a Caddy must be up and down.
+	startTime = 30 * time.Second
+	stopTime  = 15 * time.Second
+)
+
+// node is a Caddy process, and the link between it and its clients.
+type node struct {
+	name   string
+	dir    string
+	binary string
+	listen string // without the link
+	admin  string
+	link   *link
+	*process
+}
+
+// newNode writes a node's Caddyfile and starts it.
+func newNode(ctx context.Context, binary, dir, name, store string) (*node, error) {
+	n := &node{name: name, dir: filepath.Join(dir, name), binary: binary}
+	if err := os.MkdirAll(n.dir, 0o700); err != nil {
+		return nil, err
+	}
+	for _, address := range []*string{&n.listen, &n.admin} {
+		port, err := freePort(ctx)
+		if err != nil {
+			return nil, err
+		}
+		*address = loopback(port)
+	}
+	var err error
+	if n.link, err = newLink(ctx, n.listen); err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf(`{
+	admin %s
+	persist_config off
+	default_bind 127.0.0.1
+	skip_install_trust
+}
+http://%s {
+	ephemeral_chat {
+		%s
+		lobby %s
+		history 5000
+		ping_interval %s
+		message_rate off
+		join_rate off
+		create_rate off
+	}
+}
+`, n.admin, n.listen, store, lobby, pingInterval)
+	if err := os.WriteFile(n.config(), []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	if err := n.start(); err != nil {
+		return nil, err
+	}
+	if err := n.awaitListening(ctx); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, n.log())
+	}
+	return n, nil
+}
+
+func (n *node) config() string { return filepath.Join(n.dir, "Caddyfile") }
+
+// start starts the process, for the first time or after it has ended.
+func (n *node) start() error {
+	cmd := exec.Command(n.binary, "run", "--config", n.config(), "--adapter", "caddyfile")
+	cmd.Env = append(os.Environ(),
+		"GORACE=atexit_sleep_ms=0",
+		"HOME="+n.dir,
+		"XDG_CONFIG_HOME="+filepath.Join(n.dir, "config"),
+		"XDG_DATA_HOME="+filepath.Join(n.dir, "data"))
+	p, err := startProcess(n.dir, "caddy", cmd)
+	n.process = p
+	return err
+}
+
+func (n *node) awaitListening(ctx context.Context) error {
+	return until(ctx, startTime, func(ctx context.Context) error {
+		if n.ended() {
+			return fmt.Errorf("%s has ended: %w", n.name, n.err)
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", n.listen)
+		if err == nil {
+			_ = conn.Close() // nothing was sent
+		}
+		return err
+	})
+}
+
+// reload loads the configuration anew, as caddy reload --force does.
+func (n *node) reload(ctx context.Context) error {
+	text, err := os.ReadFile(n.config())
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.admin+"/load", bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "text/caddyfile")
+	request.Header.Set("Cache-Control", "must-revalidate") // also when it is the same
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startTime}
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("reload of %s: %w", n.name, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(response.Body) // it is for people
+		return fmt.Errorf("reload of %s: %s %s", n.name, response.Status, body)
+	}
+	return nil
+}
+
+// close ends the node and its link.
+func (n *node) close() {
+	n.link.close()
+	if n.process != nil && !n.ended() {
+		_ = n.kill() // it may have ended
+	}
+}
+
+// complaint returns what the processes of a node have written that no correct
+// program writes, or "".
+func (n *node) complaint() string {
+	text := n.log()
+	for _, sign := range []string{"DATA RACE", "panic:", "panic serving", "fatal error:"} {
+		if at := strings.Index(text, sign); at >= 0 {
+			return text[at:min(len(text), at+6000)]
+		}
+	}
+	return ""
+}
+
+// sample is what a process takes of the machine.
+type sample struct {
+	at         time.Time
+	goroutines int
+	heap       int // bytes that are in use after a collection
+	resident   int // bytes
+	files      int // descriptors
+}
+
+// measure takes a sample of the node.
+func (n *node) measure(ctx context.Context) (s sample, err error) {
+	s.at = time.Now()
+	heap, err := n.profile(ctx, "heap?gc=1&debug=1")
+	if err != nil {
+		return s, err
+	}
+	if at := strings.Index(heap, "# HeapAlloc = "); at >= 0 {
+		_, _ = fmt.Sscanf(heap[at:], "# HeapAlloc = %d", &s.heap) // 0 if that is not there
+	}
+	goroutines, err := n.profile(ctx, "goroutine?debug=1")
+	if err != nil {
+		return s, err
+	}
+	if _, err := fmt.Sscanf(goroutines, "goroutine profile: total %d", &s.goroutines); err != nil {
+		return s, err
+	}
+	pid := fmt.Sprint("/proc/", n.cmd.Process.Pid)
+	files, err := os.ReadDir(pid + "/fd")
+	if err != nil {
+		return s, err
+	}
+	s.files = len(files)
+	status, err := os.ReadFile(pid + "/status")
+	if err != nil {
+		return s, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			_, _ = fmt.Sscan(value, &s.resident) // 0 if that is not there
+			s.resident <<= 10
+		}
+	}
+	return s, nil
+}
+
+func (n *node) profile(ctx context.Context, name string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.admin+"/debug/pprof/"+name, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return string(text), err
+}
+
+// dump makes the process write the stacks of its goroutines to its log, and end.
+func (n *node) dump() { _ = n.signal(syscall.SIGQUIT) }

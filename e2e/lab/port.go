@@ -1,0 +1,40 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+)
+
+// ports are those that were given out. Each is given out once.
+var ports = struct {
+	sync.Mutex
+	taken map[int]bool
+}{taken: make(map[int]bool)}
+
+// freePort returns a port of 127.0.0.1 that nobody listens on. It is below those
+// that the kernel gives to outgoing connections, so that none of them takes it
+// before a server does.
+func freePort(ctx context.Context) (int, error) {
+	ports.Lock()
+	defer ports.Unlock()
+	for range 1000 {
+		port := 11000 + rand.IntN(20000)
+		if ports.taken[port] {
+			continue
+		}
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", loopback(port))
+		if err != nil {
+			continue
+		}
+		_ = listener.Close() // nobody was accepted
+		ports.taken[port] = true
+		return port, nil
+	}
+	return 0, errors.New("no free port")
+}
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
