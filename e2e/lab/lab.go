@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -50,6 +52,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
+	redis.SetLogger(quietLogger{})
 	l := &Lab{
 		o: o, journal: newJournal(o.Log), active: make(map[*chat]bool),
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}},

@@ -24,6 +24,13 @@ type redisServer struct {
 	*process
 }
 
+// quietLogger drops what the Redis client says on standard error of servers that it
+// cannot reach: most of the time that is as it should be.
+type quietLogger struct{}
+
+// Printf implements the logger of the Redis client.
+func (quietLogger) Printf(context.Context, string, ...any) {}
+
 // newRedisServer writes the configuration of a server, to which it may write
 // itself, and starts it.
 func newRedisServer(ctx context.Context, dir, name string, port int, lines ...string) (*redisServer, error) {
