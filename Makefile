@@ -17,6 +17,13 @@ XCADDY        := $(BIN)/xcaddy-$(XCADDY_VERSION)
 # How long each fuzz target runs.
 FUZZTIME ?= 1m
 
+# How long make soak injects faults, from which seed (0: a new one), into which
+# topology (standalone, sentinel, cluster, or all in turn), and further flags.
+DURATION ?= 10m
+SEED     ?= 0
+TOPOLOGY ?= all
+SOAK     ?=
+
 .PHONY: test
 test: packages ## everything that has to pass: lint, vet, all tests with -race, end-to-end tests, 10 s of each fuzz target
 	@$(MAKE) lint
@@ -30,6 +37,10 @@ test: packages ## everything that has to pass: lint, vet, all tests with -race, 
 e2e: packages $(XCADDY) ## the end-to-end tests, which are a module of their own
 	cd e2e && go vet ./...
 	cd e2e && PATH="$(BIN):$$PATH" go test -race -timeout 30m ./...
+
+.PHONY: soak
+soak: packages ## injects faults for DURATION (10m) from SEED into TOPOLOGY (all), and looks for messages lost or doubled
+	cd e2e && go run ./cmd/soak -source .. -duration $(DURATION) -seed $(SEED) -topology $(TOPOLOGY) $(SOAK)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## static checks

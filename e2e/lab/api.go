@@ -66,24 +66,22 @@ func (l *Lab) call(ctx context.Context, n *node, endpoint string, body, answer a
 }
 
 // insist calls an endpoint of one node after the other until there is an answer
-// that is not "unavailable". sure is false if an earlier call may have been carried
-// out, its answer lost.
-func (l *Lab) insist(ctx context.Context, d *dice, endpoint string, body, answer any) (sure bool, err error) {
-	sure = true
+// that is not "unavailable". An earlier call may have been carried out, its answer
+// lost.
+func (l *Lab) insist(ctx context.Context, d *dice, endpoint string, body, answer any) error {
 	for {
 		err := l.call(ctx, l.nodes[d.n(len(l.nodes))], endpoint, body, answer)
 		var r refusal
 		switch {
 		case err == nil:
-			return sure, nil
+			return nil
 		case errors.As(err, &r) && r.status < http.StatusInternalServerError:
-			return sure, err
+			return err
 		case errors.As(err, &r) && r.status == http.StatusInternalServerError:
 			l.journal.violate("internal-error", endpoint+" is answered "+err.Error(), nil)
 		}
-		sure = false // also after 503: Redis may have done it and not been able to say so
 		if !pause(ctx, d.between(100*time.Millisecond, 500*time.Millisecond)) {
-			return sure, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }

@@ -24,11 +24,11 @@ type chat struct {
 	mu        sync.Mutex
 	clients   []*client
 	entries   map[entry]*entry
-	places    map[place][]*entry // what was seen under a number; one, but for lost messages
-	texts     map[string]uint64  // where a text was seen, if nothing is ever lost
-	deadlines []time.Time        // all that were told
-	deleting  time.Time          // when it was first asked to be deleted
-	conflicts []place            // numbers under which several messages were seen
+	places    map[place][]*entry   // what was seen under a number; one, but for lost messages
+	texts     map[string]uint64    // where a text was seen, if nothing is ever lost
+	deadlines []time.Time          // all that were told
+	deleting  time.Time            // when it was first asked to be deleted
+	conflicts []place              // numbers under which several messages were seen
 	removed   map[string]time.Time // when somebody's removal was confirmed
 }
 
@@ -46,7 +46,7 @@ func (l *Lab) openRoom(ctx context.Context, kind string, ttl time.Duration, memb
 		removed: make(map[string]time.Time),
 	}
 	request := map[string]any{"roomName": kind, "username": "admin", "ttl": int(ttl.Seconds())}
-	if _, err := l.insist(ctx, ch.dice, "/createRoom", request, &ch.admin); err != nil {
+	if err := l.insist(ctx, ch.dice, "/createRoom", request, &ch.admin); err != nil {
 		return nil, err
 	}
 	ch.id = ch.admin.RoomID
@@ -62,7 +62,7 @@ func (l *Lab) openRoom(ctx context.Context, kind string, ttl time.Duration, memb
 // invite lets somebody join.
 func (ch *chat) invite(ctx context.Context, name string) error {
 	var who credentials
-	_, err := ch.lab.insist(ctx, ch.dice, "/joinRoom", map[string]any{"roomId": ch.id, "username": name}, &who)
+	err := ch.lab.insist(ctx, ch.dice, "/joinRoom", map[string]any{"roomId": ch.id, "username": name}, &who)
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (ch *chat) violate(kind, what string, first *client) {
 		context = append(context, first.state(ch.lab.journal.start)...)
 	}
 	for i, c := range ch.everybody() {
-		if c != first && (first == nil || i < 3) {
+		if c != first && i < 12 {
 			context = append(context, c.state(ch.lab.journal.start)...)
 		}
 	}
@@ -220,7 +220,7 @@ func (ch *chat) delete(ctx context.Context) error {
 	ch.mu.Lock()
 	ch.deleting = time.Now()
 	ch.mu.Unlock()
-	_, err := ch.lab.insist(ctx, ch.dice, "/deleteRoom", ch.admin, nil)
+	err := ch.lab.insist(ctx, ch.dice, "/deleteRoom", ch.admin, nil)
 	if isRefusal(err, "room_not_found") {
 		return nil // it was deleted by a call whose answer was lost, or has expired
 	}
@@ -240,8 +240,9 @@ func (ch *chat) remove(ctx context.Context, c *client, byItself bool) {
 	if byItself {
 		endpoint, body = "/leaveRoom", c.me
 	}
-	_, err := ch.lab.insist(ctx, ch.dice, endpoint, body, nil)
-	if err != nil && !isRefusal(err, "member_not_found") && !(byItself && isRefusal(err, "invalid_session")) {
+	err := ch.lab.insist(ctx, ch.dice, endpoint, body, nil)
+	done := err == nil || isRefusal(err, "member_not_found") || byItself && isRefusal(err, "invalid_session")
+	if !done {
 		return // the room has ended, or the laboratory
 	}
 	now := time.Now()

@@ -180,7 +180,7 @@ func (c *client) depart(err error) (wait time.Duration) {
 		c.trace("disconnected", 0, 0, fmt.Sprint(err))
 		return 0
 	}
-	c.trace("closed", uint64(closed.Code), 0, closed.Text) //nolint:gosec // G115: close codes are positive
+	c.trace("closed", uint64(closed.Code), 0, closed.Text)
 	switch closed.Code {
 	case websocket.CloseGoingAway:
 		text, ok := strings.CutPrefix(closed.Text, "retry=")
@@ -198,7 +198,7 @@ func (c *client) depart(err error) (wait time.Duration) {
 		}
 		c.over = "removed"
 	case 4404, 4410:
-		c.finish("room gone", time.Now())
+		c.finish("room gone")
 	default:
 		if c.over != "" {
 			break // the answer to its own close frame
@@ -304,7 +304,7 @@ func (c *client) vanish(away time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.away = time.Now().Add(away)
-	c.trace("vanishes for (ms)", uint64(away.Milliseconds()), 0, "") //nolint:gosec // G115: it is positive
+	c.trace("vanishes for (ms)", uint64(away.Milliseconds()), 0, "")
 	if c.conn != nil {
 		_ = c.conn.NetConn().Close() // no close frame
 	}
@@ -315,7 +315,7 @@ func (c *client) stall(length time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stalled = time.Now().Add(length)
-	c.trace("stalls for (ms)", uint64(length.Milliseconds()), 0, "") //nolint:gosec // G115: it is positive
+	c.trace("stalls for (ms)", uint64(length.Milliseconds()), 0, "")
 }
 
 // quit lets the client go for good, without a word or in good manners.

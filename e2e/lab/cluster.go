@@ -163,10 +163,10 @@ func (c *cluster) healthy(ctx context.Context) error {
 	for _, m := range all {
 		if m.isMaster {
 			masters++
-			if replicas, err := m.server.info(ctx, "replication", "connected_slaves"); err != nil || replicas == "0" {
+			if replicas, err := m.server.replication(ctx, "connected_slaves"); err != nil || replicas == "0" {
 				return errors.Join(fmt.Errorf("%s has no replica", m.server.name), err)
 			}
-		} else if up, err := m.server.info(ctx, "replication", "master_link_status"); err != nil || up != "up" {
+		} else if up, err := m.server.replication(ctx, "master_link_status"); err != nil || up != "up" {
 			return errors.Join(fmt.Errorf("%s: the link to the master is %s", m.server.name, up), err)
 		}
 		text, err := m.server.client.ClusterInfo(ctx).Result()
@@ -185,7 +185,7 @@ func (c *cluster) healthy(ctx context.Context) error {
 func (c *cluster) slots(ctx context.Context) ([]redis.ClusterSlot, error) {
 	var failed error
 	for _, s := range c.servers {
-		slots, err := s.client.ClusterSlots(ctx).Result()
+		slots, err := s.client.ClusterSlots(ctx).Result() //nolint:staticcheck // SA1019: it is what the client of a cluster takes
 		if err != nil {
 			failed = errors.Join(failed, err)
 			continue

@@ -97,8 +97,7 @@ func (j *journal) during(from, to time.Time, after time.Duration, which func(*ha
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var found []*happening
-	for i := len(j.faults) - 1; i >= 0; i-- {
-		h := j.faults[i]
+	for _, h := range slices.Backward(j.faults) {
 		if h.start.Before(from.Add(-2 * time.Minute)) {
 			break // none lasts so long
 		}

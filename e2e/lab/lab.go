@@ -108,7 +108,7 @@ func (l *Lab) run(ctx context.Context) error {
 	last := make(chan struct{})
 	for i := range l.o.Rooms - l.o.Rooms/3 {
 		// It ends with the life of a room after last is closed, or with lives.
-		living.Go(func() { l.liveOn(lives, last, uint64(i)) }) //nolint:gosec // G115: it is small
+		living.Go(func() { l.liveOn(lives, last, uint64(i)) })
 	}
 	// It ends with lives.
 	telling.Go(func() { l.tellProgress(lives) })

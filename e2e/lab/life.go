@@ -98,7 +98,7 @@ func (ch *chat) unreachable(err error) bool {
 func (ch *chat) begin(ctx context.Context) {
 	if ch.dice.chance(0.3) {
 		var clock struct{ ExpiresAt string }
-		if _, err := ch.lab.insist(ctx, ch.dice, "/startChat", ch.admin, &clock); err == nil {
+		if err := ch.lab.insist(ctx, ch.dice, "/startChat", ch.admin, &clock); err == nil {
 			ch.toldDeadline(parseTime(clock.ExpiresAt))
 		}
 	}
@@ -158,7 +158,7 @@ func (l *Lab) expectGone(ctx context.Context, ch *chat) {
 }
 
 // change has people come and go, until ctx is done. They stay until alive is.
-func (ch *chat) change(alive, ctx context.Context) { //nolint:revive // context-as-argument: there are two
+func (ch *chat) change(alive, ctx context.Context) {
 	for number := 0; pause(ctx, ch.dice.exponential(6*time.Second)); number++ {
 		staying := ch.staying()
 		if len(staying) < 4 {

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -216,6 +215,3 @@ func (n *node) profile(ctx context.Context, name string) (string, error) {
 	text, err := io.ReadAll(response.Body)
 	return string(text), err
 }
-
-// dump makes the process write the stacks of its goroutines to its log, and end.
-func (n *node) dump() { _ = n.signal(syscall.SIGQUIT) }

@@ -18,7 +18,7 @@ type record struct {
 	acked  map[uint64]string
 	online map[string]bool
 
-	toldDeadline bool      // on the connection of the moment, 
+	toldDeadline bool      // on the connection of the moment,
 	removal      time.Time // when somebody asked to remove this client; zero if nobody did
 	removed      time.Time // when that was confirmed
 	over         string    // why it does not come back; "" if it does
@@ -37,7 +37,7 @@ type traced struct {
 	text string
 }
 
-const keptTraces = 60
+const keptTraces = 300
 
 func (r *record) trace(what string, a, b uint64, text string) {
 	if len(r.traces) >= 2*keptTraces {
@@ -107,12 +107,12 @@ func (r *record) hear(c *client, f *frame, now time.Time) {
 		}
 	case "ended":
 		r.trace("ended", 0, 0, f.Reason)
-		r.finish(f.Reason, now)
+		r.finish(f.Reason)
 		c.chat.ended(c, f.Reason, now)
 	}
 }
 
-func (r *record) finish(reason string, _ time.Time) {
+func (r *record) finish(reason string) {
 	if r.over == "" {
 		r.over = reason
 	}
@@ -189,7 +189,7 @@ func (r *record) hearGap(c *client, f *frame) {
 	}
 	keep := 0
 	if f.Seq <= r.after {
-		keep = max(0, len(r.view)-int(r.after-f.Seq)) //nolint:gosec // G115: both are small
+		keep = max(0, len(r.view)-int(r.after-f.Seq))
 	}
 	r.view = slices.Clip(r.view[:keep])
 	r.after, r.epoch = f.Seq, f.Epoch

@@ -96,9 +96,9 @@ func (s *redisServer) close() {
 	}
 }
 
-// info returns a field of a section of INFO.
-func (s *redisServer) info(ctx context.Context, section, field string) (string, error) {
-	text, err := s.client.Info(ctx, section).Result()
+// replication returns a field of what the server says of its replication.
+func (s *redisServer) replication(ctx context.Context, field string) (string, error) {
+	text, err := s.client.Info(ctx, "replication").Result()
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.name, err)
 	}

@@ -112,10 +112,10 @@ func (s *sentinels) healthy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if role, err := master.info(ctx, "replication", "role"); err != nil || role != "master" {
+	if role, err := master.replication(ctx, "role"); err != nil || role != "master" {
 		return errors.Join(fmt.Errorf("%s is to be the master, and is a %s", master.name, role), err)
 	}
-	if up, err := replica.info(ctx, "replication", "master_link_status"); err != nil || up != "up" {
+	if up, err := replica.replication(ctx, "master_link_status"); err != nil || up != "up" {
 		return errors.Join(fmt.Errorf("the replica's link is %s", up), err)
 	}
 	for _, watcher := range s.watchers {

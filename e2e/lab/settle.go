@@ -115,7 +115,7 @@ func (ch *chat) truth(ctx context.Context) (*truth, error) {
 		return nil, err
 	}
 	t := &truth{epoch: fields["epoch"], expiry: make(map[string]int64)}
-	t.seq, _ = strconv.ParseUint(fields["seq"], 10, 64)        // 0 if it is not there
+	t.seq, _ = strconv.ParseUint(fields["seq"], 10, 64)          // 0 if it is not there
 	t.deadline, _ = strconv.ParseInt(fields["deadline"], 10, 64) // likewise
 	list, err := client.LRange(ctx, keys[1], 0, -1).Result()
 	if err != nil {
@@ -148,12 +148,16 @@ func (ch *chat) compare(ctx context.Context) error {
 		return err
 	}
 	for i, e := range t.entries {
-		if want := t.seq - uint64(len(t.entries)-1-i); e.Seq != want { //nolint:gosec // G115: it is not negative
+		if want := t.seq - uint64(len(t.entries)-1-i); e.Seq != want {
 			return fmt.Errorf("entry %d of the list has number %d instead of %d", i, e.Seq, want)
 		}
 	}
 	for key, at := range t.expiry {
-		if at != t.deadline && !(t.deadline == 0 && at == -1) {
+		want := t.deadline
+		if want == 0 {
+			want = -1 // no expiry
+		}
+		if at != want {
 			ch.violate("expiry", fmt.Sprintf("%s expires at %d, the room at %d", key, at, t.deadline), nil)
 		}
 	}
