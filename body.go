@@ -29,7 +29,9 @@ const maxBody = 64 << 10
 // Names of fields are matched exactly, unlike encoding/json does with structs.
 type body struct {
 	fields map[string]json.RawMessage
-	err    error
+	// user is whom the site says the request is from; empty where clients say it.
+	user string
+	err  error
 }
 
 // readBody reads the body of a request: one JSON object in UTF-8 (RFC 8259,
@@ -137,7 +139,11 @@ func (b *body) optionalDuration(name string) *time.Duration {
 
 // credentials returns the fields by which a member identifies itself.
 func (b *body) credentials() room.Credentials {
-	return room.Credentials{RoomID: b.text("roomId"), UserID: b.text("userId"), SessionID: b.text("sessionId")}
+	c := room.Credentials{RoomID: b.text("roomId"), UserID: b.user, SessionID: b.text("sessionId")}
+	if b.user == "" {
+		c.UserID = b.text("userId")
+	}
+	return c
 }
 
 func (b *body) decode(name string, value any, kind string) {

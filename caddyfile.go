@@ -87,6 +87,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //	    create_rate   <count> <window> | off
 //	    password_rate <count> <window> | off
 //	    origins       <origin>...
+//	    user          <placeholder>
 //	    page          on | off
 //	    ping_interval <duration>
 //	    flush_interval <duration>|off
@@ -171,6 +172,8 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string) error {
 		return h.unmarshalRoom(d)
 	case "origins":
 		return h.unmarshalOrigins(d)
+	case "user":
+		return unmarshalValue(d, checkUser, &h.User, func(text string) (string, error) { return text, nil })
 	case "page":
 		return h.unmarshalPage(d)
 	case "flush_interval":

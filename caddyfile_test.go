@@ -76,12 +76,11 @@ func TestRefusedCaddyfiles(t *testing.T) {
 		message   string
 		line      int
 	}{
-		"unknown option":      {"ephemeral_chat {\nttl 1h\ntll 2h\n}", `unknown option "tll" of ephemeral_chat`, 4},
-		"user, not there yet": {"ephemeral_chat {\nuser {http.auth.user.id}\n}", `unknown option "user" of ephemeral_chat`, 3},
-		"repeated option":     {"ephemeral_chat {\nttl 1h\nhistory 5\nttl 1h\n}", "ttl is given twice", 5},
-		"repeated origins":    {"ephemeral_chat {\norigins https://a\norigins https://b\n}", "origins is given twice", 4},
-		"argument":            {"ephemeral_chat x", "wrong argument count", 2},
-		"second argument":     {"ephemeral_chat /chat/* x", "wrong argument count", 2},
+		"unknown option":   {"ephemeral_chat {\nttl 1h\ntll 2h\n}", `unknown option "tll" of ephemeral_chat`, 4},
+		"repeated option":  {"ephemeral_chat {\nttl 1h\nhistory 5\nttl 1h\n}", "ttl is given twice", 5},
+		"repeated origins": {"ephemeral_chat {\norigins https://a\norigins https://b\n}", "origins is given twice", 4},
+		"argument":         {"ephemeral_chat x", "wrong argument count", 2},
+		"second argument":  {"ephemeral_chat /chat/* x", "wrong argument count", 2},
 
 		"matcher of one path":  {"ephemeral_chat /chat", `path matcher "/chat" must end in /*`, 2},
 		"matcher of a prefix":  {"ephemeral_chat /chat*", `path matcher "/chat*" must end in /*`, 2},
@@ -133,6 +132,8 @@ func TestRefusedCaddyfiles(t *testing.T) {
 		"origin with user":    {"ephemeral_chat {\norigins https://u@a.example\n}", "must be scheme://host", 3},
 		"origin that is null": {"ephemeral_chat {\norigins null\n}", "must be scheme://host", 3},
 		"page of its own":     {"ephemeral_chat {\npage index.html\n}", `page is on or off, not "index.html"`, 3},
+		"user of nothing":     {"ephemeral_chat {\nuser\n}", "wrong argument count", 3},
+		"the same user":       {"ephemeral_chat {\nuser anna\n}", "placeholder", 3},
 		"page of nothing":     {"ephemeral_chat {\npage\n}", "wrong argument count", 3},
 
 		"ttl above max_ttl":   {"ephemeral_chat {\nmax_ttl 1h\nttl 2h\n}", "ttl (2h0m0s) is longer than max_ttl (1h0m0s)", 4},

@@ -26,7 +26,7 @@ var endpoints = map[string]endpoint{
 }
 
 // serveEndpoint checks everything that requests have in common, in this order:
-// method, origin, media type, size, JSON.
+// method, origin, user, media type, size, JSON.
 func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, serve endpoint) {
 	admitted := h.admitOrigin(w, r)
 	if isPreflight(r) {
@@ -44,11 +44,17 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, serve en
 		h.refuse(w, r, admitted)
 		return
 	}
+	user, err := h.identify(r)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
 	b, err := readBody(w, r)
 	if err != nil {
 		h.refuse(w, r, err)
 		return
 	}
+	b.user = user
 	answer, err := serve(h, r, b)
 	if err != nil {
 		h.refuse(w, r, err)
@@ -118,6 +124,7 @@ func (h *Handler) createRoom(r *http.Request, b *body) (any, error) {
 		Name:     b.text("roomName"),
 		Password: b.optionalText("password"),
 		Username: b.optionalText("username"),
+		User:     b.user,
 		TTL:      b.optionalDuration("ttl"),
 	}
 	if b.err != nil {
@@ -138,7 +145,7 @@ func (h *Handler) createRoom(r *http.Request, b *body) (any, error) {
 func (h *Handler) joinRoom(r *http.Request, b *body) (any, error) {
 	var join func() (room.Admission, error)
 	client := clientOf(r)
-	if b.has("userId") || b.has("sessionId") {
+	if b.has("sessionId") || b.user == "" && b.has("userId") {
 		credentials := b.credentials()
 		join = func() (room.Admission, error) { return h.rooms.Return(r.Context(), credentials) }
 	} else {
@@ -146,6 +153,7 @@ func (h *Handler) joinRoom(r *http.Request, b *body) (any, error) {
 			RoomID:   b.text("roomId"),
 			Password: b.optionalText("password"),
 			Username: b.optionalText("username"),
+			User:     b.user,
 		}
 		newcomer.Guard = h.passwordGuard(client, newcomer.RoomID)
 		join = func() (room.Admission, error) {
@@ -153,7 +161,7 @@ func (h *Handler) joinRoom(r *http.Request, b *body) (any, error) {
 			if err == nil && admitted.Opened {
 				h.chat.tell(eventRoomCreated, admitted.Room.ID, admitted.UserID, "ttl", int64(admitted.Room.TTL/time.Second))
 			}
-			if err == nil {
+			if err == nil && !admitted.Returned {
 				h.chat.tell(eventMemberJoined, admitted.Room.ID, admitted.UserID)
 			}
 			return admitted, err

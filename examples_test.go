@@ -17,6 +17,7 @@ import (
 func TestExamples(t *testing.T) {
 	t.Setenv("REDIS_URL", "redis://localhost:6379")
 	t.Setenv("REDIS_PASSWORD", "tea")
+	t.Setenv("ANNAS_PASSWORD_HASH", "$2a$04$qXhVYe3eUNMFMzGbW4ruIOFXDd1zqBUCkAQwG8AgjSZ3gYwFfF2Sa")
 	t.Setenv("SUPPORT_PASSWORD", "rye")
 	t.Setenv("SUPPORT_ADMIN_PASSWORD", "barley")
 	files, err := filepath.Glob("docs/*.md")

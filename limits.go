@@ -155,6 +155,11 @@ func (h *Handler) checkValues() error {
 	if err := checkFlushInterval(h.FlushInterval); err != nil {
 		return err
 	}
+	if h.User != "" {
+		if err := checkUser(h.User); err != nil {
+			return err
+		}
+	}
 	return checkPrefix(h.PathPrefix)
 }
 
@@ -179,6 +184,7 @@ func (h *Handler) limits() room.Limits {
 		History:    h.History,
 		MaxMessage: h.MaxMessage,
 		MaxMembers: h.MaxMembers,
+		SignedIn:   h.User != "",
 		MaxRooms:   h.MaxRooms,
 	}
 }

@@ -93,6 +93,13 @@ type Handler struct {
 	// scheme's default.
 	Origins []string `json:"origins,omitempty"`
 
+	// Who the user is, by what the site knows: a placeholder such as
+	// `{http.auth.user.id}`, of which each value is always the same user in a room,
+	// whatever clients say. Where it is empty, requests are refused. Its rooms can
+	// be entered only where users are known in this way. Default: clients choose
+	// their own names.
+	User string `json:"user,omitempty"`
+
 	// Whether GET on the mount point goes on to the next handler, rather than
 	// being answered with the built-in page. What pages of the site import,
 	// `embed.js` and `client.js`, is served in any case.

@@ -141,7 +141,7 @@ func (s *site) send(t *testing.T, method, path, body string, edit ...func(*http.
 	response, err := client.Do(request)
 	// A server that a reload is about to stop may still accept a connection, which
 	// it then closes without an answer and without having served the request.
-	for try := 1; (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) && request.GetBody != nil && try < 5; try++ {
+	for try := 1; (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) && request.GetBody != nil && try < 5; try++ {
 		if request.Body, err = request.GetBody(); err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,13 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, admitted)
 		return
 	}
-	if err := h.chat.hub.Serve(w, r, h.settings); err != nil { //nolint:contextcheck // it outlives the request
+	settings := h.settings
+	var err error
+	if settings.UserID, err = h.identify(r); err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	if err := h.chat.hub.Serve(w, r, settings); err != nil { //nolint:contextcheck // it outlives the request
 		h.refuse(w, r, err)
 	}
 }

@@ -112,7 +112,12 @@ func TestStandingSockets(t *testing.T) {
 // refusedSocket joins a WebSocket that is refused, and returns the close code.
 func (s *site) refusedSocket(t *testing.T, m member) (code int, reason string) {
 	t.Helper()
-	socket, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+s.address+"/ws", nil)
+	return s.refusedSocketAt(t, "/ws", m)
+}
+
+func (s *site) refusedSocketAt(t *testing.T, path string, m member) (code int, reason string) {
+	t.Helper()
+	socket, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+s.address+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,11 +27,20 @@ func decodeRoom(lifeID string, fields reply) room.Room {
 
 		AdminPassword: fields.bytes(12),
 		Life:          fields.text(13),
+		SignedIn:      fields.text(14) == flag(true),
 	}
 }
 
 // lobbyOf is how long the room may wait to be started.
 func lobbyOf(fields reply) time.Duration { return time.Duration(fields.number(11)) * time.Second }
+
+// flag is how a field says yes; one that says no is not there.
+func flag(yes bool) string {
+	if yes {
+		return "1"
+	}
+	return ""
+}
 
 // wholeSeconds rounds up.
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

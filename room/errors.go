@@ -11,6 +11,9 @@ var (
 	// ErrInvalidSession means that the session does not belong to this user in
 	// this room, or that its user is no longer a member.
 	ErrInvalidSession = errors.New("session is not valid for this user and room")
+	// ErrNotSignedIn means that the users of the room are those whom the site has
+	// signed in, and that this is none of them.
+	ErrNotSignedIn = errors.New("not signed in at this site")
 	// ErrRemoved means that the user was removed from the room or has left it.
 	ErrRemoved = errors.New("user is no longer a member of the room")
 	// ErrWrongPassword means that the room has a password and this is not it.

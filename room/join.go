@@ -11,6 +11,9 @@ type Newcomer struct {
 	// Password is needed where the room has one, or the one that makes an admin of
 	// a standing room. Username is optional.
 	Password, Username string
+	// User is the userId of whoever asks, see SignedInID, where Limits.SignedIn
+	// is set; Username means nothing then.
+	User string
 	// Guard limits the checks of passwords; nil does not.
 	Guard Guard
 }
@@ -23,9 +26,10 @@ type Guard func() (done func(wrong bool), err error)
 // end in between.
 const joinTries = 3
 
-// Join admits somebody new.
+// Join admits somebody new. Where the site has signed them in, it also admits them
+// again: they are the same user each time.
 func (r *Rooms) Join(ctx context.Context, n Newcomer) (Admission, error) {
-	ids, err := candidates(n.Username)
+	ids, err := r.candidates(n.User, n.Username)
 	if err != nil {
 		return Admission{}, err
 	}
@@ -47,6 +51,9 @@ func (r *Rooms) join(ctx context.Context, n Newcomer, ids []string) (Admission, 
 	if s, ok := r.standingAfter(n.RoomID, err); ok {
 		room, role, opened, err = r.conjure(ctx, s, n)
 	} else if err == nil {
+		if admission, known, err := r.recognize(ctx, &room, n); known || err != nil {
+			return admission, err
+		}
 		role, err = roleOf(ctx, &room, n)
 	}
 	if err != nil {
@@ -57,12 +64,56 @@ func (r *Rooms) join(ctx context.Context, n Newcomer, ids []string) (Admission, 
 		MaxOnline:  r.limits.MaxMembers,
 		MaxMembers: r.limits.MaxMembers * membersPerOnline,
 	})
+	if errors.Is(err, ErrRoomFull) {
+		// Somebody whom the site has signed in may have joined by another request.
+		if admission, known, err := r.recognize(ctx, &room, n); known {
+			return admission, err
+		}
+	}
 	if err != nil {
 		return Admission{}, err
 	}
 	admission := admit(joined.Room, joined.UserID, role)
 	admission.Opened = opened
 	return admission, nil
+}
+
+// candidates returns the userIds that somebody may get.
+func (r *Rooms) candidates(user, username string) ([]string, error) {
+	if r.limits.SignedIn {
+		return []string{user}, nil
+	}
+	return candidates(username)
+}
+
+// recognize admits somebody whom the site has signed in and who is a member
+// already, without a password, and also when the room is locked.
+func (r *Rooms) recognize(ctx context.Context, room *Room, n Newcomer) (a Admission, known bool, err error) {
+	if !r.limits.SignedIn {
+		return Admission{}, false, nil
+	}
+	_, membership, err := r.store.Member(ctx, room.LifeID(), n.User)
+	if err != nil || membership == Stranger {
+		return Admission{}, false, err
+	}
+	if err := membership.Err(); err != nil {
+		return Admission{}, true, err
+	}
+	role := RoleMember
+	if n.User == room.Admin {
+		role = RoleAdmin
+	} else if len(room.AdminPassword) > 0 && n.Password != "" {
+		isAdmin, err := checkGuarded(ctx, room, n.Password, n.Guard)
+		if err != nil && !errors.Is(err, ErrWrongPassword) {
+			return Admission{}, true, err
+		}
+		if isAdmin {
+			role = RoleAdmin
+		}
+	}
+	a = admit(*room, n.User, role)
+	a.Returned = true
+	return a, true, nil
 }
 
 // roleOf returns the role in which somebody new may join a room.

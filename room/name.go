@@ -13,6 +13,7 @@ import (
 const (
 	MaxRoomName = 100  // characters
 	MaxUsername = 32   // characters
+	MaxSignedIn = 64   // characters, of the userId of somebody whom the site has signed in
 	MaxPassword = 1024 // bytes
 )
 
@@ -36,6 +37,10 @@ func cleanName(field, s string, maximum int) (string, error) {
 	}
 	return s, nil
 }
+
+// SignedInID returns the userId of somebody whom the site has signed in, by what
+// the site calls them.
+func SignedInID(name string) (string, error) { return cleanName("user", name, MaxSignedIn) }
 
 // candidates returns the userIds that a new member may get, in order of
 // preference: the username, the username with a short suffix, a UUID.

@@ -23,6 +23,7 @@ var refusals = []struct {
 }{
 	{ErrInvalidRequest, Refusal{400, "invalid_request", 4400}},
 	{ErrInvalidSession, Refusal{401, "invalid_session", 4401}},
+	{ErrNotSignedIn, Refusal{401, "not_signed_in", 4401}},
 	{ErrRemoved, Refusal{401, "invalid_session", 4403}},
 	{ErrWrongPassword, Refusal{403, "wrong_password", 0}},
 	{ErrNotAdmin, Refusal{403, "not_admin", 0}},

@@ -137,6 +137,7 @@ func TestDocumentedRefusals(t *testing.T) {
 	}{
 		{room.ErrInvalidRequest, room.Refusal{Status: 400, Code: "invalid_request", Close: 4400}},
 		{room.ErrInvalidSession, room.Refusal{Status: 401, Code: "invalid_session", Close: 4401}},
+		{room.ErrNotSignedIn, room.Refusal{Status: 401, Code: "not_signed_in", Close: 4401}},
 		{room.ErrRemoved, room.Refusal{Status: 401, Code: "invalid_session", Close: 4403}},
 		{room.ErrWrongPassword, room.Refusal{Status: 403, Code: "wrong_password"}},
 		{room.ErrNotAdmin, room.Refusal{Status: 403, Code: "not_admin"}},

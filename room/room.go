@@ -14,6 +14,9 @@ type Room struct {
 	// Admin is the userId of the member who created the room; empty for a standing
 	// room, which nobody has created.
 	Admin string
+	// SignedIn means that its users are those whom the site has signed in, each
+	// always under the same userId.
+	SignedIn bool
 	// TTL is the time from the start to the deadline, in whole seconds.
 	TTL time.Duration
 	// Locked means that nobody new may join.

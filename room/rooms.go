@@ -22,6 +22,9 @@ type Limits struct {
 	// MaxMembers is how many users may be online in a room. Ten times as many
 	// may be members of it.
 	MaxMembers int
+	// SignedIn means that users are those whom the site has signed in. Rooms are
+	// made for one kind of users, and are there for that kind only.
+	SignedIn bool
 	// MaxRooms is how many rooms an in-process store may hold; zero is no limit.
 	MaxRooms int
 }
@@ -69,6 +72,8 @@ type Admission struct {
 	Room              Room
 	UserID, SessionID string
 	Role              Role
+	// Returned means that the user was a member before.
+	Returned bool
 	// Opened means that with this a standing room came into being.
 	Opened bool
 }
@@ -77,6 +82,9 @@ type Admission struct {
 type NewRoom struct {
 	// Name is required, Password and Username are optional.
 	Name, Password, Username string
+	// User is the userId of whoever asks, see SignedInID, where Limits.SignedIn
+	// is set; Username means nothing then.
+	User string
 	// TTL is the wanted time to live; nil is the site's default.
 	TTL *time.Duration
 }
@@ -87,7 +95,7 @@ func (r *Rooms) Create(ctx context.Context, req NewRoom) (Admission, error) {
 	if err != nil {
 		return Admission{}, invalid(err)
 	}
-	ids, err := candidates(req.Username)
+	ids, err := r.candidates(req.User, req.Username)
 	if err != nil {
 		return Admission{}, err
 	}
@@ -101,7 +109,7 @@ func (r *Rooms) Create(ctx context.Context, req NewRoom) (Admission, error) {
 	if err := validPassword(req.Password); err != nil {
 		return Admission{}, invalid(err)
 	}
-	room := Room{ID: NewID(), Name: name, Admin: ids[0], TTL: ttl, Key: randomBytes(keySize), Epoch: newEpoch()}
+	room := Room{ID: NewID(), Name: name, Admin: ids[0], TTL: ttl, Key: randomBytes(keySize), Epoch: newEpoch(), SignedIn: r.limits.SignedIn}
 	if req.Password != "" {
 		if room.Password, err = hashPassword(ctx, req.Password); err != nil {
 			return Admission{}, err
@@ -141,7 +149,26 @@ func (r *Rooms) load(ctx context.Context, roomID string) (Room, error) {
 	if !ValidID(roomID) {
 		return Room{}, ErrRoomNotFound
 	}
-	return r.store.Load(ctx, roomID)
+	room, err := r.store.Load(ctx, roomID)
+	if err != nil {
+		return Room{}, err
+	}
+	return room, r.Admits(room.SignedIn)
+}
+
+// Admits reports why a room is not there for the users of this site, whose users
+// are those whom its site has signed in, or are not. A room of a site that knows
+// nobody is not there for those whom another has signed in: anybody could have
+// taken their names in it.
+func (r *Rooms) Admits(signedIn bool) error {
+	switch {
+	case signedIn == r.limits.SignedIn:
+		return nil
+	case signedIn:
+		return ErrNotSignedIn
+	default:
+		return ErrRoomNotFound
+	}
 }
 
 // Return admits a member who comes back: under a new session, in the role that
@@ -151,7 +178,9 @@ func (r *Rooms) Return(ctx context.Context, c Credentials) (Admission, error) {
 	if err != nil {
 		return Admission{}, err
 	}
-	return admit(m.Room, m.UserID, m.Role), nil
+	a := admit(m.Room, m.UserID, m.Role)
+	a.Returned = true
+	return a, nil
 }
 
 // Authenticate returns the member whose credentials these are. ErrInvalidSession
@@ -162,6 +191,9 @@ func (r *Rooms) Authenticate(ctx context.Context, c Credentials) (Member, error)
 	}
 	room, membership, err := r.store.Member(ctx, c.RoomID, c.UserID)
 	if err != nil {
+		return Member{}, err
+	}
+	if err := r.Admits(room.SignedIn); err != nil {
 		return Member{}, err
 	}
 	// The session first: only who has one may learn what became of its user.

@@ -117,6 +117,7 @@ func (r *Rooms) conjure(ctx context.Context, s *Standing, n Newcomer) (there Roo
 	if err != nil {
 		return Room{}, "", false, err
 	}
+	next.SignedIn = r.limits.SignedIn
 	// A password that is wrong brings nothing into being.
 	role, err = roleOf(ctx, &next, n)
 	if err != nil {
@@ -124,6 +125,9 @@ func (r *Rooms) conjure(ctx context.Context, s *Standing, n Newcomer) (there Roo
 	}
 	there, err = r.store.Open(ctx, next, r.createLimits())
 	if err != nil {
+		return Room{}, "", false, err
+	}
+	if err := r.Admits(there.SignedIn); err != nil {
 		return Room{}, "", false, err
 	}
 	if opened = there.LifeID() == next.LifeID(); !opened {

@@ -369,6 +369,7 @@ func TestStandingClock(t *testing.T) {
 		}
 		a := enter(t, rooms, "anna", "")
 		time.Sleep(limits.Lobby) //nolint:forbidigo // likewise
+		synctest.Wait()
 		if store.Len() != 0 {
 			t.Error("a room that nobody has started is still there")
 		}

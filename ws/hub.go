@@ -40,6 +40,9 @@ type Settings struct {
 	// connections of one room; what is said meanwhile goes out together. The first
 	// connection to a room decides for the room. Zero is none.
 	FlushInterval time.Duration
+	// UserID is the user whom the site has signed in, whatever the client says;
+	// empty where clients say who they are.
+	UserID string
 }
 
 // Hub holds the connections of one node to the rooms of one store. It is safe
@@ -237,10 +240,9 @@ func (h *Hub) hold(lr *liveRoom) bool {
 	return true
 }
 
-// peek returns the key of a room that is open on this node, so that a session can
-// be checked without asking the store, and the id of the life that has it. A
-// standing room may be in another life by now.
-func (h *Hub) peek(roomID string) (key []byte, lifeID string, ok bool) {
+// peek returns a room that is open on this node, so that a session can be checked
+// without asking the store. A standing room may be in another life by now.
+func (h *Hub) peek(roomID string) *liveRoom {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	lr := h.rooms[roomID]
@@ -248,12 +250,15 @@ func (h *Hub) peek(roomID string) (key []byte, lifeID string, ok bool) {
 		lr = h.standing[roomID]
 	}
 	if lr == nil || lr.refs == 0 {
-		return nil, "", false
+		return nil
 	}
 	select {
 	case <-lr.ready:
-		return lr.key, lr.id, lr.err == nil
+		if lr.err == nil {
+			return lr
+		}
+		return nil
 	default:
-		return nil, "", false
+		return nil
 	}
 }

@@ -24,9 +24,11 @@ type liveRoom struct {
 	gone   chan struct{} // closed when the room has ended
 
 	// Fixed once ready.
-	err  error
-	key  []byte
-	feed room.Feed
+	err error
+	key []byte
+	// signedIn is room.Room.SignedIn, which never changes.
+	signedIn bool
+	feed     room.Feed
 	// deserted means that err is only because the connection that was opening
 	// the room has gone: another one that waits for it tries again.
 	deserted bool
@@ -86,7 +88,8 @@ func (lr *liveRoom) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lr.feed, lr.key, lr.room, lr.retracted = feed, snapshot.Room.Key, snapshot.Room, snapshot.Retracted
+	lr.feed, lr.room, lr.retracted = feed, snapshot.Room, snapshot.Retracted
+	lr.key, lr.signedIn = snapshot.Room.Key, snapshot.Room.SignedIn
 	for _, userID := range snapshot.Online {
 		lr.online[userID] = struct{}{}
 	}

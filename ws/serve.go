@@ -174,6 +174,9 @@ type entrance struct {
 func (c *conn) enter(ctx context.Context, f *clientFrame) (*entrance, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	if c.settings.UserID != "" {
+		f.UserID = c.settings.UserID
+	}
 	session, lifeID, err := c.authenticate(ctx, f)
 	if err != nil {
 		return nil, err
@@ -205,12 +208,15 @@ func (c *conn) enter(ctx context.Context, f *clientFrame) (*entrance, error) {
 // authenticate checks the session of a join, and returns in which life of the room
 // it is good. Whether its user still is a member is for Feed.Enter to say.
 func (c *conn) authenticate(ctx context.Context, f *clientFrame) (session room.Session, lifeID string, err error) {
-	if key, open, ok := c.hub.peek(f.RoomID); ok {
-		session, err = room.VerifySession(key, f.RoomID, f.UserID, f.SessionID)
+	if lr := c.hub.peek(f.RoomID); lr != nil {
+		if err := c.settings.Rooms.Admits(lr.signedIn); err != nil {
+			return session, "", err
+		}
+		session, err = room.VerifySession(lr.key, f.RoomID, f.UserID, f.SessionID)
 		// What is not good in this life of a standing room may be in the next, of
 		// which this node has not heard.
-		if standing := open != f.RoomID; err == nil || !standing {
-			return session, open, err
+		if standing := lr.id != f.RoomID; err == nil || !standing {
+			return session, lr.id, err
 		}
 	}
 	m, err := c.settings.Rooms.Authenticate(ctx, room.Credentials{RoomID: f.RoomID, UserID: f.UserID, SessionID: f.SessionID})

@@ -2,7 +2,7 @@
 -- without members.
 -- KEYS: room, messages, roomUser, online, sent, retracted
 -- ARGV: createdAt (ms), lobby (s), admin or '', roomName, ttl (s), epoch, key,
---       pass or '', adminPass or '', life or ''
+--       pass or '', adminPass or '', life or '', 1 for the site's users or ''
 -- reply: {0, time}; {6, time} if its lobby time is over, so that its entry in
 -- the lobby list may be gone; {7, time, fields} if the room exists
 local time = now()
@@ -17,7 +17,7 @@ end
 redis.call('UNLINK', unpack(KEYS))
 redis.call('HSET', KEYS[1], 'seq', 0, 'ttl', ARGV[5], 'epoch', ARGV[6], 'createdAt', ARGV[1], 'lobby', ARGV[2],
   'admin', ARGV[3], 'roomName', ARGV[4], 'key', ARGV[7])
-for i, field in ipairs({ 'pass', 'adminPass', 'life' }) do
+for i, field in ipairs({ 'pass', 'adminPass', 'life', 'signedIn' }) do
   if ARGV[7 + i] ~= '' then
     redis.call('HSET', KEYS[1], field, ARGV[7 + i])
   end

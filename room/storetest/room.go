@@ -31,6 +31,9 @@ func sameRoom(t *testing.T, got, want room.Room) {
 			got.ID, got.Name, got.Admin, got.TTL, got.Locked, got.Seq, got.Epoch, got.Life,
 			want.ID, want.Name, want.Admin, want.TTL, want.Locked, want.Seq, want.Epoch, want.Life)
 	}
+	if got.SignedIn != want.SignedIn {
+		t.Errorf("room is of the site's own users: %v, want %v", got.SignedIn, want.SignedIn)
+	}
 	if !bytes.Equal(got.Key, want.Key) {
 		t.Errorf("key is %d bytes %x, want %x", len(got.Key), got.Key, want.Key)
 	}
@@ -57,6 +60,7 @@ func testCreateAndLoad(t *testing.T, b Backend) {
 	r.Admin = "Frau Müller: admin"
 	r.Key = append([]byte{0, '\r', '\n', 0xff}, bytes.Repeat([]byte{0x80}, 28)...)
 	r.Password = binary
+	r.SignedIn = true
 	from := time.Now().Truncate(time.Millisecond)
 	createAs(t, b, r, longLobby)
 	until := time.Now()
