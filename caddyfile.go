@@ -29,7 +29,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 	if !helper.Next() {
 		return nil, helper.ArgErr()
 	}
-	handler := new(Handler)
+	handler := defaultsOf(helper)
 	if helper.NextArg() {
 		if pattern := helper.Val(); strings.HasPrefix(pattern, "/") {
 			prefix, err := prefixOfMatcher(pattern)
@@ -99,7 +99,8 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 // only choose requests.
 //
 // redis is short for "store redis". Without either, rooms are kept in memory. room
-// may be given any number of times.
+// may be given any number of times. What is not given is as the global option of the
+// same name says.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
@@ -112,6 +113,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("%s is given twice", name)
 		}
 		seen[name] = true
+		if name == "redis" || name == "store" {
+			if seen["redis"] && seen["store"] {
+				return d.Err("only one store can be used: redis and store exclude each other")
+			}
+			h.forgetStore(seen)
+		}
 		if err := h.unmarshalOption(d, name); err != nil {
 			return err
 		}
@@ -185,9 +192,6 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string) error {
 // unmarshalStore reads a store, whose name is the current token.
 func (h *Handler) unmarshalStore(d *caddyfile.Dispenser) error {
 	name := d.Val()
-	if h.store != nil {
-		return d.Err("only one store can be used: redis and store exclude each other")
-	}
 	id := storeNamespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
 		return d.Errf("there is no store %q (no module %s is compiled in)", name, id)
@@ -206,6 +210,7 @@ func (h *Handler) unmarshalStore(d *caddyfile.Dispenser) error {
 }
 
 func (h *Handler) unmarshalOrigins(d *caddyfile.Dispenser) error {
+	h.Origins = nil
 	for d.NextArg() {
 		if _, err := parseOrigin(d.Val()); err != nil {
 			return d.WrapErr(err)
@@ -223,13 +228,10 @@ func (h *Handler) unmarshalPage(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&value) {
 		return d.ArgErr()
 	}
-	switch value {
-	case "on":
-	case "off":
-		h.DisablePage = true
-	default:
+	if value != "on" && value != "off" {
 		return d.Errf("page is on or off, not %q", value)
 	}
+	h.DisablePage = value == "off"
 	return noBlock(d)
 }
 

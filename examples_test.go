@@ -13,6 +13,61 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
+// example is a Caddyfile, or directives of a site, that people may copy.
+type example struct {
+	file   string
+	number int // within the file, from 1
+	text   string
+}
+
+func (e example) name() string { return fmt.Sprintf("%s, %d", e.file, e.number) }
+
+// site returns the example as a whole Caddyfile.
+func (e example) site() string {
+	first, _, _ := strings.Cut(strings.TrimSpace(e.text), " ")
+	if slices.Contains([]string{"ephemeral_chat", "handle_path", "redir", "route", "handle", "log"}, first) {
+		return "example.com {\n\t" + strings.ReplaceAll(strings.TrimSpace(e.text), "\n", "\n\t") + "\n}\n"
+	}
+	return e.text
+}
+
+var (
+	fence         = regexp.MustCompile("(?ms)^```caddyfile\n(.*?)^```$")
+	commentedSite = regexp.MustCompile(`(?ms)^# chat\.example\.com \{\n.*?^# \}\n`)
+)
+
+// examples returns all there are: in the documents, and in Caddyfile.example.
+func examples(t *testing.T) []example {
+	t.Helper()
+	files, err := filepath.Glob("docs/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no documents", err)
+	}
+	var all []example
+	for _, file := range append([]string{"README.md"}, files...) {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, block := range fence.FindAllStringSubmatch(string(content), -1) {
+			all = append(all, example{file, i + 1, block[1]})
+		}
+	}
+	if len(all) == 0 || all[0].file != "README.md" {
+		t.Error("the README shows no Caddyfile")
+	}
+	content, err := os.ReadFile("Caddyfile.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commented := commentedSite.FindString(string(content))
+	if commented == "" {
+		t.Fatal("Caddyfile.example has no commented site")
+	}
+	return append(all, example{"Caddyfile.example", 1, string(content)},
+		example{"Caddyfile.example", 2, regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(commented, "")})
+}
+
 // TestExamples adapts and provisions every Caddyfile that people may copy.
 func TestExamples(t *testing.T) {
 	t.Setenv("REDIS_URL", "redis://localhost:6379")
@@ -20,56 +75,17 @@ func TestExamples(t *testing.T) {
 	t.Setenv("ANNAS_PASSWORD_HASH", "$2a$04$qXhVYe3eUNMFMzGbW4ruIOFXDd1zqBUCkAQwG8AgjSZ3gYwFfF2Sa")
 	t.Setenv("SUPPORT_PASSWORD", "rye")
 	t.Setenv("SUPPORT_ADMIN_PASSWORD", "barley")
-	files, err := filepath.Glob("docs/*.md")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no documents", err)
-	}
-	fence := regexp.MustCompile("(?ms)^```caddyfile\n(.*?)^```$")
-	for _, file := range append(files, "README.md") {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		blocks := fence.FindAllStringSubmatch(string(content), -1)
-		if file == "README.md" && len(blocks) == 0 {
-			t.Error("the README shows no Caddyfile")
-		}
-		for i, block := range blocks {
-			t.Run(fmt.Sprintf("%s %d", file, i+1), func(t *testing.T) { checkExample(t, block[1]) })
-		}
-	}
-	t.Run("Caddyfile.example", func(t *testing.T) {
-		checkExample(t, readExample(t))
-		if formatted := caddyfile.Format([]byte(readExample(t))); string(formatted) != readExample(t) {
+	for _, e := range examples(t) {
+		t.Run(e.name(), func(t *testing.T) { checkExample(t, e.site()) })
+		if formatted := caddyfile.Format([]byte(e.text)); e.name() == "Caddyfile.example, 1" && string(formatted) != e.text {
 			t.Error("it is not formatted, of which Caddy warns")
 		}
-	})
-	t.Run("Caddyfile.example, uncommented", func(t *testing.T) {
-		_, commented, ok := strings.Cut(readExample(t), "# chat.example.com {\n")
-		if !ok {
-			t.Fatal("it has no commented site")
-		}
-		checkExample(t, "chat.example.com {\n"+regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(commented, ""))
-	})
-}
-
-func readExample(t *testing.T) string {
-	t.Helper()
-	content, err := os.ReadFile("Caddyfile.example")
-	if err != nil {
-		t.Fatal(err)
 	}
-	return string(content)
 }
 
-// checkExample wants a Caddyfile, or directives of a site, to be loadable and to
-// be about the chat.
+// checkExample wants a Caddyfile to be loadable and to be about the chat.
 func checkExample(t *testing.T, text string) {
 	t.Helper()
-	first, _, _ := strings.Cut(strings.TrimSpace(text), " ")
-	if slices.Contains([]string{"ephemeral_chat", "handle_path", "redir", "route", "handle", "log"}, first) {
-		text = "example.com {\n\t" + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n\t") + "\n}\n"
-	}
 	config, warnings, err := adapt(text)
 	if err != nil {
 		t.Fatalf("adapting: %v\n%s", err, text)
