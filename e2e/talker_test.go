@@ -45,12 +45,17 @@ type talker struct {
 	end      closing  // the last connection's
 	reason   string   // of the room's end
 	progress time.Time
+
+	retries   []time.Duration // what nodes that stopped have said
+	farewells map[string]int  // who was said to have left, and how often
+	away      time.Duration   // the longest time without a connection
+	lost      time.Time       // when the last connection was
 }
 
 // startTalker lets a member talk until the test or its room ends.
 func startTalker(t *testing.T, m member, bases ...string) *talker {
 	t.Helper()
-	k := &talker{member: m, finished: make(chan struct{}), stored: make(map[uint64]time.Time)}
+	k := &talker{member: m, finished: make(chan struct{}), stored: make(map[uint64]time.Time), farewells: make(map[string]int)}
 	for _, base := range bases {
 		k.urls = append(k.urls, wsURL(base))
 	}
@@ -75,7 +80,7 @@ func (k *talker) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(resendDelay):
+		case <-time.After(k.delay()):
 		}
 	}
 }
@@ -121,11 +126,28 @@ func (k *talker) stay(ctx context.Context, url string) bool {
 	}
 }
 
+// delay is how long to wait before the next connection: what a node that stops says,
+// else a little.
+func (k *talker) delay() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.end.code == websocket.CloseGoingAway {
+		var ms int
+		if _, err := fmt.Sscanf(k.end.reason, "retry=%d", &ms); err != nil || ms < 0 {
+			k.fault("1001 with reason %q", k.end.reason)
+		}
+		k.retries = append(k.retries, time.Duration(ms)*time.Millisecond)
+		return time.Duration(ms) * time.Millisecond
+	}
+	return resendDelay
+}
+
 // left notes the end of a connection, and reports whether it is for good.
 func (k *talker) left(s *socket) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.socket, k.end = nil, s.ending()
+	k.lost = k.end.at
 	switch k.end.code {
 	case websocket.CloseAbnormalClosure, websocket.CloseGoingAway, websocket.CloseInternalServerErr,
 		websocket.CloseTryAgainLater, 4503:
@@ -145,6 +167,9 @@ func (k *talker) hear(s *socket, f *frame) (resend bool) {
 		if f.Gap {
 			k.fault("gap in a welcome after %d", k.after)
 		}
+		if k.visits > 0 {
+			k.away = max(k.away, f.at.Sub(k.lost))
+		}
 		k.tag, k.epoch, k.socket = f.Session, f.Epoch, s
 		k.visits++
 		k.settle(f.LastID, f.at)
@@ -158,6 +183,8 @@ func (k *talker) hear(s *socket, f *frame) (resend bool) {
 		k.settle(f.ID, f.at)
 	case "gap":
 		k.fault("gap at %d", f.Seq)
+	case "left":
+		k.farewells[f.UserID]++
 	case "ended":
 		k.reason = f.Reason
 	case "error":
