@@ -139,10 +139,11 @@ func (b *body) optionalDuration(name string) *time.Duration {
 
 // credentials returns the fields by which a member identifies itself.
 func (b *body) credentials() room.Credentials {
-	c := room.Credentials{RoomID: b.text("roomId"), UserID: b.user, SessionID: b.text("sessionId")}
+	c := room.Credentials{RoomID: b.text("roomId"), UserID: b.user}
 	if b.user == "" {
 		c.UserID = b.text("userId")
 	}
+	c.SessionID = b.text("sessionId")
 	return c
 }
 

@@ -18,6 +18,7 @@ import (
 var sentinels = map[string]error{
 	"ErrInvalidRequest":       room.ErrInvalidRequest,
 	"ErrInvalidSession":       room.ErrInvalidSession,
+	"ErrNotSignedIn":          room.ErrNotSignedIn,
 	"ErrRemoved":              room.ErrRemoved,
 	"ErrWrongPassword":        room.ErrWrongPassword,
 	"ErrNotAdmin":             room.ErrNotAdmin,
