@@ -120,7 +120,7 @@ func nameOf(store Store) string {
 	if name == "" {
 		return kind
 	}
-	return kind + "/" + name
+	return kind + "/" + strings.ToValidUTF8(name, "\uFFFD") // as values of labels have to be
 }
 
 // openChats are the chats that the metrics and the admin API show.
