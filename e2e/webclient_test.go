@@ -125,6 +125,16 @@ func TestClientCloseCodes(t *testing.T) {
 	runScript(t, "closecodes.mjs", fields{}, nil)
 }
 
+func TestClientFrames(t *testing.T) {
+	runScript(t, "frames.mjs", fields{}, nil)
+}
+
+// TestClientQuietLinks lets time pass faster, which must be the only thing that
+// keeps the machine busy.
+func TestClientQuietLinks(t *testing.T) {
+	runScript(t, "quiet.mjs", fields{}, nil)
+}
+
 func TestClientTalks(t *testing.T) {
 	onBoth(t, "message_rate off", func(t *testing.T, s *site) {
 		runScript(t, "talk.mjs", fields{"bases": s.bases}, nil)

@@ -21,6 +21,12 @@ export class FakeServer {
   happened = new Map()
   /** The latest connection. */
   current = null
+  /** Whether nothing arrives, and nobody is told. */
+  mute = false
+  /** Whether echoes are lost. */
+  forgetful = false
+  /** What is done instead of a welcome. */
+  greet = null
 
   #accepted = 0 // the highest id of the only session
   #random
@@ -73,6 +79,7 @@ export class FakeServer {
   #note(what) { this.happened.set(what, (this.happened.get(what) ?? 0) + 1) }
 
   #take(link, frame) {
+    if (this.mute) return
     if (!link.alive) {
       // What was sent over a connection that has broken may have arrived.
       if (frame.type === 'message' && this.#chance(0.5)) this.#store(frame, null)
@@ -81,10 +88,14 @@ export class FakeServer {
     if (frame.type === 'join') this.#join(link, frame)
     if (frame.type === 'message') this.#message(link, frame)
     if (frame.type === 'history') link.tell({ type: 'history', more: false, messages: this.kept })
-    if (frame.type === 'ping') link.tell({ type: 'pong' })
+    if (frame.type === 'ping') {
+      this.#note('ping')
+      link.tell({ type: 'pong' })
+    }
   }
 
   #join(link, { after }) {
+    if (this.greet !== null) return this.greet(link)
     const messages = after === undefined ? this.kept : this.kept.slice(after)
     const first = messages.slice(0, Math.ceil(this.#random() * (messages.length + 1)))
     link.tell({
@@ -145,8 +156,8 @@ export class FakeServer {
         this.#store(frame, link)
         return link.lose(1006)
     }
-    if (this.#chance(0.3)) link.tell({ type: 'typing', userId: 'ben' })
-    if (this.#chance(0.3)) this.#other(link)
+    if (this.#trouble > 0 && this.#chance(0.3)) link.tell({ type: 'typing', userId: 'ben' })
+    if (this.#trouble > 0 && this.#chance(0.3)) this.#other(link)
     this.#store(frame, link)
   }
 
@@ -186,6 +197,7 @@ export class FakeServer {
   #keep(entry, link) {
     const kept = { seq: this.kept.length + 1, timestamp: new Date().toISOString(), ...entry }
     this.kept.push(kept)
+    if (this.forgetful) return
     if (link?.joined) link.tell({ type: 'message', ...kept })
     else if (this.current?.joined) this.current.tell({ type: 'gap', epoch: 'e', seq: this.kept.length })
   }

@@ -1,0 +1,164 @@
+// Frames that come seldom, or in an order that is seldom.
+import assert from 'node:assert/strict'
+import { assertUnbroken, clientOf, connected, Memory, pause, run, texts, until, watch } from './harness.mjs'
+import { FakeServer, randomOf } from './fake.mjs'
+
+async function make(options = {}) {
+  const server = new FakeServer(randomOf(1), 0)
+  const storage = new Memory()
+  const client = clientOf({ base: 'http://fake/chat', fetch: server.fetch, WebSocket: server.WebSocket, storage, ...options })
+  return { server, storage, client, room: await client.createRoom({ roomName: 'r' }) }
+}
+
+async function join() {
+  const made = await make()
+  return { ...made, seen: await connected(made.room) }
+}
+
+const settled = () => pause(5)
+const time = '2026-01-01T00:00:00.000Z'
+
+await run(async () => {
+  // Who is online, in a crowd and after it.
+  {
+    const { server, room, seen } = await join()
+    const tell = frame => server.current.tell(frame)
+    tell({ type: 'joined', userId: 'ben' })
+    tell({ type: 'joined', userId: 'ben' })
+    tell({ type: 'joined', userId: 'carla' })
+    tell({ type: 'left', userId: 'carla' })
+    await settled()
+    assert.deepEqual([[...room.online], room.onlineCount], [['anna', 'ben'], 2])
+    assert.deepEqual(seen.online.slice(1), [{ joined: 'ben' }, { joined: 'ben' }, { joined: 'carla' }, { left: 'carla' }])
+    tell({ type: 'online', onlineCount: 150 })
+    await settled()
+    assert.equal(room.onlineCount, 150)
+    tell({ type: 'online', onlineCount: 100 })
+    tell({ type: 'left', userId: 'never told of' })
+    tell({ type: 'joined', userId: 'dave' })
+    tell({ type: 'left', userId: 'ben' })
+    await settled()
+    assert.deepEqual([[...room.online], room.onlineCount], [['anna', 'dave'], 99])
+
+    // Types of a later version.
+    tell({ type: 'fanfare', loud: true })
+    await settled()
+    assert.equal(room.state, 'open')
+    room.close()
+  }
+
+  // The end may overtake the welcome.
+  for (const [frame, code, reason] of [[{ type: 'removed' }, 4403, 'removed'], [{ type: 'ended', reason: 'expired' }, 4410, 'expired']]) {
+    const { server, room, storage } = await make()
+    server.greet = link => {
+      link.tell(frame)
+      link.lose(code, reason)
+    }
+    const seen = watch(room)
+    await until('it has ended', () => room.state === 'ended')
+    assert.deepEqual([seen.ended, seen.welcome, storage.length], [[{ reason }], [], 0])
+  }
+
+  // Messages come while others are being asked for, and gaps while gaps are being
+  // filled.
+  {
+    const { server, room, seen } = await join()
+    for (const text of ['one', 'two', 'three']) room.send(text)
+    await until('they are heard', () => room.messages.length === 3)
+    // A server lets no hole happen, and yet.
+    server.kept.push({ seq: 4, message: 'not told', userId: 'ben', timestamp: time }, { seq: 5, message: 'told', userId: 'ben', timestamp: time })
+    server.current.tell({ type: 'message', ...server.kept[4] })
+    await until('the hole is filled', () => room.messages.length === 5)
+    assert.deepEqual(texts(room.messages), ['one', 'two', 'three', 'not told', 'told'])
+    assert.equal(seen.gap.length, 1)
+    server.current.tell({ type: 'gap', epoch: 'f', seq: 5 })
+    server.current.tell({ type: 'gap', epoch: 'g', seq: 5 })
+    server.kept.push({ seq: 6, message: 'meanwhile', userId: 'ben', timestamp: time })
+    server.current.tell({ type: 'message', ...server.kept[5] })
+    server.current.tell({ type: 'retracted', seq: 5 })
+    server.kept[4] = { ...server.kept[4], message: '', retracted: true }
+    await until('all is there', () => room.messages.length === 6 && seen.gap.length === 2)
+    await settled()
+    assert.deepEqual([texts(room.messages), seen.gap.length], [['one', 'two', 'three', 'not told', '', 'meanwhile'], 2])
+    assertUnbroken(room.messages)
+    room.close()
+  }
+
+  // Texts that have no well-formed UTF-8 go out as what they can be.
+  {
+    const { server, room } = await join()
+    room.send('\ud800')
+    await until('it is answered', () => room.pending.length === 0)
+    assert.equal(server.kept.length, 1)
+    room.close()
+  }
+
+  // More than are kept at hand.
+  {
+    const { server, room, seen } = await join()
+    const COUNT = 10_500
+    for (let seq = 1; seq <= COUNT; seq++) {
+      server.kept.push({ seq, message: `number ${seq}`, userId: 'ben', timestamp: time })
+      server.current.tell({ type: 'message', ...server.kept.at(-1) })
+    }
+    await until('all are heard', () => room.messages.at(-1)?.seq === COUNT)
+    const dropped = seen.messages.filter(({ where }) => where === 'dropped').flatMap(({ messages }) => messages)
+    assertUnbroken([...dropped, ...room.messages])
+    assert.deepEqual([dropped.length + room.messages.length, dropped[0].seq, room.more], [COUNT, 1, true])
+    assert.ok(room.messages.length > 8_000 && room.messages.length <= 10_000)
+    room.close()
+  }
+
+  // The browser comes online, or the page into sight: what waits is tried at once. A
+  // room that is closed listens no more.
+  {
+    const world = new EventTarget()
+    const page = Object.assign(new EventTarget(), { visibilityState: 'hidden' })
+    let listening = 0
+    for (const target of [world, page]) {
+      const { addEventListener, removeEventListener } = EventTarget.prototype
+      target.addEventListener = (...args) => { listening++; addEventListener.apply(target, args) }
+      target.removeEventListener = (...args) => { listening--; removeEventListener.apply(target, args) }
+    }
+    globalThis.addEventListener = world.addEventListener
+    globalThis.removeEventListener = world.removeEventListener
+    globalThis.document = page
+    const { server, room } = await make({ retry: { first: 60_000, max: 60_000 } })
+    await connected(room)
+    assert.ok(listening > 0)
+    for (const wake of [
+      () => world.dispatchEvent(new Event('online')),
+      () => world.dispatchEvent(new Event('pageshow')),
+      () => { page.visibilityState = 'visible'; page.dispatchEvent(new Event('visibilitychange')) },
+    ]) {
+      server.current.lose(1006)
+      await until('it waits', () => room.state === 'waiting')
+      page.visibilityState = 'hidden'
+      page.dispatchEvent(new Event('visibilitychange'))
+      assert.equal(room.state, 'waiting')
+      wake()
+      await until('it is back', () => room.state === 'open')
+    }
+    const pings = server.happened.get('ping') ?? 0
+    world.dispatchEvent(new Event('offline'))
+    await until('it looks after its link', () => server.happened.get('ping') === pings + 1)
+    room.close()
+    assert.equal(listening, 0)
+    room.connect()
+    await until('it is back', () => room.state === 'open')
+    server.current.tell({ type: 'ended', reason: 'deleted' })
+    await until('it has ended', () => room.state === 'ended')
+    assert.equal(listening, 0)
+  }
+
+  // A browser that refuses storage.
+  {
+    const refuse = () => { throw new Error('no') }
+    const broken = { getItem: refuse, setItem: refuse, removeItem: refuse, key: refuse, length: 1 }
+    const { client, room } = await make({ storage: broken })
+    await connected(room)
+    assert.equal(await client.restore('room'), null)
+    assert.deepEqual(await client.sweep(), [])
+    room.close()
+  }
+})
