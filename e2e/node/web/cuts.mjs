@@ -34,7 +34,7 @@ await run(async () => {
     const told = [...message.map(({ message }) => message), ...messages.flatMap(({ messages }) => messages)]
     assert.equal(new Set(told.map(({ seq }) => seq)).size, told.length, 'a message was told twice')
     assert.deepEqual([gap, ended], [[], []])
-    assert.ok(welcome.length > 5, `connected only ${welcome.length} times`)
+    assert.ok(welcome.length > 3, `connected only ${welcome.length} times`)
     assert.ok(welcome.slice(1).every(({ resumed }) => resumed))
     console.error(`${['anna', 'ben'][i]} was connected ${welcome.length} times, and caught up on ${messages.flatMap(({ messages }) => messages).length} messages`)
   }
