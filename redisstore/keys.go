@@ -26,31 +26,39 @@ type roomKeys struct {
 	channel string
 }
 
-// room makes all names in one string: it is on the path of each message.
-func (k keyspace) room(lifeID string) roomKeys {
+// room makes all names.
+func (k keyspace) room(lifeID string) roomKeys { return k.names(lifeID, len(kinds)-1) }
+
+// kinds are what the names of a room begin with: of the channel, and of the keys
+// in their order.
+var kinds = [...]string{
+	"room:events:", "room:", "room:messages:", "room:roomUser:", "room:online:", "room:sent:", "room:retracted:",
+}
+
+// names makes those of the channel and of so many keys, all in one string: it is on
+// the path of each message.
+func (k keyspace) names(lifeID string, keys int) roomKeys {
 	id, life := room.SplitLifeID(lifeID)
-	kinds := [...]string{
-		"room:", "room:messages:", "room:roomUser:", "room:online:", "room:sent:", "room:retracted:", "room:events:",
-	}
 	var b strings.Builder
-	b.Grow(len(kinds)*(len(k.prefix)+len("room:retracted:")+len(id)) + len(lifeID))
+	b.Grow((1+keys)*(len(k.prefix)+len("room:messages:")+len(id)) + len(lifeID))
 	var ends [len(kinds)]int
-	for i, kind := range kinds {
+	for i, kind := range kinds[:1+keys] {
 		b.WriteString(k.prefix)
 		b.WriteString(kind)
-		b.WriteString(id)
-		if i == len(kinds)-1 && life != "" {
-			b.WriteString(lifeID[len(id):])
+		if i == 0 && life != "" {
+			b.WriteString(lifeID)
+		} else {
+			b.WriteString(id)
 		}
 		ends[i] = b.Len()
 	}
 	all, begin := b.String(), 0
-	names := make([]string, len(kinds))
-	for i, end := range ends {
+	names := make([]string, 1+keys)
+	for i, end := range ends[:1+keys] {
 		names[i] = all[begin:end]
 		begin = end
 	}
-	return roomKeys{life: life, keys: names[:6:6], channel: names[6]}
+	return roomKeys{life: life, keys: names[1 : 1+keys : 1+keys], channel: names[0]}
 }
 
 // node is set while a node is alive.

@@ -9,7 +9,7 @@ import (
 // Post implements room.Store, in one round trip, which posts that come at the
 // same time share.
 func (s *Store) Post(ctx context.Context, lifeID string, post room.Post) (room.Receipt, error) {
-	r, err := s.posts.do(ctx, newPosting(ctx, s.keys.room(lifeID), post))
+	r, err := s.posts.do(ctx, newPosting(ctx, s.keys.names(lifeID, postKeys), post))
 	switch {
 	case err != nil:
 		return room.Receipt{}, unavailable(scriptPost.name, err)

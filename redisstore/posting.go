@@ -42,7 +42,7 @@ func newPosting(ctx context.Context, k roomKeys, post room.Post) *posting {
 	p := &posting{keys: k, post: post, history: max(1, post.History)}
 	p.between = max(1, p.history/4)
 	n := copy(p.arguments[:], postBySHA1[:])
-	for i := range postKeys {
+	for i := range p.keys.keys {
 		p.arguments[n] = &p.keys.keys[i]
 		n++
 	}

@@ -52,11 +52,11 @@ var hashSeed = maphash.MakeSeed()
 
 // hashOf is the hash of a message, given its frame or its entry, which have both
 // parts in common: half of it is of the envelope, and half of the text, zero where
-// that was retracted.
+// that was retracted, which is where it is empty.
 func hashOf(message []byte) uint64 {
 	text, envelope := room.Parts(message)
 	hash := maphash.Bytes(hashSeed, envelope) << 32
-	if room.IsRetracted(message) {
+	if len(text) == 0 {
 		return hash
 	}
 	return hash | max(1, maphash.Bytes(hashSeed, text)>>32)

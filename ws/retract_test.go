@@ -2,8 +2,10 @@ package ws_test
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -384,4 +386,157 @@ func TestRetractByRemoved(t *testing.T) {
 	if kept := s.kept(t, admin); !slices.Equal(kept, []string{"one"}) {
 		t.Errorf("kept %q", kept)
 	}
+}
+
+// view is what a client shows of a room.
+type view struct {
+	texts  map[uint64]string
+	gone   map[uint64]bool // was told to be retracted
+	newest uint64          // the last message that it was given as it came
+}
+
+// take notes what a frame says, and returns what a correct server never does.
+func (v *view) take(f frame) (fault string) {
+	switch f.Type {
+	case "welcome":
+		for _, seq := range f.Retracted {
+			v.gone[seq] = true
+			v.texts[seq] = ""
+		}
+		for _, e := range f.Messages {
+			v.newest = max(v.newest, e.Seq)
+		}
+		if len(f.Messages) == 0 {
+			v.newest = max(v.newest, f.Seq)
+		}
+	case "replay":
+		v.newest = f.Messages[len(f.Messages)-1].Seq
+	case "message":
+		f.Messages = []entry{f.entry}
+		v.newest = f.Seq
+	case "retracted":
+		if f.Seq > v.newest {
+			return "told of a retraction before the message"
+		}
+		v.gone[f.Seq] = true
+		if _, shown := v.texts[f.Seq]; shown {
+			v.texts[f.Seq] = ""
+		}
+	}
+	for _, e := range f.Messages {
+		if v.gone[e.Seq] && e.Message != "" {
+			fault = "given the text of a message that it was told is retracted"
+		}
+		v.texts[e.Seq] = e.Message
+	}
+	return fault
+}
+
+// TestRetractAtAnyTime has many retract and say things, while others come and go
+// and ask for the history. Whatever the order, nobody is told of a retraction
+// before the message, or given a text after it, and in the end all show what the
+// room keeps.
+func TestRetractAtAnyTime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.create(t)
+	for range 200 {
+		s.post(t, admin, long)
+	}
+	var talking, watching sync.WaitGroup
+	quiet := make(chan struct{})
+	for i := range uint64(3) {
+		// It ends when all of it is said.
+		talking.Go(func() {
+			for n := range uint64(150) {
+				s.post(t, admin, "something")
+				s.retract(t, admin, 1+(n*7+i*67)%200, 201+n)
+				<-time.After(2 * time.Millisecond) // for others to get a word in
+			}
+		})
+	}
+	for i := range 6 {
+		as := s.again(t, admin)
+		// It ends soon after the talking has.
+		watching.Go(func() {
+			v := view{texts: make(map[uint64]string), gone: make(map[uint64]bool)}
+			for last := false; ; {
+				select {
+				case <-quiet:
+					last = true
+				default:
+				}
+				fault := s.visit(t, as, &v, i%2 == 0)
+				if fault != "" {
+					t.Error(fault)
+					return
+				}
+				if last {
+					break
+				}
+			}
+			page, err := s.store.Store.After(t.Context(), admin.Room.ID, 0, 64<<20)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for i, entry := range page.Entries {
+				seq := page.First + uint64(i)
+				if text, shown := v.texts[seq]; shown && (text == "") != room.IsRetracted(entry) {
+					t.Errorf("message %d is shown as %.20q, and kept as %.60s", seq, text, entry)
+				}
+			}
+		})
+	}
+	talking.Wait()
+	close(quiet)
+	watching.Wait()
+}
+
+// visit is one connection of a client with a view: it resumes, asks for the history
+// a few times, and leaves when it has been given all that was said by then.
+func (s *site) visit(t *testing.T, as room.Admission, v *view, resumes bool) (fault string) {
+	t.Helper()
+	join := joinFields(as)
+	if resumes {
+		join["after"] = v.newest
+	}
+	socket := s.open(t, nil)
+	defer socket.Close()
+	if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err.Error()
+	}
+	if err := socket.WriteJSON(join); err != nil {
+		return err.Error()
+	}
+	newest := uint64(1)
+	for histories := 0; histories < 3 || v.newest < newest; {
+		_, data, err := socket.ReadMessage()
+		if err != nil {
+			return err.Error()
+		}
+		f := frame{raw: data}
+		if err := json.Unmarshal(data, &f); err != nil {
+			return err.Error()
+		}
+		if f.Type == "welcome" && !resumes {
+			v.newest = 0 // it has missed what lies between
+		}
+		if fault := v.take(f); fault != "" {
+			return fault + ": " + string(data[:min(len(data), 200)])
+		}
+		switch f.Type {
+		case "welcome":
+			newest = f.Seq
+		case "history":
+			histories++
+		default:
+			continue
+		}
+		ask := fields{"type": "history", "limit": 1 + int(v.newest%200)}
+		if err := socket.WriteJSON(ask); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
 }
