@@ -279,6 +279,7 @@ func TestStoreBehindItsEvents(t *testing.T) {
 		synctest.Wait()
 		body := room.EncodeBody("early", s.store.Now(), "admin", 0, "")
 		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 101, Frame: room.Frame(101, body)})
+		synctest.Wait() // everybody who is live has been told
 		seq := uint64(0)
 		for seq < 100 {
 			for _, e := range next().Messages {
