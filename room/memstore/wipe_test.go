@@ -136,3 +136,47 @@ func TestHistoryIsBounded(t *testing.T) {
 		t.Errorf("a history of %d messages of %d bytes takes %d bytes", keep, size, grown)
 	}
 }
+
+// TestRetractedTextIsCollected checks that the text of a message that was
+// retracted is garbage, while the message is kept and a feed is open.
+func TestRetractedTextIsCollected(t *testing.T) {
+	store := newStore(t)
+	r := newRoom()
+	create(t, store, r, time.Hour)
+	_, feed, err := store.Watch(t.Context(), r.ID, func(room.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer feed.Close()
+	var before, during, after runtime.MemStats
+	measure := func(stats *runtime.MemStats) {
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(stats)
+	}
+	measure(&before)
+	const messages, size = 1_000, 8 << 10
+	text := string(bytes.Repeat([]byte("x"), size))
+	for range messages {
+		body := room.EncodeBody(text, store.Now(), "anna", 0, "")
+		if _, err := store.Post(t.Context(), r.ID, room.Post{UserID: "anna", Body: body, History: messages}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	measure(&during)
+	for seq := range uint64(messages) {
+		if err := store.Retract(t.Context(), r.ID, room.Retraction{Seq: seq + 1, UserID: "anna"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	measure(&after)
+	held := int64(during.HeapAlloc) - int64(before.HeapAlloc)
+	left := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	if held < messages*size || left > messages*size/10 {
+		t.Errorf("of %d bytes that %d messages held, %d are left after their retraction", held, messages, left)
+	}
+	page, err := store.After(t.Context(), r.ID, 0, 64<<20)
+	if err != nil || len(page.Entries) != messages {
+		t.Errorf("%d messages are kept (%v), want all", len(page.Entries), err)
+	}
+}
