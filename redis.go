@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,31 +21,59 @@ import (
 // resolved in all strings when the configuration is loaded; `{env.NAME}` and
 // `{file./path}` keep secrets out of it.
 //
+// There are three ways to run it: one server (the default), a master and replicas
+// that sentinels watch (`sentinel`), and a cluster (`cluster`).
+//
 // Redis is not connected to when the configuration is loaded. While it cannot be
 // reached, requests are answered with 503.
 type RedisStore struct {
 	// Where Redis is: `host`, `host:port`, the path of a Unix socket, or a URL
 	// `redis://[<username>[:<password>]@]<host>[:<port>][/<db>]`; `rediss://` for
-	// TLS and `unix://<path>` for a socket. The port is 6379 unless given. One
-	// address, so far. Default: `localhost:6379`.
+	// TLS and `unix://<path>` for a socket. The port is 6379 unless given.
+	// Default: `localhost:6379`.
+	//
+	// Of sentinels, and of a cluster, these are the `host` or `host:port` of some;
+	// one that can be reached names the others. The port of a sentinel is 26379
+	// unless given.
 	Addresses []string `json:"addresses,omitempty"`
 
-	// The name to authenticate with, for Redis 6 access control lists.
+	// The master that the sentinels at the addresses watch.
+	Sentinel *RedisSentinel `json:"sentinel,omitempty"`
+
+	// Whether the addresses are nodes of a Redis Cluster. Keys then have other
+	// names: the id of a room stands in braces, so that one server has all of it.
+	Cluster bool `json:"cluster,omitempty"`
+
+	// The name to authenticate with, for Redis 6 access control lists. To
+	// sentinels, see `sentinel`.
 	Username string `json:"username,omitempty"`
 
 	// The password to authenticate with.
 	Password string `json:"password,omitempty"`
 
-	// The number of the database. Default: 0.
+	// The number of the database. Default: 0, which is all that a cluster has.
 	DB int `json:"db,omitempty"`
 
-	// Whether and how the connection is encrypted.
+	// Whether and how connections are encrypted, those to sentinels included.
 	TLS *RedisTLS `json:"tls,omitempty"`
 
 	// What every key begins with. Default: nothing.
 	KeyPrefix string `json:"key_prefix,omitempty"`
 
 	options redisstore.Options // set by Provision
+}
+
+// RedisSentinel says which master has the rooms, where sentinels watch over it.
+type RedisSentinel struct {
+	// The name by which the sentinels know the master.
+	Master string `json:"master"`
+
+	// The name to authenticate with to the sentinels.
+	Username string `json:"username,omitempty"`
+
+	// The password to authenticate with to the sentinels. Default: none, whatever
+	// the password of the master.
+	Password string `json:"password,omitempty"`
 }
 
 // RedisTLS says how a connection to Redis is encrypted.
@@ -59,8 +88,9 @@ type RedisTLS struct {
 	// File with the private key of that certificate, in PEM.
 	Key string `json:"key,omitempty"`
 
-	// The name that Redis's certificate is for. Default: the host of the
-	// address.
+	// The name that Redis's certificate is for, of each server and sentinel.
+	// Default: the host of the address, which of those that sentinels or a cluster
+	// name is often an IP address.
 	ServerName string `json:"server_name,omitempty"`
 
 	// Whether any certificate will do. For trials only: whoever sits between
@@ -83,6 +113,9 @@ func (RedisStore) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves placeholders and reports what is wrong.
 func (s *RedisStore) Provision(caddy.Context) error {
+	if err := s.check(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
 	options, err := s.resolve(caddy.NewReplacer())
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
@@ -91,7 +124,7 @@ func (s *RedisStore) Provision(caddy.Context) error {
 	return nil
 }
 
-// Identity returns address, database and key prefix.
+// Identity returns addresses, database and key prefix.
 func (s *RedisStore) Identity() string { return s.options.Identity() }
 
 // DisplayName returns address, database and key prefix.
@@ -107,30 +140,31 @@ func (s *RedisStore) Open(log func() *zap.Logger) (room.Store, error) {
 // resolve turns the configuration into the options of the store, which judges
 // addresses itself when it is opened.
 func (s *RedisStore) resolve(replacer *caddy.Replacer) (redisstore.Options, error) {
-	if err := s.check(); err != nil {
-		return redisstore.Options{}, err
-	}
-	options := redisstore.Options{DB: s.DB}
-	address := defaultRedis
-	if len(s.Addresses) == 1 {
-		address = s.Addresses[0]
-	}
-	for _, field := range []struct {
-		name, text string
-		target     *string
+	options := s.literal()
+	fields := []struct {
+		name   string
+		target *string
 	}{
-		{"address", address, &address},
-		{"username", s.Username, &options.Username},
-		{"password", s.Password, &options.Password},
-		{"key_prefix", s.KeyPrefix, &options.KeyPrefix},
-	} {
-		resolved, err := replacer.ReplaceOrErr(field.text, true, true)
+		{"username", &options.Username},
+		{"password", &options.Password},
+		{"key_prefix", &options.KeyPrefix},
+		{"sentinel", &options.Sentinel.Master},
+		{"sentinel username", &options.Sentinel.Username},
+		{"sentinel password", &options.Sentinel.Password},
+	}
+	for i := range options.Addrs {
+		fields = append(fields, struct {
+			name   string
+			target *string
+		}{"address", &options.Addrs[i]})
+	}
+	for _, field := range fields {
+		resolved, err := replacer.ReplaceOrErr(*field.target, true, true)
 		if err != nil {
 			return redisstore.Options{}, fmt.Errorf("%s: %w", field.name, err)
 		}
 		*field.target = resolved
 	}
-	options.Addrs = []string{address}
 	if s.TLS != nil {
 		config, err := s.TLS.config(replacer)
 		if err != nil {
@@ -141,13 +175,39 @@ func (s *RedisStore) resolve(replacer *caddy.Replacer) (redisstore.Options, erro
 	return options, nil
 }
 
+// literal returns the options as they are written, placeholders included, but for
+// TLS.
+func (s *RedisStore) literal() redisstore.Options {
+	options := redisstore.Options{
+		Addrs: slices.Clone(s.Addresses), Cluster: s.Cluster,
+		Username: s.Username, Password: s.Password, DB: s.DB, KeyPrefix: s.KeyPrefix,
+	}
+	if s.Sentinel != nil {
+		options.Sentinel = redisstore.Sentinel(*s.Sentinel)
+	}
+	if len(options.Addrs) == 0 && s.Sentinel == nil && !s.Cluster {
+		options.Addrs = []string{defaultRedis}
+	}
+	return options
+}
+
 // check reports what is wrong whatever the placeholders stand for.
 func (s *RedisStore) check() error {
-	if len(s.Addresses) > 1 {
-		return errors.New("several addresses are for Sentinel and cluster, which are not supported yet")
-	}
-	if s.DB < 0 {
+	switch {
+	case s.Sentinel != nil && s.Cluster:
+		return errors.New("sentinel and cluster exclude each other")
+	case s.Sentinel != nil && s.Sentinel.Master == "":
+		return errors.New("sentinel: the name of the master is missing")
+	case s.Sentinel != nil && len(s.Addresses) == 0:
+		return errors.New("sentinel: the addresses of the sentinels are missing")
+	case s.Cluster && len(s.Addresses) == 0:
+		return errors.New("cluster: the addresses of some of its nodes are missing")
+	case s.Sentinel == nil && !s.Cluster && len(s.Addresses) > 1:
+		return errors.New("several addresses are for sentinel or cluster")
+	case s.DB < 0:
 		return errors.New("db must not be negative")
+	case s.Cluster && s.DB != 0:
+		return errors.New("db: a cluster has only 0")
 	}
 	return nil
 }
@@ -155,14 +215,13 @@ func (s *RedisStore) check() error {
 // checkPlain reports what is wrong with a store in which nothing is left to
 // placeholders: what Provision would say, where the file and line are known.
 func (s *RedisStore) checkPlain() error {
-	options := redisstore.Options{
-		Addrs: s.Addresses, Username: s.Username, Password: s.Password, DB: s.DB, KeyPrefix: s.KeyPrefix,
-	}
-	if strings.Contains(strings.Join(append([]string{s.Username, s.Password, s.KeyPrefix}, s.Addresses...), ""), "{") {
+	options := s.literal()
+	all := append([]string{
+		options.Username, options.Password, options.KeyPrefix,
+		options.Sentinel.Master, options.Sentinel.Username, options.Sentinel.Password,
+	}, options.Addrs...)
+	if strings.Contains(strings.Join(all, ""), "{") {
 		return nil
-	}
-	if len(s.Addresses) == 0 {
-		options.Addrs = []string{defaultRedis}
 	}
 	return options.Validate()
 }

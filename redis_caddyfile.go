@@ -6,7 +6,12 @@ import (
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
 //
-//	redis [<address>] {
+//	redis [<address>...] {
+//	    sentinel <master> {
+//	        username <name>
+//	        password <password>
+//	    }
+//	    cluster
 //	    username   <name>
 //	    password   <password>
 //	    db         <number>
@@ -19,13 +24,11 @@ import (
 //	    }
 //	}
 //
-// tls needs no block. Nothing that may be secret is quoted in an error.
+// tls and sentinel need no block. Several addresses are those of sentinels or of a
+// cluster. Nothing that may be secret is quoted in an error.
 func (s *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the store
 	s.Addresses = d.RemainingArgs()
-	if err := s.check(); err != nil {
-		return d.Errf("redis: %w", err)
-	}
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
@@ -36,6 +39,9 @@ func (s *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if err := s.unmarshalOption(d, name); err != nil {
 			return err
 		}
+	}
+	if err := s.check(); err != nil {
+		return d.Errf("redis: %w", err)
 	}
 	if err := s.checkPlain(); err != nil {
 		return d.WrapErr(err)
@@ -60,18 +66,56 @@ func (s *RedisStore) unmarshalOption(d *caddyfile.Dispenser, name string) error 
 		if err != nil {
 			return d.Errf("redis: db: %w", err)
 		}
-		s.DB = number
-		if err := s.check(); err != nil {
-			return d.Errf("redis: %w", err)
+		if number < 0 {
+			return d.Err("redis: db must not be negative")
 		}
+		s.DB = number
 	case "tls":
 		return s.unmarshalTLS(d)
-	case "sentinel", "cluster":
-		return d.Errf("redis: %s is not supported yet", name)
+	case "sentinel":
+		return s.unmarshalSentinel(d)
+	case "cluster":
+		s.Cluster = true
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		if s.Sentinel != nil {
+			return d.Err("redis: sentinel and cluster exclude each other")
+		}
 	default:
 		return d.Errf("redis: unknown option %q", name)
 	}
 	return noBlock(d)
+}
+
+func (s *RedisStore) unmarshalSentinel(d *caddyfile.Dispenser) error {
+	s.Sentinel = new(RedisSentinel)
+	if !d.AllArgs(&s.Sentinel.Master) {
+		return d.ArgErr()
+	}
+	if s.Cluster {
+		return d.Err("redis: sentinel and cluster exclude each other")
+	}
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		name := d.Val()
+		if seen[name] {
+			return d.Errf("redis: sentinel: %s is given twice", name)
+		}
+		seen[name] = true
+		text := map[string]*string{"username": &s.Sentinel.Username, "password": &s.Sentinel.Password}[name]
+		if text == nil {
+			return d.Errf("redis: sentinel: unknown option %q", name)
+		}
+		if !d.AllArgs(text) {
+			// Not ArgErr, which quotes the last token.
+			return d.Errf("redis: sentinel: %s takes one value", name)
+		}
+		if err := noBlock(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *RedisStore) unmarshalTLS(d *caddyfile.Dispenser) error {

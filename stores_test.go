@@ -1,21 +1,12 @@
 package ephemeralchat_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
@@ -77,14 +68,10 @@ func TestRedisOptions(t *testing.T) {
 }
 
 func TestRedisOverTLS(t *testing.T) {
-	directory := t.TempDir()
-	authority, certificate, key := writeCertificates(t, directory)
-	port := strings.TrimPrefix(newSite(t).address, "127.0.0.1:")
-	redistest.Start(t, redistest.Options{Args: []string{
-		"--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", authority,
-	}})
-	address := "127.0.0.1:" + port
-	identity := "certificate " + certificate + " " + key
+	certificates := redistest.NewCertificates(t)
+	authority := certificates.CA
+	address := redistest.Start(t, redistest.Options{TLS: certificates}).Addr()
+	identity := "certificate " + certificates.Certificate + " " + certificates.Key
 	for name, test := range map[string]struct {
 		store string
 		works bool
@@ -110,49 +97,43 @@ func TestRedisOverTLS(t *testing.T) {
 	}
 }
 
-// writeCertificates writes an authority and a certificate of it for 127.0.0.1
-// and redis.test, and returns the names of the files.
-func writeCertificates(t *testing.T, directory string) (authority, certificate, key string) {
+// TestRedisTopologies reaches sentinels and a cluster, with all that they may ask
+// for.
+func TestRedisTopologies(t *testing.T) {
+	certificates := redistest.NewCertificates(t)
+	encryption := fmt.Sprintf("tls {\nca %s\ncertificate %s %s\n}\n", certificates.CA, certificates.Certificate, certificates.Key)
+	t.Setenv("CHAT_PASSWORD", "tea")
+	t.Run("sentinel", func(t *testing.T) {
+		s := redistest.StartSentinels(t, redistest.SentinelOptions{Password: "tea", SentinelPassword: "milk", TLS: certificates})
+		t.Setenv("CHAT_SENTINEL", s.Addrs()[0])
+		key := "room:" + useTopology(t, "redis {env.CHAT_SENTINEL} "+strings.Join(s.Addrs()[1:], " ")+" {\n"+
+			"sentinel "+redistest.MasterName+" {\npassword milk\n}\ndb 2\npassword {env.CHAT_PASSWORD}\n"+encryption+"}")
+		connection := s.Master(t).Client().Conn()
+		defer connection.Close()
+		if err := connection.Select(t.Context(), 2).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := connection.Exists(t.Context(), key).Result(); err != nil || n != 1 {
+			t.Errorf("no key %s: %v", key, err)
+		}
+	})
+	t.Run("cluster", func(t *testing.T) {
+		c := redistest.StartCluster(t, redistest.ClusterOptions{Password: "tea", TLS: certificates})
+		key := "chat:room:{" + useTopology(t, "redis "+c.Addrs()[4]+" "+c.Addrs()[0]+" {\n"+
+			"cluster\nkey_prefix chat:\npassword {env.CHAT_PASSWORD}\n"+encryption+"}") + "}"
+		if n, err := c.MasterOf(t, key).Client().Exists(t.Context(), key).Result(); err != nil || n != 1 {
+			t.Errorf("no key %s: %v", key, err)
+		}
+	})
+}
+
+// useTopology makes a room on a store and joins it. It returns the room's id.
+func useTopology(t *testing.T, store string) string {
 	t.Helper()
-	write := func(name, kind string, content []byte) string {
-		file := filepath.Join(directory, name)
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	issue := func(template, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*ecdsa.PrivateKey, []byte) {
-		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if signer == nil {
-			signer = private
-		}
-		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, &private.PublicKey, signer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return private, der
-	}
-	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	rootKey, rootDER := issue(root, root, nil)
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "redis"},
-		DNSNames: []string{"redis.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	leafKey, leafDER := issue(leaf, root, rootKey)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(leafKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return write("ca.pem", "CERTIFICATE", rootDER), write("cert.pem", "CERTIFICATE", leafDER), write("key.pem", "PRIVATE KEY", keyDER)
+	s := serve(t, "ephemeral_chat {\n"+store+"\n}")
+	admin := s.create(t)
+	s.join(t, admin.room)
+	return admin.room
 }
 
 // TestRedisDown loads a configuration whose Redis cannot be reached, and waits

@@ -10,7 +10,7 @@ import (
 // time first, then twice as long each time, up to the longer one.
 const (
 	minBackoff = 100 * time.Millisecond
-	maxBackoff = 2 * time.Second
+	maxBackoff = 500 * time.Millisecond
 )
 
 // pause waits; false if ctx is done.

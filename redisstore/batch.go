@@ -16,7 +16,7 @@ const (
 	maxBatch = 128
 )
 
-// batcher sends posts to Redis. One that finds Redis idle goes by itself, on the
+// batcher sends posts to one server. One that finds it idle goes by itself, on the
 // goroutine of its caller; those that come while maxSenders calls are under way
 // wait, and share the next one. So a lone post costs a round trip and nothing
 // else, and many at once share the system calls, which cost most.
@@ -28,14 +28,15 @@ const (
 //   - While a post waits, maxSenders calls are under way, and none of them ends
 //     without another being made if posts wait then. So nothing has to look
 //     after the queue, and no post is forgotten.
-//   - A post is sent once; again only after the reply NOSCRIPT, which says that
-//     it was not executed.
+//   - A post is sent once; again only after a reply that says that it was not
+//     executed: NOSCRIPT, or that another server of a cluster has the room.
 //   - A shared call is nobody's in particular: it is made under the store's
 //     context, not under a caller's. A caller that gives up gives up its own post
 //     only: one that still waits is never sent, one that was sent may be stored.
 //   - Who waits is told exactly once, and whoever tells does not wait for it.
 type batcher struct {
-	client redis.UniversalClient
+	server  *redis.Client
+	servers servers
 	// spawn runs a task in a goroutine under the store's context. Where it cannot,
 	// because the store is closed, it runs it at once, under that context, which
 	// is done.
@@ -56,7 +57,7 @@ func (b *batcher) do(ctx context.Context, p *posting) (int64, error) {
 	if b.senders < maxSenders {
 		b.senders++
 		b.mu.Unlock()
-		p.send(ctx, b.client)
+		p.send(ctx, b.server, b.servers)
 		b.leave()
 		return p.reply, p.err
 	}
@@ -138,31 +139,46 @@ func (b *batcher) take(batch []*posting) []*posting {
 	return batch
 }
 
-// send sends posts in one call, and those that Redis did not execute for want of
-// the script in a second one, which carries it. Each post has its own outcome.
+// send sends posts in one call, and those that were not executed in another one:
+// for want of the script, which that carries, or because the server has not the
+// keys any more, or both, one after the other. Each post has its own outcome.
 func (b *batcher) send(ctx context.Context, batch []*posting, commands []redis.Cmder) {
-	b.exec(ctx, batch, commands)
-	var again []*posting
-	for _, p := range batch {
-		if p.lacksScript() {
-			p.carryScript(ctx)
-			again = append(again, p)
+	pipeline := b.server.Pipeline()
+	_ = pipeline.BatchProcess(ctx, collectCommands(batch, commands)...) // only puts them together
+	_, _ = pipeline.Exec(ctx)                                           // each command has its own error
+	clear(commands[:len(batch)])
+	left := settleAll(batch)
+	for range maxRepairs {
+		again := make([]*posting, 0, len(left))
+		for _, p := range left {
+			if p.repair(ctx) {
+				again = append(again, p)
+			}
 		}
+		if len(again) == 0 {
+			break
+		}
+		b.servers.pipeline(ctx, collectCommands(again, nil)...)
+		left = settleAll(again)
 	}
-	if len(again) > 0 {
-		b.exec(ctx, again, commands)
+	if len(left) > 0 {
+		b.servers.failed(ctx, left[0].err)
 	}
 }
 
-func (b *batcher) exec(ctx context.Context, batch []*posting, commands []redis.Cmder) {
+func collectCommands(batch []*posting, commands []redis.Cmder) []redis.Cmder {
 	for _, p := range batch {
 		commands = append(commands, p.command)
 	}
-	pipeline := b.client.Pipeline()
-	_ = pipeline.BatchProcess(ctx, commands...) // only puts them together
-	_, _ = pipeline.Exec(ctx)                   // each command has its own error
-	clear(commands)
+	return commands
+}
+
+// settleAll notes the outcomes, and returns the posts that have failed.
+func settleAll(batch []*posting) (failed []*posting) {
 	for _, p := range batch {
-		p.settle()
+		if p.settle(); p.err != nil {
+			failed = append(failed, p)
+		}
 	}
+	return failed
 }

@@ -240,7 +240,7 @@ func TestGiveUpWhileSent(t *testing.T) {
 func TestCloseWhilePostsWait(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
-	node := openNodes(t, s.server, 1)[0]
+	node := openNodes(t, optionsOf(s.server), 1)[0]
 	s.server.Pause(t)
 	t.Cleanup(func() { s.server.Resume(t) })
 	posts := s.startPosts(t, node, 6)

@@ -19,7 +19,7 @@ const benchText = "a message of about the length that people write when they cha
 func benchSetup(b *testing.B) *setup {
 	b.Helper()
 	s := &setup{server: redistest.Start(b, redistest.Options{})}
-	s.nodes = openNodes(b, s.server, 1)
+	s.nodes = openNodes(b, optionsOf(s.server), 1)
 	s.room = createRoom(b, s.nodes[0], time.Hour, time.Hour)
 	return s
 }

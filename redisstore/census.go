@@ -23,10 +23,11 @@ func pairsOf(fields reply) []pair {
 // takeCensus reads who is online in a room. It takes away who was online
 // through a node that is dead.
 func (s *Store) takeCensus(ctx context.Context, k roomKeys) (*crowd, error) {
-	fields, err := s.client.HGetAll(ctx, k.keys[3]).Result()
-	if err != nil {
+	all := redis.NewMapStringStringCmd(ctx, "hgetall", k.keys[3])
+	if err := s.send(ctx, k.keys[3], all); err != nil {
 		return nil, unavailable("census", err)
 	}
+	fields := all.Val()
 	pairs := make([]pair, 0, len(fields))
 	for field, socket := range fields {
 		if node, user, ok := splitOnlineField(field); ok {
@@ -81,14 +82,17 @@ func (s *Store) partByLife(ctx context.Context, pairs []pair) (living, dead []pa
 // silent returns those of the nodes that do not say that they are alive.
 func (s *Store) silent(ctx context.Context, nodes []string) (map[string]bool, error) {
 	exist := make([]*redis.IntCmd, len(nodes))
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, node := range nodes {
-			exist[i] = p.Exists(ctx, s.keys.node(node))
+	commands := make([]redis.Cmder, len(nodes))
+	for i, node := range nodes {
+		exist[i] = redis.NewIntCmd(ctx, "exists", s.keys.node(node))
+		commands[i] = exist[i]
+	}
+	s.servers.pipeline(ctx, commands...)
+	for _, command := range exist {
+		if err := command.Err(); err != nil {
+			s.servers.failed(ctx, err)
+			return nil, unavailable("nodes", err)
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, unavailable("nodes", err)
 	}
 	silent := make(map[string]bool)
 	for i, node := range nodes {

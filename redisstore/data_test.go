@@ -243,7 +243,7 @@ func TestChannel(t *testing.T) {
 func TestNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
-	nodes := openNodes(t, server, 2)
+	nodes := openNodes(t, optionsOf(server), 2)
 	expired := createRoom(t, nodes[0], time.Second, 2*time.Second)
 	deleted := createRoom(t, nodes[0], time.Hour, time.Second)
 	reaped := createRoom(t, nodes[1], time.Hour, time.Second)
@@ -271,7 +271,7 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 	}
 	// The last lobby list is drained by whoever lives.
-	openNodes(t, server, 1)
+	openNodes(t, optionsOf(server), 1)
 	eventually(t, patience, func() string {
 		if keys := keysOf(t, server.Client(), ""); len(keys) > 0 {
 			return fmt.Sprintf("left: %q", keys)
@@ -284,7 +284,7 @@ func TestNothingIsLeft(t *testing.T) {
 func TestManyLobbies(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
-	nodes := openNodes(t, server, 3)
+	nodes := openNodes(t, optionsOf(server), 3)
 	const rooms = 300
 	var started []room.Room
 	for i := range rooms {

@@ -12,11 +12,18 @@ import (
 // node's key stays until it expires. Close must still be called.
 func (s *Store) Crash() {
 	s.cancel()
-	_ = s.client.Close() // fails only if it is closed
+	_ = s.servers.close() // fails only if it is closed
 }
 
 // AddHook sees the store's commands.
-func (s *Store) AddHook(h redis.Hook) { s.client.AddHook(h) }
+func (s *Store) AddHook(h redis.Hook) {
+	switch all := s.servers.(type) {
+	case single:
+		all.client.AddHook(h)
+	case *clustered:
+		all.cluster.OnNewNode(func(server *redis.Client) { server.AddHook(h) })
+	}
+}
 
 // Node is the id of the node.
 func (s *Store) Node() string { return s.node }
@@ -49,5 +56,10 @@ func (c Clock) Now() time.Time { return c.now() }
 func (s *Store) Posting() (calls, waiting int) {
 	s.posts.mu.Lock()
 	defer s.posts.mu.Unlock()
-	return s.posts.senders, len(s.posts.waiting)
+	for _, b := range s.posts.all {
+		b.mu.Lock()
+		calls, waiting = calls+b.senders, waiting+len(b.waiting)
+		b.mu.Unlock()
+	}
+	return calls, waiting
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -224,7 +226,9 @@ func (f *feed) Typing(ctx context.Context, userID string) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable("typing", err)
 	}
-	if err := f.store.client.Publish(ctx, f.keys.channel, encodeTyping(userID)).Err(); err != nil {
+	// On a cluster, through the server that tells everything else of the room.
+	publish := redis.NewIntCmd(ctx, "publish", f.keys.channel, encodeTyping(userID))
+	if err := f.store.send(ctx, f.keys.keys[0], publish); err != nil {
 		return unavailable("typing", err)
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -178,5 +180,6 @@ func (h *heart) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	// If this fails the key expires by itself, only later.
-	_ = h.store.client.SetXX(ctx, h.store.keys.node(h.store.node), 1, lastLife).Err()
+	key := h.store.keys.node(h.store.node)
+	_ = h.store.send(ctx, key, redis.NewStatusCmd(ctx, "set", key, 1, "ex", int(lastLife/time.Second), "xx"))
 }

@@ -9,10 +9,13 @@ import (
 
 // keyspace makes the names of all keys and channels. A room's keys are the same
 // in all of its lives, of which no two are there at a time; each life has a
-// channel of its own, so that nobody hears of another. On a cluster, a room's
-// keys will have to share a slot; then the id becomes a hash tag here, and
-// nowhere else.
-type keyspace struct{ prefix string }
+// channel of its own, so that nobody hears of another. Where it is tagged, names
+// that a script is given together have a part in braces in common, by which a
+// cluster keeps them on one server: the id of a room, or the word lobby.
+type keyspace struct {
+	prefix string
+	tagged bool
+}
 
 // roomKeys are the names that belong to one life of a room.
 type roomKeys struct {
@@ -40,15 +43,20 @@ var kinds = [...]string{
 func (k keyspace) names(lifeID string, keys int) roomKeys {
 	id, life := room.SplitLifeID(lifeID)
 	var b strings.Builder
-	b.Grow((1+keys)*(len(k.prefix)+len("room:messages:")+len(id)) + len(lifeID))
+	b.Grow((1+keys)*(len(k.prefix)+len("room:messages:{}")+len(id)) + len(lifeID))
 	var ends [len(kinds)]int
 	for i, kind := range kinds[:1+keys] {
 		b.WriteString(k.prefix)
 		b.WriteString(kind)
-		if i == 0 && life != "" {
-			b.WriteString(lifeID)
+		if k.tagged {
+			b.WriteByte('{')
+			b.WriteString(id)
+			b.WriteByte('}')
 		} else {
 			b.WriteString(id)
+		}
+		if i == 0 && life != "" {
+			b.WriteString(lifeID[len(id):])
 		}
 		ends[i] = b.Len()
 	}
@@ -64,13 +72,23 @@ func (k keyspace) names(lifeID string, keys int) roomKeys {
 // node is set while a node is alive.
 func (k keyspace) node(id string) string { return k.prefix + "room:node:" + id }
 
+// beat is the channel in which a node hears itself. Ids of rooms have no colon.
+func (k keyspace) beat(node string) string { return k.prefix + "room:events:node:" + node }
+
 // lobby are the list of the rooms that may wait so many seconds, and the set of
 // all such numbers.
 func (k keyspace) lobby(seconds int64) []string {
-	return []string{k.prefix + "room:lobby:" + strconv.FormatInt(seconds, 10), k.lobbies()}
+	return []string{k.inLobby(strconv.FormatInt(seconds, 10)), k.lobbies()}
 }
 
-func (k keyspace) lobbies() string { return k.prefix + "room:lobby:all" }
+func (k keyspace) lobbies() string { return k.inLobby("all") }
+
+func (k keyspace) inLobby(name string) string {
+	if k.tagged {
+		return k.prefix + "room:{lobby}:" + name
+	}
+	return k.prefix + "room:lobby:" + name
+}
 
 // onlineField names a user's presence on a node. Ids of nodes have no colon.
 func onlineField(node, userID string) string { return node + ":" + userID }

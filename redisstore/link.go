@@ -29,9 +29,14 @@ type link struct {
 	demand chan struct{} // holds a token when a feed was added
 	wake   chan struct{} // holds a token when some channel is dirty
 
+	beat string // the channel in which the node hears itself
+
 	mu       sync.RWMutex
 	closed   bool
 	pubsub   *redis.PubSub // nil while there is no connection
+	fault    error         // why cut was called, until the reader knows
+	greeting bool          // beat is to be subscribed to
+	greeted  bool          // and has been
 	channels map[string]*subscription
 	dirty    map[string]struct{} // channels that the writer must look at
 }
@@ -41,6 +46,7 @@ func newLink(s *Store) *link {
 		store:    s,
 		demand:   make(chan struct{}, 1),
 		wake:     make(chan struct{}, 1),
+		beat:     s.keys.beat(s.node),
 		channels: make(map[string]*subscription),
 		dirty:    make(map[string]struct{}),
 	}
@@ -64,6 +70,17 @@ func (l *link) close() {
 	}
 }
 
+// cut ends the connection of the moment, for a reason that it does not show by
+// itself. The reader makes a new one.
+func (l *link) cut(fault error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pubsub != nil {
+		l.fault = fault
+		_ = l.pubsub.Close() // fails only if it is closed
+	}
+}
+
 // read keeps a connection for as long as there are feeds.
 func (l *link) read(ctx context.Context) {
 	backoff, failing := minBackoff, false
@@ -71,12 +88,7 @@ func (l *link) read(ctx context.Context) {
 		if !l.await(ctx) {
 			return
 		}
-		pubsub := l.store.client.Subscribe(ctx) // connects with the first SUBSCRIBE
-		if !l.begin(pubsub) {
-			_ = pubsub.Close()
-			return
-		}
-		err := l.listen(ctx, pubsub, func() {
+		err := l.attempt(ctx, func() {
 			if failing {
 				l.store.counters.down.Store(false)
 				l.store.logger().Info("connection to Redis for events is back")
@@ -86,11 +98,10 @@ func (l *link) read(ctx context.Context) {
 			}
 			backoff, failing = minBackoff, false
 		})
-		_ = pubsub.Close() // fails only if it is closed
-		l.broken()
 		if ctx.Err() != nil {
 			return
 		}
+		l.store.servers.failed(ctx, err)
 		l.store.heart.unsettle()
 		if !failing {
 			failing = true
@@ -103,6 +114,24 @@ func (l *link) read(ctx context.Context) {
 		}
 		backoff = min(2*backoff, maxBackoff)
 	}
+}
+
+// attempt makes a connection and reads it until it fails. up is called with its
+// first word.
+func (l *link) attempt(ctx context.Context, up func()) error {
+	server, err := l.store.servers.subscriber(ctx)
+	if err != nil {
+		return err
+	}
+	pubsub := server.Subscribe(ctx) // connects with the first SUBSCRIBE
+	if l.begin(pubsub) {
+		err = l.listen(ctx, pubsub, up)
+	}
+	_ = pubsub.Close() // fails only if it is closed
+	if fault := l.broken(); fault != nil {
+		err = fault
+	}
+	return err
 }
 
 // await waits until there are feeds; false if ctx is done.
@@ -132,15 +161,18 @@ func (l *link) begin(pubsub *redis.PubSub) bool {
 		c.wanted, c.sent, c.confirmed, c.leaving = false, 0, 0, 0
 		l.dirty[channel] = struct{}{}
 	}
-	l.pubsub = pubsub
+	l.pubsub, l.fault, l.greeting, l.greeted = pubsub, nil, true, false
 	signal(l.wake)
 	return true
 }
 
-// broken tells all feeds that they hear nothing any more.
-func (l *link) broken() {
+// broken tells all feeds that they hear nothing any more. It returns why the
+// connection was cut, if it was.
+func (l *link) broken() (fault error) {
+	l.store.pulse.pause()
 	l.mu.Lock()
-	l.pubsub = nil
+	l.pubsub, l.greeted = nil, false
+	fault, l.fault = l.fault, nil
 	for _, c := range l.channels {
 		c.wanted, c.sent, c.confirmed, c.leaving = false, 0, 0, 0
 	}
@@ -148,6 +180,7 @@ func (l *link) broken() {
 	for _, f := range l.all() {
 		f.linkDown()
 	}
+	return fault
 }
 
 // listen reads a connection until it fails. up is called with its first word.
@@ -174,6 +207,9 @@ func (l *link) listen(ctx context.Context, pubsub *redis.PubSub, up func()) erro
 		}
 		switch m := received.(type) {
 		case *redis.Message:
+			if m.Channel == l.beat {
+				l.store.pulse.hear(m.Payload)
+			}
 			for _, f := range l.feeds(m.Channel) {
 				f.receive(m.Payload)
 			}

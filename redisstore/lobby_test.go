@@ -43,7 +43,7 @@ func (s *slow) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func TestLateCreate(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
-	node := openNodes(t, server, 1)[0]
+	node := openNodes(t, optionsOf(server), 1)[0]
 	const lobby = time.Second
 	node.AddHook(&slow{script: 2, wait: lobby + 10*time.Millisecond})
 	r := room.Room{ID: room.NewID(), Name: "late", Admin: admin, TTL: time.Hour, Key: []byte("key"), Epoch: "epoch"}

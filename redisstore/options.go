@@ -8,39 +8,31 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 	"go.uber.org/zap"
-)
-
-const (
-	defaultPort  = "6379"
-	dialTimeout  = time.Second
-	replyTimeout = 2 * time.Second
-	// poolSize is how many commands may be under way at once. One Redis core
-	// is busy with far fewer.
-	poolSize = 20
 )
 
 // Options say which Redis a Store uses, and how.
 type Options struct {
-	// Addrs is where Redis is: host:port, host, the path of a unix socket, or
-	// a redis://, rediss:// or unix:// URL, which may carry user name,
-	// password and database too. Exactly one.
+	// Addrs is where Redis is. Of one server, it is one of host:port, host, the
+	// path of a unix socket, or a redis://, rediss:// or unix:// URL, which may
+	// carry user name, password and database too. Of sentinels and of a cluster it
+	// is host:port or host of some of them, the more the better: one that can be
+	// reached names the others.
 	Addrs []string
-	// Username and Password authenticate the client; both optional. The user
-	// name needs a password.
+	// Sentinel, where its Master is not empty, says that Addrs are sentinels.
+	Sentinel Sentinel
+	// Cluster says that Addrs are nodes of a Redis Cluster.
+	Cluster bool
+	// Username and Password authenticate the client to the servers that keep the
+	// data; both optional. The user name needs a password.
 	Username, Password string
-	// DB is the number of the database.
+	// DB is the number of the database. A cluster has only 0.
 	DB int
-	// TLS is the configuration of encrypted connections; nil is none, unless
-	// the address is a rediss:// URL.
+	// TLS is the configuration of encrypted connections, to sentinels too; nil is
+	// none, unless the address is a rediss:// URL.
 	TLS *tls.Config
 	// KeyPrefix precedes the name of each key and channel.
 	KeyPrefix string
@@ -49,112 +41,70 @@ type Options struct {
 	Log func() *zap.Logger
 }
 
+// Sentinel says which master of sentinels has the data.
+type Sentinel struct {
+	// Master is the name by which sentinels know the master.
+	Master string
+	// Username and Password authenticate the client to the sentinels; both
+	// optional. The user name needs a password.
+	Username, Password string
+}
+
 // Validate reports what is wrong with the options. Errors name the field, but not
 // its value, which may contain a password.
 func (o Options) Validate() error {
-	_, err := o.client()
+	_, err := o.place()
 	return err
 }
 
-// client returns the options of the Redis client. Errors name the field that is
+// place is where Redis is and how one gets in: what Options say, checked and with
+// nothing left out.
+type place struct {
+	network            string   // "tcp" or "unix"
+	addrs              []string // host:port, or the path of a socket; one, unless cluster or sentinel
+	username, password string
+	db                 int
+	tls                *tls.Config
+	sentinel           Sentinel
+	cluster            bool
+}
+
+// several reports whether there may be more than one address.
+func (p *place) several() bool { return p.cluster || p.sentinel.Master != "" }
+
+// place makes one form of all ways to say the same. Errors name the field that is
 // wrong, but not its value, which may contain a password.
-func (o Options) client() (*redis.Options, error) {
-	switch {
-	case len(o.Addrs) == 0 || o.Addrs[0] == "":
-		return nil, errors.New("redisstore: address: missing")
-	case len(o.Addrs) > 1:
-		return nil, errors.New("redisstore: address: more than one needs Sentinel or Cluster, which are not supported yet")
+func (o Options) place() (*place, error) {
+	p := &place{
+		username: o.Username, password: o.Password, db: o.DB, tls: o.TLS,
+		sentinel: o.Sentinel, cluster: o.Cluster,
 	}
-	c := &redis.Options{Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLS}
-	if err := setAddress(c, o.Addrs[0]); err != nil {
+	switch {
+	case o.Cluster && o.Sentinel.Master != "":
+		return nil, errors.New("redisstore: cluster: has no sentinels; one of the two")
+	case o.Sentinel.Master == "" && o.Sentinel != Sentinel{}:
+		return nil, errors.New("redisstore: sentinel: the name of the master is missing")
+	case o.Sentinel.Username != "" && o.Sentinel.Password == "":
+		return nil, errors.New("redisstore: sentinel password: missing for the user name")
+	case len(o.Addrs) == 0:
+		return nil, errors.New("redisstore: address: missing")
+	case len(o.Addrs) > 1 && !p.several():
+		return nil, errors.New("redisstore: address: more than one are those of sentinels or of a cluster")
+	}
+	if err := p.setAddresses(o.Addrs); err != nil {
 		return nil, err
 	}
 	switch {
-	case c.DB < 0:
+	case p.db < 0:
 		return nil, errors.New("redisstore: db: negative")
-	case c.Username != "" && c.Password == "":
+	case p.cluster && p.db != 0:
+		return nil, errors.New("redisstore: db: a cluster has only 0")
+	case p.username != "" && p.password == "":
 		return nil, errors.New("redisstore: password: missing for the user name")
 	case strings.ContainsAny(o.KeyPrefix, "{}"):
 		return nil, errors.New("redisstore: key prefix: must not contain { or }, which have a meaning in a cluster")
 	}
-	c.Protocol = 2 // any server knows it, and nothing here needs 3
-	c.MaxRetries = -1
-	c.DialerRetries = 1
-	c.DialTimeout = dialTimeout
-	c.ReadTimeout = replyTimeout
-	c.WriteTimeout = replyTimeout
-	c.ContextTimeoutEnabled = true
-	c.PoolSize = poolSize
-	c.MaxActiveConns = poolSize
-	c.PoolTimeout = replyTimeout
-	c.DisableIdentity = true
-	c.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return c, nil
-}
-
-// setAddress sets what an address says.
-func setAddress(c *redis.Options, address string) error {
-	if strings.HasPrefix(address, "/") {
-		c.Network, c.Addr = "unix", address
-		return nil
-	}
-	if !strings.Contains(address, "://") {
-		c.Network, c.Addr = "tcp", address
-		host, port, err := net.SplitHostPort(address)
-		if err != nil {
-			host, port = strings.Trim(address, "[]"), defaultPort
-			if strings.Contains(host, ":") && net.ParseIP(host) == nil {
-				return errors.New("redisstore: address: not host:port")
-			}
-			c.Addr = net.JoinHostPort(host, port)
-		}
-		if n, err := strconv.ParseUint(port, 10, 16); host == "" || err != nil || n == 0 {
-			return errors.New("redisstore: address: not host:port")
-		}
-		return nil
-	}
-	return setURL(c, address)
-}
-
-func setURL(c *redis.Options, address string) error {
-	u, err := url.Parse(address)
-	if err != nil {
-		return errors.New("redisstore: address: not a URL")
-	}
-	for option := range u.Query() {
-		if u.Scheme != "unix" || option != "db" {
-			return errors.New("redisstore: address: the URL has an option that is not supported (unix:// knows db)")
-		}
-	}
-	parsed, err := redis.ParseURL(address)
-	if err != nil {
-		return errors.New("redisstore: address: not a redis://, rediss:// or unix:// URL")
-	}
-	switch {
-	case parsed.Username != "" && c.Username != "":
-		return errors.New("redisstore: user name: given twice, in the address too")
-	case parsed.Password != "" && c.Password != "":
-		return errors.New("redisstore: password: given twice, in the address too")
-	case parsed.DB != 0 && c.DB != 0:
-		return errors.New("redisstore: db: given twice, in the address too")
-	}
-	c.Network, c.Addr = parsed.Network, parsed.Addr
-	if parsed.Username != "" {
-		c.Username = parsed.Username
-	}
-	if parsed.Password != "" {
-		c.Password = parsed.Password
-	}
-	if parsed.DB != 0 {
-		c.DB = parsed.DB
-	}
-	if c.TLSConfig == nil {
-		c.TLSConfig = parsed.TLSConfig
-	} else if c.TLSConfig.ServerName == "" && parsed.TLSConfig != nil {
-		c.TLSConfig = c.TLSConfig.Clone()
-		c.TLSConfig.ServerName = parsed.TLSConfig.ServerName
-	}
-	return nil
+	return p, nil
 }
 
 // identityKey makes the digests of Identity useless outside this process: a
@@ -169,12 +119,12 @@ var identityKey = func() []byte {
 // and differs otherwise, within one run of the program. No secret can be read
 // from it.
 func (o Options) Identity() string {
-	c, err := o.client()
+	p, err := o.place()
 	if err != nil {
 		return "redis:invalid"
 	}
-	text := fmt.Appendf(nil, "%q", c.Password)
-	if t := c.TLSConfig; t != nil {
+	text := fmt.Appendf(nil, "%q %q %q", p.password, p.sentinel.Username, p.sentinel.Password)
+	if t := p.tls; t != nil {
 		text = fmt.Appendf(text, "%q %t %d", t.ServerName, t.InsecureSkipVerify, t.MinVersion)
 		for _, certificate := range t.Certificates {
 			text = fmt.Appendf(text, "%q", certificate.Certificate)
@@ -187,6 +137,14 @@ func (o Options) Identity() string {
 	}
 	mac := hmac.New(sha256.New, identityKey)
 	mac.Write(text)
-	return fmt.Sprintf("redis:%s:%s/%d?prefix=%q&user=%q&auth=%s", c.Network, c.Addr, c.DB, o.KeyPrefix, c.Username,
-		hex.EncodeToString(mac.Sum(nil)[:8]))
+	kind := ""
+	switch {
+	case p.cluster:
+		kind = "cluster:"
+	case p.sentinel.Master != "":
+		kind = fmt.Sprintf("sentinel=%q:", p.sentinel.Master)
+	}
+	slices.Sort(p.addrs)
+	return fmt.Sprintf("redis:%s%s:%s/%d?prefix=%q&user=%q&auth=%s", kind, p.network, strings.Join(p.addrs, ","), p.db,
+		o.KeyPrefix, p.username, hex.EncodeToString(mac.Sum(nil)[:8]))
 }

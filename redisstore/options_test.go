@@ -22,6 +22,11 @@ func TestOptions(t *testing.T) {
 		"URL":                {redisstore.Options{Addrs: []string{"redis://anna:secret@localhost:6379/3"}}, ""},
 		"URL with TLS":       {redisstore.Options{Addrs: []string{"rediss://localhost"}, TLS: &tls.Config{MinVersion: tls.VersionTLS13}}, ""},
 		"unix URL":           {redisstore.Options{Addrs: []string{"unix://anna:secret@/run/redis.sock?db=3"}}, ""},
+		"sentinels":          {sentinel("a", "b:1", "[::1]"), ""},
+		"one sentinel":       {sentinel("a"), ""},
+		"sentinels' secrets": {redisstore.Options{Addrs: []string{"a"}, Sentinel: redisstore.Sentinel{Master: "main", Username: "b", Password: "secret"}}, ""},
+		"cluster":            {redisstore.Options{Addrs: []string{"a", "b:1"}, Cluster: true}, ""},
+		"cluster with user":  {redisstore.Options{Addrs: []string{"a"}, Cluster: true, Username: "b", Password: "secret", KeyPrefix: "chat:"}, ""},
 		"nothing":            {redisstore.Options{}, "address"},
 		"empty":              {redisstore.Options{Addrs: []string{""}}, "address"},
 		"several":            {redisstore.Options{Addrs: []string{"a:1", "b:1"}}, "address"},
@@ -39,6 +44,18 @@ func TestOptions(t *testing.T) {
 		"password twice":     {redisstore.Options{Addrs: []string{"redis://:secret@a"}, Password: "secret"}, "password"},
 		"user name twice":    {redisstore.Options{Addrs: []string{"redis://b:secret@a"}, Username: "b"}, "user name"},
 		"user, no password":  {redisstore.Options{Addrs: []string{"a"}, Username: "b"}, "password"},
+		"no sentinel":        {sentinel(), "address"},
+		"sentinel twice":     {sentinel("a", "a:26379"), "address"},
+		"sentinel's socket":  {sentinel("/run/redis.sock"), "address"},
+		"sentinel's URL":     {sentinel("redis://:secret@a"), "address"},
+		"no master":          {redisstore.Options{Addrs: []string{"a"}, Sentinel: redisstore.Sentinel{Password: "secret"}}, "sentinel"},
+		"sentinel's user":    {redisstore.Options{Addrs: []string{"a"}, Sentinel: redisstore.Sentinel{Master: "main", Username: "b"}}, "sentinel password"},
+		"no seed":            {redisstore.Options{Cluster: true}, "address"},
+		"empty seed":         {redisstore.Options{Addrs: []string{"a", ""}, Cluster: true}, "address"},
+		"seed twice":         {redisstore.Options{Addrs: []string{"a", "a:6379"}, Cluster: true}, "address"},
+		"seed's URL":         {redisstore.Options{Addrs: []string{"redis://:secret@a"}, Cluster: true}, "address"},
+		"cluster's database": {redisstore.Options{Addrs: []string{"a"}, Cluster: true, DB: 1}, "db"},
+		"both":               {redisstore.Options{Addrs: []string{"a"}, Cluster: true, Sentinel: redisstore.Sentinel{Master: "main"}}, "cluster"},
 		"hash tag in prefix": {redisstore.Options{Addrs: []string{"a"}, KeyPrefix: "{chat}"}, "key prefix"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -61,6 +78,10 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+func sentinel(addrs ...string) redisstore.Options {
+	return redisstore.Options{Addrs: addrs, Sentinel: redisstore.Sentinel{Master: "main"}}
+}
+
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	base := func(change func(*redisstore.Options)) redisstore.Options {
@@ -81,6 +102,14 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, same)
 		}
 	}
+	for name, pair := range map[string][2]redisstore.Options{
+		"sentinels": {sentinel("a", "b"), sentinel("b:26379", "a")},
+		"cluster":   {{Addrs: []string{"a", "b"}, Cluster: true}, {Addrs: []string{"b:6379", "a"}, Cluster: true}},
+	} {
+		if first, second := pair[0].Identity(), pair[1].Identity(); first != second {
+			t.Errorf("%s in another order: %s, want %s", name, second, first)
+		}
+	}
 	seen := map[string]string{same: "base"}
 	for name, o := range map[string]redisstore.Options{
 		"host":     base(func(o *redisstore.Options) { o.Addrs = []string{"redis:6379"} }),
@@ -90,6 +119,13 @@ func TestIdentity(t *testing.T) {
 		"database": base(func(o *redisstore.Options) { o.DB = 1 }),
 		"prefix":   base(func(o *redisstore.Options) { o.KeyPrefix = "p" }),
 		"no TLS":   base(func(o *redisstore.Options) { o.TLS = nil }),
+		"cluster":  base(func(o *redisstore.Options) { o.Cluster = true }),
+		"seed":     base(func(o *redisstore.Options) { o.Cluster, o.Addrs = true, []string{"localhost", "redis"} }),
+		"sentinel": base(func(o *redisstore.Options) { o.Sentinel.Master = "main" }),
+		"master":   base(func(o *redisstore.Options) { o.Sentinel.Master = "other" }),
+		"sentinel's password": base(func(o *redisstore.Options) {
+			o.Sentinel = redisstore.Sentinel{Master: "main", Password: "secret"}
+		}),
 		"TLS name": base(func(o *redisstore.Options) { o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: "other"} }),
 	} {
 		got := o.Identity()

@@ -58,22 +58,34 @@ func (p *posting) makeCommand(ctx context.Context) {
 	p.command.SetFirstKeyPos(int8(len(postBySHA1)))
 }
 
-// carryScript makes it a call that carries the script itself.
-func (p *posting) carryScript(ctx context.Context) {
-	copy(p.arguments[:], postInFull[:])
+// maxRepairs is how often a post is sent again that was not executed: its room may
+// have gone to another server, which does not know the script.
+const maxRepairs = 2
+
+// repair makes it ready to be sent again, if it was not executed.
+func (p *posting) repair(ctx context.Context) bool {
+	switch {
+	case p.err == nil:
+		return false
+	case redis.HasErrorPrefix(p.err, "NOSCRIPT"):
+		copy(p.arguments[:], postInFull[:])
+	case !isRedirection(p.err):
+		return false
+	}
 	p.makeCommand(ctx)
+	return true
 }
 
-// lacksScript reports whether Redis did not know the script.
-func (p *posting) lacksScript() bool { return p.err != nil && redis.HasErrorPrefix(p.err, "NOSCRIPT") }
-
 // send sends it by itself.
-func (p *posting) send(ctx context.Context, client redis.UniversalClient) {
-	_ = client.Process(ctx, p.command) // the command has the error
-	if p.settle(); p.lacksScript() {
-		p.carryScript(ctx)
-		_ = client.Process(ctx, p.command)
+func (p *posting) send(ctx context.Context, server *redis.Client, all servers) {
+	_ = server.Process(ctx, p.command) // the command has the error
+	p.settle()
+	for n := 0; n < maxRepairs && p.repair(ctx); n++ {
+		all.pipeline(ctx, p.command)
 		p.settle()
+	}
+	if p.err != nil {
+		all.failed(ctx, p.err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
@@ -46,11 +47,11 @@ func (s *Store) reapRooms(ctx context.Context) {
 
 // reapDue drains all lobby lists of what is due.
 func (s *Store) reapDue(ctx context.Context) error {
-	lengths, err := s.client.SMembers(ctx, s.keys.lobbies()).Result()
-	if err != nil {
+	lengths := redis.NewStringSliceCmd(ctx, "smembers", s.keys.lobbies())
+	if err := s.send(ctx, s.keys.lobbies(), lengths); err != nil {
 		return unavailable("lobby", err)
 	}
-	for _, length := range lengths {
+	for _, length := range lengths.Val() {
 		lobby, err := strconv.ParseInt(length, 10, 64)
 		if err != nil {
 			continue // not ours

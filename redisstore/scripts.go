@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"context"
 	"embed"
 	"strings"
 
@@ -68,4 +69,25 @@ func newScript(name string, uses ...string) script {
 		b.Write(source)
 	}
 	return script{name, b.String(), redis.NewScript(b.String())}
+}
+
+// bySHA1 is a call of the script by its hash, and inFull one that carries it. The
+// hash is all that a server that knows the script needs.
+func (s script) bySHA1(ctx context.Context, keys []string, args []any) *redis.Cmd {
+	return scriptCall(ctx, keys, args, "evalsha", s.Hash())
+}
+
+func (s script) inFull(ctx context.Context, keys []string, args []any) *redis.Cmd {
+	return scriptCall(ctx, keys, args, "eval", s.source)
+}
+
+func scriptCall(ctx context.Context, keys []string, args []any, name, what string) *redis.Cmd {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, name, what, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
+	}
+	command := redis.NewCmd(ctx, append(all, args...)...)
+	command.SetFirstKeyPos(3)
+	return command
 }

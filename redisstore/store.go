@@ -19,15 +19,16 @@ type Store struct {
 	log      func() *zap.Logger
 	keys     keyspace
 	node     string // the id of this node
-	client   redis.UniversalClient
+	servers  servers
 	clock    *clock
 	link     *link
+	pulse    *pulse
 	presence *presence
 	nodes    *nodes
 	heart    *heart
 	ended    *ended
 	syncs    chan struct{} // holds a token for each synchronization under way
-	posts    *batcher
+	posts    *lanes
 	counters counters
 
 	// The life of the store's goroutines.
@@ -45,27 +46,29 @@ const maxSyncs = 12
 // New returns a Store. It fails only where the options are wrong: Redis is
 // connected to when it is needed first.
 func New(o Options) (*Store, error) {
-	options, err := o.client()
+	place, err := o.place()
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
 		log:      o.Log,
-		keys:     keyspace{o.KeyPrefix},
 		node:     room.NewSocketID(),
-		client:   redis.NewClient(options),
+		servers:  place.servers(),
 		clock:    newClock(),
 		presence: newPresence(),
 		nodes:    newNodes(),
 		ended:    newEnded(),
 		syncs:    make(chan struct{}, maxSyncs),
 	}
-	s.posts = &batcher{client: s.client, spawn: s.spawnOrRun}
+	s.keys = keyspace{prefix: o.KeyPrefix, tagged: s.servers.spread()}
+	s.posts = &lanes{servers: s.servers, spawn: s.spawnOrRun, all: make(map[*redis.Client]*batcher)}
 	s.link = newLink(s)
+	s.pulse = newPulse(s)
 	s.heart = newHeart(s)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.spawn(s.link.read)
 	s.spawn(s.link.write)
+	s.spawn(s.pulse.run)
 	s.spawn(s.heart.run)
 	s.spawn(s.reapRooms)
 	return s, nil
@@ -87,7 +90,7 @@ func (s *Store) Close() error {
 	s.link.close()
 	s.work.Wait()
 	s.heart.stop()
-	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+	if err := s.servers.close(); err != nil && !errors.Is(err, redis.ErrClosed) {
 		return unavailable("close", err)
 	}
 	return nil
@@ -130,7 +133,16 @@ func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) 
 	if err := ctx.Err(); err != nil {
 		return nil, unavailable(sc.name, err)
 	}
-	result, err := sc.Run(ctx, s.client, keys, args...).Slice()
+	call := sc.bySHA1(ctx, keys, args)
+	err := s.send(ctx, keys[0], call)
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+		call = sc.inFull(ctx, keys, args)
+		err = s.send(ctx, keys[0], call)
+	}
+	if err != nil {
+		return nil, unavailable(sc.name, err)
+	}
+	result, err := call.Slice()
 	if err != nil {
 		return nil, unavailable(sc.name, err)
 	}

@@ -30,17 +30,18 @@ func openNode(tb testing.TB, o redisstore.Options) *redisstore.Store {
 	return s
 }
 
-// openNodes opens n stores over one server.
-func openNodes(tb testing.TB, server *redistest.Server, n int) []*redisstore.Store {
+func optionsOf(server *redistest.Server) redisstore.Options {
+	return redisstore.Options{Addrs: []string{server.Addr()}, Password: server.Password()}
+}
+
+// openNodes opens n stores over the same Redis.
+func openNodes(tb testing.TB, o redisstore.Options, n int) []*redisstore.Store {
 	tb.Helper()
 	logger := zaptest.NewLogger(tb, zaptest.Level(zap.WarnLevel))
 	nodes := make([]*redisstore.Store, n)
 	for i := range nodes {
-		nodes[i] = openNode(tb, redisstore.Options{
-			Addrs:    []string{server.Addr()},
-			Password: server.Password(),
-			Log:      func() *zap.Logger { return logger.With(zap.Int("node", i)) },
-		})
+		o.Log = func() *zap.Logger { return logger.With(zap.Int("node", i)) }
+		nodes[i] = openNode(tb, o)
 	}
 	return nodes
 }
@@ -56,15 +57,19 @@ func keysOf(tb testing.TB, client *redis.Client, text string) []string {
 	return keys
 }
 
-func conformance(t *testing.T, server *redistest.Server, o redisstore.Options) {
+func conformance(t *testing.T, servers []*redistest.Server, o redisstore.Options) {
 	t.Helper()
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		t.Helper()
 		b := storetest.Backend{
-			Remains: func(t *testing.T, roomID string) []string {
+			Remains: func(t *testing.T, roomID string) (keys []string) {
 				t.Helper()
-				keys := keysOf(t, server.Client(), roomID)
-				return slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, ":"+roomID) })
+				for _, server := range servers {
+					keys = append(keys, keysOf(t, server.Client(), roomID)...)
+				}
+				return slices.DeleteFunc(keys, func(key string) bool {
+					return !strings.HasSuffix(key, ":"+roomID) && !strings.HasSuffix(key, ":{"+roomID+"}")
+				})
 			},
 		}
 		for range 2 {
@@ -76,7 +81,12 @@ func conformance(t *testing.T, server *redistest.Server, o redisstore.Options) {
 
 func TestStore(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
-	conformance(t, server, redisstore.Options{Addrs: []string{server.Addr()}})
+	conformance(t, []*redistest.Server{server}, redisstore.Options{Addrs: []string{server.Addr()}})
+}
+
+func TestStoreOnCluster(t *testing.T) {
+	cluster := redistest.StartCluster(t, redistest.ClusterOptions{})
+	conformance(t, cluster.Masters(t), redisstore.Options{Addrs: cluster.Addrs()[:1], Cluster: true})
 }
 
 // acl is what docs/redis.md says that the user of a store needs.
@@ -89,7 +99,7 @@ const acl = "chat on >secret resetkeys ~chat:room:* resetchannels &chat:room:eve
 // store needs, in a database and under a prefix of its own, over a unix socket.
 func TestStoreWithPrefix(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{Unix: true, Args: append([]string{"--user"}, strings.Fields(acl)...)})
-	conformance(t, server, redisstore.Options{
+	conformance(t, []*redistest.Server{server}, redisstore.Options{
 		Addrs:     []string{"unix://chat:secret@" + server.Addr()},
 		KeyPrefix: "chat:",
 	})

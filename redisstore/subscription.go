@@ -109,6 +109,16 @@ func (l *link) remove(f *feed) (last bool) {
 // and that events are lost.
 func (l *link) confirm(m *redis.Subscription) error {
 	l.mu.Lock()
+	if m.Channel == l.beat {
+		again := l.greeted
+		l.greeted = true
+		l.mu.Unlock()
+		if again {
+			return errLinkBroken
+		}
+		l.store.pulse.listen()
+		return nil
+	}
 	c := l.channels[m.Channel]
 	if c == nil {
 		l.mu.Unlock()
@@ -177,6 +187,10 @@ func (l *link) due() (pubsub *redis.PubSub, subscribe, unsubscribe []string) {
 	defer l.mu.Unlock()
 	if l.pubsub == nil {
 		return nil, nil, nil // they stay dirty: begin wakes the writer
+	}
+	if l.greeting {
+		l.greeting = false
+		subscribe = append(subscribe, l.beat)
 	}
 	for channel := range l.dirty {
 		c := l.channels[channel]

@@ -29,6 +29,8 @@ func reason(err error) string {
 	var reply redis.Error
 	var network *net.OpError
 	switch {
+	case errors.Is(err, errDeaf):
+		return "what is published is not heard on it"
 	case errors.As(err, &network):
 		return network.Error()
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):

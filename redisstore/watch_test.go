@@ -122,8 +122,16 @@ const admin = "admin"
 
 func newSetup(tb testing.TB, o redistest.Options, ttl time.Duration) *setup {
 	tb.Helper()
-	s := &setup{server: redistest.Start(tb, o)}
-	s.nodes = openNodes(tb, s.server, 2)
+	server := redistest.Start(tb, o)
+	s := newSetupOn(tb, optionsOf(server), ttl)
+	s.server = server
+	return s
+}
+
+// newSetupOn is a setup without a server of its own.
+func newSetupOn(tb testing.TB, o redisstore.Options, ttl time.Duration) *setup {
+	tb.Helper()
+	s := &setup{nodes: openNodes(tb, o, 2)}
 	s.room = createRoom(tb, s.nodes[0], ttl, time.Hour)
 	for _, node := range s.nodes {
 		s.watches = append(s.watches, watchRoom(tb, node, s.room.ID))

@@ -32,6 +32,9 @@ type Options struct {
 	Password string
 	// Unix listens on a unix socket instead of a port.
 	Unix bool
+	// TLS, where not nil, encrypts all connections and demands a certificate of
+	// clients.
+	TLS *Certificates
 	// Args are further arguments of redis-server.
 	Args []string
 }
@@ -42,6 +45,8 @@ type Server struct {
 	binary  string
 	dir     string
 	port    int
+	// config is what a sentinel's file has to say; "" is none.
+	config string
 
 	mu      sync.Mutex
 	process *exec.Cmd     // nil while it is not running
@@ -52,26 +57,30 @@ type Server struct {
 // Start starts a server. It fails the test if redis-server is not installed.
 func Start(tb testing.TB, o Options) *Server {
 	tb.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
+	return launch(tb, &Server{options: o}, freePort)
+}
+
+// launch starts a server on a port that choose finds.
+func launch(tb testing.TB, s *Server, choose func(context.Context) (int, error)) *Server {
+	tb.Helper()
+	var err error
+	if s.binary, err = exec.LookPath("redis-server"); err != nil {
 		tb.Fatal("redis-server is not installed; this test needs it (Debian, Ubuntu: apt-get install redis-server)")
 	}
 	// Not tb.TempDir: the name of a test may make the path of a socket too long.
-	dir, err := os.MkdirTemp("", "redistest") //nolint:usetesting // see above
-	if err != nil {
+	if s.dir, err = os.MkdirTemp("", "redistest"); err != nil { //nolint:usetesting // see above
 		tb.Fatal(err)
 	}
-	s := &Server{options: o, binary: binary, dir: dir}
 	tb.Cleanup(func() {
 		s.Kill(tb)
-		if err := os.RemoveAll(dir); err != nil {
+		if err := os.RemoveAll(s.dir); err != nil {
 			tb.Error(err)
 		}
 	})
 	// Somebody else may take a free port before the server does.
 	for attempt := 1; ; attempt++ {
-		if !o.Unix {
-			if s.port, err = freePort(tb.Context()); err != nil {
+		if !s.options.Unix {
+			if s.port, err = choose(tb.Context()); err != nil {
 				tb.Fatal(err)
 			}
 		}
@@ -120,7 +129,7 @@ func (s *Server) Client() *redis.Client {
 			network = "unix"
 		}
 		s.client = redis.NewClient(&redis.Options{
-			Network: network, Addr: s.Addr(), Password: s.options.Password,
+			Network: network, Addr: s.Addr(), Password: s.options.Password, TLSConfig: s.options.TLS.Config(),
 			Protocol: 2, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true,
 		})
 	}
@@ -180,20 +189,12 @@ func (s *Server) signal(tb testing.TB, signal syscall.Signal) {
 }
 
 func (s *Server) start(ctx context.Context) error {
-	args := []string{"--dir", s.dir, "--logfile", s.logFile(), "--save", "", "--daemonize", "no", "--port", strconv.Itoa(s.port)}
-	if s.options.Unix {
-		args = append(args, "--unixsocket", s.Addr())
-	} else {
-		args = append(args, "--bind", "127.0.0.1")
-	}
-	if s.options.AOF {
-		args = append(args, "--appendonly", "yes", "--appendfsync", "always")
-	}
-	if s.options.Password != "" {
-		args = append(args, "--requirepass", s.options.Password)
+	args, err := s.arguments()
+	if err != nil {
+		return err
 	}
 	// Not CommandContext: the server ends with Kill, which waits for it.
-	process := exec.Command(s.binary, append(args, s.options.Args...)...)
+	process := exec.Command(s.binary, args...)
 	endWithParent(process)
 	if err := process.Start(); err != nil {
 		return err
@@ -210,6 +211,42 @@ func (s *Server) start(ctx context.Context) error {
 	return s.await(ctx, process.Process.Pid, exited)
 }
 
+// arguments returns those of the server. A sentinel must have a file, which it
+// rewrites.
+func (s *Server) arguments() ([]string, error) {
+	var args []string
+	if s.config != "" {
+		file := filepath.Join(s.dir, "sentinel.conf")
+		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+			err = os.WriteFile(file, []byte(s.config), 0o600)
+			if err != nil {
+				return nil, err
+			}
+		}
+		args = append(args, file, "--sentinel")
+	} else {
+		args = append(args, "--save", "")
+	}
+	args = append(args, "--dir", s.dir, "--logfile", s.logFile(), "--daemonize", "no")
+	port := strconv.Itoa(s.port)
+	switch {
+	case s.options.Unix:
+		args = append(args, "--port", "0", "--unixsocket", s.Addr())
+	case s.options.TLS != nil:
+		args = append(args, "--port", "0", "--tls-port", port, "--bind", "127.0.0.1")
+	default:
+		args = append(args, "--port", port, "--bind", "127.0.0.1")
+	}
+	args = append(args, s.options.TLS.arguments()...)
+	if s.options.AOF {
+		args = append(args, "--appendonly", "yes", "--appendfsync", "always")
+	}
+	if s.options.Password != "" {
+		args = append(args, "--requirepass", s.options.Password)
+	}
+	return append(args, s.options.Args...), nil
+}
+
 // await waits until the server that was started answers, and has read its
 // files.
 func (s *Server) await(ctx context.Context, pid int, exited <-chan struct{}) error {
@@ -217,7 +254,7 @@ func (s *Server) await(ctx context.Context, pid int, exited <-chan struct{}) err
 	defer cancel()
 	for {
 		info, err := s.info(ctx)
-		if err == nil && strings.Contains(info, "loading:0") {
+		if err == nil && (s.config != "" || strings.Contains(info, "loading:0")) {
 			if strings.Contains(info, fmt.Sprintf("process_id:%d\r", pid)) {
 				return nil
 			}
@@ -245,6 +282,9 @@ func (s *Server) info(ctx context.Context) (string, error) {
 		return "", err
 	}
 	_ = conn.Close() // nothing was sent
+	if s.config != "" {
+		return s.Client().Info(ctx, "server").Result()
+	}
 	return s.Client().Info(ctx, "server", "persistence").Result()
 }
 

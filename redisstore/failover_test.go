@@ -1,0 +1,287 @@
+package redisstore_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// topology is a Redis of which a part can fail.
+type topology struct {
+	options redisstore.Options
+	// master returns the server that has the keys of a room.
+	master func(t *testing.T, roomID string) *redistest.Server
+	// key names a key of a room.
+	key func(roomID string) string
+}
+
+func onSentinels(t *testing.T, o redistest.SentinelOptions) (*topology, *redistest.Sentinels) {
+	t.Helper()
+	s := redistest.StartSentinels(t, o)
+	return &topology{
+		options: redisstore.Options{
+			Addrs: s.Addrs(), Password: o.Password, TLS: o.TLS.Config(),
+			Sentinel: redisstore.Sentinel{Master: redistest.MasterName, Password: o.SentinelPassword},
+		},
+		master: func(t *testing.T, _ string) *redistest.Server { t.Helper(); return s.Master(t) },
+		key:    func(roomID string) string { return "room:" + roomID },
+	}, s
+}
+
+func onCluster(t *testing.T, o redistest.ClusterOptions) (*topology, *redistest.Cluster) {
+	t.Helper()
+	c := redistest.StartCluster(t, o)
+	key := func(roomID string) string { return "room:{" + roomID + "}" }
+	return &topology{
+		options: redisstore.Options{Addrs: c.Addrs(), Password: o.Password, TLS: o.TLS.Config(), Cluster: true},
+		master: func(t *testing.T, roomID string) *redistest.Server {
+			t.Helper()
+			return c.MasterOf(t, key(roomID))
+		},
+		key: key,
+	}, c
+}
+
+// forEachTopology runs a test with a master that another server replaces.
+func forEachTopology(t *testing.T, test func(t *testing.T, over *topology)) {
+	t.Helper()
+	t.Run("sentinel", func(t *testing.T) {
+		over, _ := onSentinels(t, redistest.SentinelOptions{})
+		test(t, over)
+	})
+	t.Run("cluster", func(t *testing.T) {
+		over, _ := onCluster(t, redistest.ClusterOptions{})
+		test(t, over)
+	})
+}
+
+// allBack waits until something posted after a disturbance has been told to all, and
+// returns how long it took to be accepted and to be told.
+func (s *setup) allBack(t *testing.T) (accepted, told time.Duration) {
+	t.Helper()
+	began := time.Now()
+	session := room.NewSocketID()
+	eventually(t, 2*patience, func() string {
+		if _, err := s.nodes[1].Post(t.Context(), s.room.ID, newPost(s.nodes[1], session, 1, "from "+session)); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	accepted = time.Since(began)
+	for _, w := range s.watches {
+		w.await(t, "message after the disturbance", func(e room.Event) bool {
+			return e.Kind == room.EventMessage && bytes.Contains(e.Frame, []byte("from "+session))
+		})
+	}
+	return accepted, time.Since(began)
+}
+
+// expectAgreement fails unless what each watch was told amounts to what the store
+// has. A gap takes back what was told after it.
+func (s *setup) expectAgreement(t *testing.T) (gaps int) {
+	t.Helper()
+	page, err := s.nodes[0].After(t.Context(), s.room.ID, 0, 1<<24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range s.watches {
+		w.await(t, "newest message", func(e room.Event) bool {
+			return e.Kind == room.EventMessage && bytes.Equal(e.Frame, room.FrameOfEntry(page.Entries[len(page.Entries)-1]))
+		})
+		var told []room.Event
+		for _, e := range w.all(room.EventMessage, room.EventGap) {
+			if e.Kind == room.EventGap {
+				gaps++
+				told = told[:min(len(told), int(e.Seq))]
+				continue
+			}
+			if e.Seq != uint64(len(told)+1) {
+				t.Fatalf("node %d was told message %d after %d", i, e.Seq, len(told))
+			}
+			told = append(told, e)
+		}
+		if len(told) != len(page.Entries) {
+			t.Fatalf("node %d was told %d messages, the store has %d", i, len(told), len(page.Entries))
+		}
+		for j, e := range told {
+			if !bytes.Equal(e.Frame, room.FrameOfEntry(page.Entries[j])) {
+				t.Fatalf("node %d was told %s, the store has %s", i, e.Frame, page.Entries[j])
+			}
+		}
+		if other := w.all(room.EventEnded); len(other) > 0 {
+			t.Errorf("node %d was told the end of the room", i)
+		}
+	}
+	return gaps
+}
+
+// TestMasterKilledUnderLoad kills the master of a room while people talk in it.
+func TestMasterKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	forEachTopology(t, func(t *testing.T, over *topology) {
+		s := newSetupOn(t, over.options, time.Hour)
+		s.watches[0].enter(t, presenceOf(admin))
+		s.watches[1].awaitUser(t, room.EventJoined, admin)
+		posted := s.load(t, 6, func() {
+			<-time.After(500 * time.Millisecond)
+			over.master(t, s.room.ID).Kill(t)
+			accepted, told := s.allBack(t)
+			t.Logf("after the death of the master, accepted again after %v, told after %v",
+				accepted.Round(time.Millisecond), told.Round(time.Millisecond))
+			if told > 15*time.Second {
+				t.Error("that is too long")
+			}
+		})
+		if gaps := s.expectAgreement(t); gaps == 0 {
+			s.expectAll(t, posted+1)
+		} else {
+			t.Logf("the replica had not heard of all; %d gaps", gaps)
+		}
+		for i, w := range s.watches {
+			if left := w.all(room.EventLeft); len(left) > 0 {
+				t.Errorf("node %d was told that somebody left: %s", i, describe(left))
+			}
+		}
+	})
+}
+
+// cutReplication lets a master have no replicas any more: what it acknowledges from
+// now on is lost with it.
+func cutReplication(t *testing.T, master *redistest.Server) {
+	t.Helper()
+	// What was written before must have arrived.
+	if n, err := master.Client().Wait(t.Context(), 1, patience).Result(); err != nil || n < 1 {
+		t.Fatalf("%d replicas: %v", n, err)
+	}
+	for _, args := range [][]any{
+		{"acl", "setuser", "default", "-psync", "-sync"},
+		{"client", "kill", "type", "replica"},
+	} {
+		if err := master.Client().Do(t.Context(), args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFailoverForgets kills a master whose replica has missed the last messages, a
+// start, a removal and a deletion. Who was told of them knows better.
+func TestFailoverForgets(t *testing.T) {
+	t.Parallel()
+	for name, busy := range map[string]bool{"quiet": false, "caught up meanwhile": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			forEachTopology(t, func(t *testing.T, over *topology) { failoverForgets(t, over, busy) })
+		})
+	}
+}
+
+func failoverForgets(t *testing.T, over *topology, busy bool) {
+	t.Helper()
+	s := newSetupOn(t, over.options, time.Hour)
+	master := over.master(t, s.room.ID)
+	joinRoom(t, s.nodes[0], s.room.ID, "anna", "bert")
+	deleted, started := s.room, s.room
+	for deleted.ID == s.room.ID || over.master(t, deleted.ID) != master {
+		deleted = createRoom(t, s.nodes[0], time.Hour, time.Hour)
+	}
+	for started.ID == s.room.ID || over.master(t, started.ID) != master {
+		started = createRoom(t, s.nodes[0], time.Hour, time.Hour)
+	}
+	other := watchRoom(t, s.nodes[0], started.ID)
+	s.post(t, 0, texts(20)...)
+	cutReplication(t, master)
+
+	s.post(t, 0, texts(5)...)
+	clock, err := s.nodes[0].Start(t.Context(), started.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.nodes[1].Remove(t.Context(), s.room.ID, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.nodes[1].Delete(t.Context(), deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.watches[1].enter(t, presenceOf("bert"))
+	other.awaitKind(t, room.EventStarted)
+	for _, w := range s.watches {
+		w.awaitSeq(t, 25)
+		w.awaitUser(t, room.EventRemoved, "anna")
+		w.awaitUser(t, room.EventJoined, "bert")
+	}
+	master.Kill(t)
+	if busy {
+		// A third node knows nothing of what was lost, and says as much as that.
+		third := openNode(t, over.options)
+		for i := range 10 {
+			eventually(t, 2*patience, func() string {
+				post := newPost(third, "third", uint64(i+1), fmt.Sprintf("replacement %d", i))
+				if _, err := third.Post(t.Context(), s.room.ID, post); err != nil {
+					return err.Error()
+				}
+				return ""
+			})
+		}
+	}
+	accepted, told := s.allBack(t)
+	t.Logf("accepted after %v, told after %v", accepted, told)
+	s.expectAgreement(t)
+	loaded, err := s.nodes[0].Load(t.Context(), s.room.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range s.watches {
+		gaps := w.all(room.EventGap)
+		if len(gaps) != 1 || gaps[0].Seq != 20 || gaps[0].Epoch == s.room.Epoch || gaps[0].Epoch != loaded.Epoch {
+			t.Errorf("node %d was told the gaps %s epochs %q, want one after 20 in the epoch %q", i, describe(gaps), epochs(gaps), loaded.Epoch)
+		}
+	}
+	eventually(t, 2*patience, func() string {
+		if _, m, err := s.nodes[0].Member(t.Context(), s.room.ID, "anna"); err != nil || m != room.WasRemoved {
+			return fmt.Sprintf("anna is %d (%v), want removed", m, err)
+		}
+		if _, err := s.nodes[0].Load(t.Context(), deleted.ID); err == nil {
+			return "the deleted room is there"
+		}
+		r, err := s.nodes[0].Load(t.Context(), started.ID)
+		if err != nil || !r.Deadline.Equal(clock.Deadline) {
+			return fmt.Sprintf("the deadline is %v (%v), want %v", r.Deadline, err, clock.Deadline)
+		}
+		heir := over.master(t, s.room.ID).Client()
+		online, err := heir.Exists(t.Context(), onlineKey(over, s.room.ID)).Result()
+		if err != nil || online != 1 {
+			return fmt.Sprintf("nobody is online: %v", err)
+		}
+		return ""
+	})
+	if n := len(other.all(room.EventStarted)); n != 1 {
+		t.Errorf("told %d starts", n)
+	}
+}
+
+func onlineKey(over *topology, roomID string) string {
+	return "room:online:" + over.key(roomID)[len("room:"):]
+}
+
+// TestStandaloneBack measures how soon after its return a server is used again.
+func TestStandaloneBack(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, redistest.Options{AOF: true}, time.Hour)
+	s.post(t, 0, "one")
+	for _, away := range []time.Duration{200 * time.Millisecond, 4 * time.Second} {
+		s.server.Kill(t)
+		<-time.After(away)
+		s.server.Restart(t)
+		accepted, told := s.allBack(t)
+		t.Logf("after %v away: accepted after %v, told after %v", away, accepted, told)
+		if told > 8*time.Second {
+			t.Error("that is too long")
+		}
+	}
+	s.expectAll(t, 3)
+}
