@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )

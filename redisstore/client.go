@@ -34,7 +34,7 @@ const (
 	reloadEvery = 5 * time.Second
 	// lookupTimeout is how long it may take to find the master: a sentinel that has
 	// just died does not answer, nor can it be connected to again, until another
-	// one is asked. Then the master is dialled.
+	// one is asked. Then the master is connected to.
 	lookupTimeout = replyTimeout + 3*dialTimeout
 	// maxRedirects is how often a call follows keys to the server that has them now.
 	maxRedirects = 3

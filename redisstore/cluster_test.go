@@ -200,7 +200,7 @@ func (s *setup) raw1(tb testing.TB, server *redistest.Server, args ...any) any {
 func TestTopologiesWithSecrets(t *testing.T) {
 	t.Parallel()
 	certificates := redistest.NewCertificates(t)
-	sentinels, _ := onSentinels(t, redistest.SentinelOptions{Password: "data", SentinelPassword: "watch", TLS: certificates})
+	sentinels := onSentinels(t, redistest.SentinelOptions{Password: "data", SentinelPassword: "watch", TLS: certificates})
 	cluster, _ := onCluster(t, redistest.ClusterOptions{Password: "data", TLS: certificates})
 	for name, test := range map[string]struct {
 		over   *topology

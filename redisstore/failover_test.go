@@ -20,7 +20,7 @@ type topology struct {
 	key func(roomID string) string
 }
 
-func onSentinels(t *testing.T, o redistest.SentinelOptions) (*topology, *redistest.Sentinels) {
+func onSentinels(t *testing.T, o redistest.SentinelOptions) *topology {
 	t.Helper()
 	s := redistest.StartSentinels(t, o)
 	return &topology{
@@ -30,7 +30,7 @@ func onSentinels(t *testing.T, o redistest.SentinelOptions) (*topology, *rediste
 		},
 		master: func(t *testing.T, _ string) *redistest.Server { t.Helper(); return s.Master(t) },
 		key:    func(roomID string) string { return "room:" + roomID },
-	}, s
+	}
 }
 
 func onCluster(t *testing.T, o redistest.ClusterOptions) (*topology, *redistest.Cluster) {
@@ -51,8 +51,7 @@ func onCluster(t *testing.T, o redistest.ClusterOptions) (*topology, *redistest.
 func forEachTopology(t *testing.T, test func(t *testing.T, over *topology)) {
 	t.Helper()
 	t.Run("sentinel", func(t *testing.T) {
-		over, _ := onSentinels(t, redistest.SentinelOptions{})
-		test(t, over)
+		test(t, onSentinels(t, redistest.SentinelOptions{}))
 	})
 	t.Run("cluster", func(t *testing.T) {
 		over, _ := onCluster(t, redistest.ClusterOptions{})

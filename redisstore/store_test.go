@@ -84,11 +84,6 @@ func TestStore(t *testing.T) {
 	conformance(t, []*redistest.Server{server}, redisstore.Options{Addrs: []string{server.Addr()}})
 }
 
-func TestStoreOnCluster(t *testing.T) {
-	cluster := redistest.StartCluster(t, redistest.ClusterOptions{})
-	conformance(t, cluster.Masters(t), redisstore.Options{Addrs: cluster.Addrs()[:1], Cluster: true})
-}
-
 // acl is what docs/redis.md says that the user of a store needs.
 const acl = "chat on >secret resetkeys ~chat:room:* resetchannels &chat:room:events:* -@all " +
 	"+auth +select +ping +eval +evalsha +publish +subscribe +unsubscribe " +
@@ -102,6 +97,16 @@ func TestStoreWithPrefix(t *testing.T) {
 	conformance(t, []*redistest.Server{server}, redisstore.Options{
 		Addrs:     []string{"unix://chat:secret@" + server.Addr()},
 		KeyPrefix: "chat:",
+	})
+}
+
+// TestStoreOnCluster does the same on a cluster, which takes two commands more.
+func TestStoreOnCluster(t *testing.T) {
+	user := append([]string{"--user"}, strings.Fields(acl+" +cluster|slots +asking")...)
+	cluster := redistest.StartCluster(t, redistest.ClusterOptions{Args: user})
+	conformance(t, cluster.Masters(t), redisstore.Options{
+		Addrs: cluster.Addrs()[:1], Cluster: true,
+		Username: "chat", Password: "secret", KeyPrefix: "chat:",
 	})
 }
 
