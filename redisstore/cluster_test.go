@@ -14,7 +14,7 @@ import (
 // serverOf returns the server on which a node hears events.
 func serverOf(t *testing.T, c *redistest.Cluster, node *redisstore.Store) *redistest.Server {
 	t.Helper()
-	channel := "room:events:node:" + node.Node()
+	channel := "room:events:@" + node.Node()
 	var found *redistest.Server
 	eventually(t, patience, func() string {
 		for _, server := range c.Servers {
@@ -39,7 +39,7 @@ func (s *setup) listenElsewhere(t *testing.T, c *redistest.Cluster, node *rediss
 		}
 		s.raw1(t, server, "client", "kill", "type", "pubsub")
 		eventually(t, patience, func() string {
-			channel := "room:events:node:" + node.Node()
+			channel := "room:events:@" + node.Node()
 			if server.Client().PubSubNumSub(t.Context(), channel).Val()[channel] > 0 {
 				return "the connection is still there"
 			}

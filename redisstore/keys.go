@@ -72,8 +72,8 @@ func (k keyspace) names(lifeID string, keys int) roomKeys {
 // node is set while a node is alive.
 func (k keyspace) node(id string) string { return k.prefix + "room:node:" + id }
 
-// beat is the channel in which a node hears itself. Ids of rooms have no colon.
-func (k keyspace) beat(node string) string { return k.prefix + "room:events:node:" + node }
+// beat is the channel in which a node hears itself. No id of a room has an @.
+func (k keyspace) beat(node string) string { return k.prefix + "room:events:@" + node }
 
 // lobby are the list of the rooms that may wait so many seconds, and the set of
 // all such numbers.
