@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
 // example is a Caddyfile, or directives of a site, that people may copy.
@@ -72,6 +74,7 @@ func examples(t *testing.T) []example {
 func TestExamples(t *testing.T) {
 	t.Setenv("REDIS_URL", "redis://localhost:6379")
 	t.Setenv("REDIS_PASSWORD", "tea")
+	t.Setenv("SENTINEL_PASSWORD", "milk")
 	t.Setenv("ANNAS_PASSWORD_HASH", "$2a$04$qXhVYe3eUNMFMzGbW4ruIOFXDd1zqBUCkAQwG8AgjSZ3gYwFfF2Sa")
 	t.Setenv("SUPPORT_PASSWORD", "rye")
 	t.Setenv("SUPPORT_ADMIN_PASSWORD", "barley")
@@ -86,7 +89,7 @@ func TestExamples(t *testing.T) {
 // checkExample wants a Caddyfile to be loadable and to be about the chat.
 func checkExample(t *testing.T, text string) {
 	t.Helper()
-	config, warnings, err := adapt(text)
+	config, warnings, err := adapt(withCertificates(redistest.NewCertificates(t), text))
 	if err != nil {
 		t.Fatalf("adapting: %v\n%s", err, text)
 	}
@@ -102,4 +105,12 @@ func checkExample(t *testing.T, text string) {
 	if err := provision(config); err != nil {
 		t.Errorf("provisioning: %v", err)
 	}
+}
+
+// withCertificates puts the files of certificates in the places of those that
+// examples name.
+func withCertificates(c *redistest.Certificates, text string) string {
+	return strings.NewReplacer(
+		"/etc/caddy/redis-ca.pem", c.CA, "/etc/caddy/redis-client.pem", c.Certificate, "/etc/caddy/redis-client.key", c.Key,
+	).Replace(text)
 }

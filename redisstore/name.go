@@ -1,16 +1,23 @@
 package redisstore
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
-// Name says for people which rooms the options lead to: address and database, and
-// the key prefix if there is one. It holds no secret. Options that differ in how
-// they get there may have the same name.
+// Name says for people which rooms the options lead to: addresses, database, the
+// master that sentinels watch, and the key prefix if there is one. It holds no
+// secret. Options that differ in how they get there may have the same name.
 func (o Options) Name() string {
-	c, err := o.client()
+	p, err := o.place()
 	if err != nil {
 		return ""
 	}
-	name := c.Addr + "/" + strconv.Itoa(c.DB)
+	name := strings.Join(p.addrs, ",")
+	if p.sentinel.Master != "" {
+		name += "/" + p.sentinel.Master
+	}
+	name += "/" + strconv.Itoa(p.db)
 	if o.KeyPrefix != "" {
 		name += "/" + o.KeyPrefix
 	}

@@ -24,8 +24,8 @@ type SentinelOptions struct {
 	Password, SentinelPassword string
 	// TLS, where not nil, is used by all.
 	TLS *Certificates
-	// Args are further arguments of the servers.
-	Args []string
+	// Args are further arguments of the servers, SentinelArgs of the sentinels.
+	Args, SentinelArgs []string
 }
 
 // Sentinels are three sentinels that watch over a master and its replica. They end
@@ -67,7 +67,7 @@ func StartSentinels(tb testing.TB, o SentinelOptions) *Sentinels {
 	}
 	for range 3 {
 		s.Sentinels = append(s.Sentinels, launch(tb, &Server{
-			options: Options{Password: o.SentinelPassword, TLS: o.TLS},
+			options: Options{Password: o.SentinelPassword, TLS: o.TLS, Args: o.SentinelArgs},
 			config:  strings.Join(lines, "\n") + "\n",
 		}, freePort))
 	}
