@@ -254,7 +254,8 @@ func (s *Server) await(ctx context.Context, pid int, exited <-chan struct{}) err
 	defer cancel()
 	for {
 		info, err := s.info(ctx)
-		if err == nil && (s.config != "" || strings.Contains(info, "loading:0")) {
+		// Not async_loading, which is another line.
+		if err == nil && (s.config != "" || strings.Contains(info, "\nloading:0\r")) {
 			if strings.Contains(info, fmt.Sprintf("process_id:%d\r", pid)) {
 				return nil
 			}

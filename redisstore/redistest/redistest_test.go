@@ -40,8 +40,8 @@ func TestServer(t *testing.T) {
 			if o.AOF {
 				want = "value"
 			}
-			if got := s.Client().Get(t.Context(), "key").Val(); got != want {
-				t.Errorf("after the restart the key is %q, want %q", got, want)
+			if got, err := s.Client().Get(t.Context(), "key").Result(); got != want {
+				t.Errorf("after the restart the key is %q (%v), want %q", got, err, want)
 			}
 		})
 	}
