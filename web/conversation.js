@@ -32,13 +32,14 @@ export function conversation(ui, room, { link, seen, unread }) {
   const { signal } = aborter
   let count = 0
   let sound = false
+  let welcomed = false
 
   const node = h('div', { class: 'view room', 'data-view': 'chat', part: 'room' })
   const clock = roomClock(ui, room, node)
   const net = connectionSign(ui, room)
   const status = statusLine(ui, room)
   const say = composer(ui, { send, typing: () => room.typing() })
-  const list = new MessageList(ui, room, { moved, active, retract })
+  const list = new MessageList(ui, room, { moved, active, inactive: () => takeBack.remove(), retract })
   const panel = roomPanel(ui, room, { clock: clock.panel, invitation, sound, setSound: on => { sound = on } })
 
   const here = h('span', null)
@@ -171,8 +172,12 @@ export function conversation(ui, room, { link, seen, unread }) {
   room.on('gap', () => { list.mark(0); list.reset(); welcome(); status.note(t('list.gap')) }, { signal })
   room.on('online', header, { signal })
   room.on('started', () => { fill(list.lead); welcome() }, { signal })
-  room.on('locked', ({ locked: now }) => { header(); status.note(t(now ? 'room.nowLocked' : 'room.nowOpen')) }, { signal })
-  room.on('welcome', () => { header(); welcome(); list.update() }, { signal })
+  room.on('locked', ({ locked: now }) => {
+    // A room that was locked when one came is no news.
+    if (welcomed) status.note(t(now ? 'room.nowLocked' : 'room.nowOpen'))
+    header()
+  }, { signal })
+  room.on('welcome', () => { welcomed = true; header(); welcome(); list.update() }, { signal })
   room.on('ended', () => { say.enable(false); node.classList.add('ending') }, { signal })
   document.addEventListener('visibilitychange', () => { if (!document.hidden) moved() }, { signal })
   const aging = setInterval(() => list.age(), 20_000)

@@ -53,6 +53,7 @@ export class EphemeralChat extends HTMLElement {
   #looked = null
   #turn = 0 // what was begun in an earlier one comes to nothing
   #planned = false
+  #anyway = false
 
   constructor() {
     super()
@@ -69,9 +70,7 @@ export class EphemeralChat extends HTMLElement {
    * @param {string | null} now
    */
   attributeChangedCallback(name, before, now) {
-    if (before === now) return
-    if ((name === 'room' || name === 'key') && this.#isCurrent()) return
-    if (this.#frame !== null || this.isConnected) this.#plan()
+    if (before !== now && (this.#frame !== null || this.isConnected)) this.#plan(name !== 'room' && name !== 'key')
   }
 
   /** Opens the bubble. */
@@ -85,12 +84,19 @@ export class EphemeralChat extends HTMLElement {
     return this.#room !== null && this.getAttribute('room') === this.#room.roomId && (this.getAttribute('key') || null) === this.#room.key
   }
 
-  /** Begins anew with what the attributes say by then. */
-  #plan() {
+  /**
+   * Begins anew with what the attributes say by then.
+   *
+   * @param {boolean} [anyway] even if the room is the same
+   */
+  #plan(anyway = true) {
+    this.#anyway ||= anyway
     if (this.#planned) return
     this.#planned = true
     queueMicrotask(() => {
       this.#planned = false
+      if (!this.#anyway && this.#isCurrent()) return
+      this.#anyway = false
       this.#end()
       if (this.isConnected) this.#begin()
     })

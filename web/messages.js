@@ -40,6 +40,7 @@ export class MessageList {
    * @param {() => void} handlers.moved is called when other messages may be seen
    * @param {(row: HTMLElement, message: Message) => void} handlers.active is called
    *   with the row that is pointed at or has the focus
+   * @param {() => void} handlers.inactive is called when no row is any more
    * @param {(message: Message) => void} handlers.retract is called when that is asked for by key
    */
   constructor(ui, room, handlers) {
@@ -54,6 +55,9 @@ export class MessageList {
     this.node.addEventListener('scroll', () => this.#scrolled(), { passive: true })
     this.#rows.addEventListener('keydown', event => this.#keyed(event))
     for (const type of ['focusin', 'pointerover', 'click']) this.#rows.addEventListener(type, event => this.#activate(event))
+    for (const type of ['focusout', 'pointerleave']) {
+      this.#rows.addEventListener(type, () => { if (!this.#rows.matches(':hover, :focus-within')) handlers.inactive() })
+    }
     // The keyboard of a phone comes and goes: the end stays in sight.
     this.#observer = new ResizeObserver(() => { if (this.#stuck) this.#toBottom() })
     this.#observer.observe(this.node)
@@ -181,7 +185,7 @@ export class MessageList {
     this.#loading = true
     this.#older.textContent = this.#ui.t('list.older')
     try {
-      await this.#room.older()
+      await this.#room.older(200)
     } catch {
       // The next scroll asks again.
     }

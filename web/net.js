@@ -1,7 +1,7 @@
 // The state of the connection, over the list.
 
 import { fill, h } from './dom.js'
-import { counted, errorText } from './format.js'
+import { errorText } from './format.js'
 import { icon } from './icons.js'
 
 /** What passes in so many milliseconds is not worth a word. */
@@ -57,7 +57,7 @@ export function connectionSign(ui, room) {
     }
     const left = room.retryAt === null ? 0 : Math.ceil((room.retryAt - Date.now()) / 1000)
     if (state === 'waiting' && left > 0) {
-      tell(first, icon('offline'), counted('net.waiting', left, t, language), wake)
+      tell(first, icon('offline'), t('net.waiting', { n: left }), wake)
       timer = setTimeout(render, 1000)
     } else {
       tell(first, icon('retry'), t('net.connecting'))

@@ -24,7 +24,7 @@ export function startView(ui, { ttl, maxTTL, name, created }) {
 
   const roomName = text('room', { maxlength: 100, placeholder: t('start.roomDefault'), autocomplete: 'off' })
   const userName = text('name', { maxlength: 32, placeholder: t('start.nameHint'), autocomplete: 'nickname', value: name })
-  const password = text('password', { type: 'password', maxlength: 1024, autocomplete: 'new-password', 'aria-label': t('start.passwordField') })
+  const password = text('password', { type: 'password', maxlength: 1024, autocomplete: 'new-password', placeholder: t('start.passwordField'), 'aria-label': t('start.passwordField') })
   const sealed = h('input', { type: 'checkbox', name: 'private', disabled: !globalThis.isSecureContext })
   const guarded = h('input', { type: 'checkbox', name: 'guarded' })
   const alert = h('p', { class: 'alert', role: 'alert' })

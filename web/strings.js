@@ -132,8 +132,7 @@ const table = {
 
   'net.connecting': ['Connecting…', 'Verbindet …', 'Connexion…', 'Conectando…'],
   'net.offline': ['You are offline', 'Du bist offline', 'Vous êtes hors ligne', 'Estás sin conexión'],
-  'net.waiting.one': ['Connection lost. Trying again in {n} second', 'Verbindung verloren. Neuer Versuch in {n} Sekunde', 'Connexion perdue. Nouvel essai dans {n} seconde', 'Conexión perdida. Nuevo intento en {n} segundo'],
-  'net.waiting.other': ['Connection lost. Trying again in {n} seconds', 'Verbindung verloren. Neuer Versuch in {n} Sekunden', 'Connexion perdue. Nouvel essai dans {n} secondes', 'Conexión perdida. Nuevo intento en {n} segundos'],
+  'net.waiting': ['Connection lost. Retry in {n} s', 'Verbindung weg. Neuer Versuch in {n} s', 'Connexion perdue. Essai dans {n} s', 'Conexión perdida. Reintento en {n} s'],
   'net.lost': ['Connection lost', 'Verbindung verloren', 'Connexion perdue', 'Conexión perdida'],
   'net.now': ['Now', 'Jetzt', 'Maintenant', 'Ahora'],
   'net.back': ['Connected again', 'Wieder verbunden', 'Reconnecté', 'Conectado de nuevo'],

@@ -35,7 +35,7 @@ export const room = `
 .list { position: relative; min-block-size: 0; contain: strict; }
 .scroll { position: absolute; inset: 0; overflow: auto; overflow-anchor: none; overscroll-behavior: contain; padding-inline: 1rem; scrollbar-gutter: stable; scrollbar-width: thin; }
 .scroll > .column { display: flex; flex-direction: column; min-block-size: 100%; max-inline-size: 46rem; margin-inline: auto; padding-block: 1rem .25rem; }
-.column > .before { margin-block-end: auto; }
+.column > .before { flex: 1; display: grid; align-items: center; }
 .older { min-block-size: 1.75rem; text-align: center; color: var(--muted); font-size: var(--small); }
 .row { display: grid; grid-template-columns: 36px minmax(0, 1fr); column-gap: .625rem; padding-block: 1.5px; border-radius: 14px; position: relative; }
 .row:focus-visible { outline-offset: 1px; }
