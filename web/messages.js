@@ -165,7 +165,8 @@ export class MessageList {
   #toBottom() { this.node.scrollTop = this.node.scrollHeight }
 
   #scrolled() {
-    this.#stuck = this.#below() < AT_END && this.#window.complete
+    // What has come meanwhile and has no row yet does not unstick it.
+    this.#stuck = this.#below() < AT_END && (this.#stuck || this.#window.complete)
     this.#extend()
     this.#handlers.moved()
   }

@@ -26,9 +26,9 @@ export const room = `
 [data-phase="last"] .clock { background: var(--ember-wash); color: var(--ember-ink); }
 
 /* The fuse: what is left of the room's time. */
-.fuse { block-size: 3px; background: var(--line); overflow: hidden; }
-.fuse > i { display: block; block-size: 100%; inline-size: 100%; transform-origin: left; background: linear-gradient(90deg, color-mix(in srgb, var(--time) 45%, transparent), var(--time)); transform: scaleX(var(--left, 0)); }
-:host(:dir(rtl)) .fuse > i { transform-origin: right; }
+.fuse { block-size: 3px; background: var(--line); overflow: hidden; contain: strict; }
+.fuse > i { display: block; block-size: 100%; inline-size: calc(var(--left, 0) * 100%); background: linear-gradient(90deg, color-mix(in srgb, var(--time) 45%, transparent), var(--time)); }
+:host(:dir(rtl)) .fuse > i { scale: -1 1; }
 [data-phase="last"] .fuse > i { background: linear-gradient(90deg, var(--time), var(--ember)); }
 
 /* Messages. */
@@ -125,7 +125,7 @@ export const room = `
 .details h3 { font-size: var(--small); color: var(--muted); font-weight: 650; }
 .big-clock { display: grid; gap: .375rem; }
 .big-clock strong { font-size: 2rem; line-height: 1.1; letter-spacing: -.03em; font-weight: 650; font-variant-numeric: tabular-nums; }
-.big-clock .fuse { block-size: 6px; border-radius: 3px; }
+.big-clock .fuse { inline-size: 100%; block-size: 6px; border-radius: 3px; }
 .big-clock .fuse > i { border-radius: 3px; }
 [data-phase="last"] .big-clock strong { color: var(--ember-ink); }
 .person { display: flex; align-items: center; gap: .625rem; min-block-size: var(--tap); }
