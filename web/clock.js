@@ -3,6 +3,7 @@
 import { fill, h } from './dom.js'
 import { countdown, duration, timeOfDay } from './format.js'
 import { icon } from './icons.js'
+import { subheading } from './ui.js'
 
 /** What is said by a screen reader, when so many seconds are left. */
 const warnings = [600, 300, 60, 30, 10]
@@ -23,8 +24,8 @@ export function roomClock(ui, room, stage) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
 
-  // The last tenth of the time warns, but no more than five minutes of it.
-  const lastPhase = Math.min(300_000, room.ttl * 100)
+  // The last tenth of the time warns: at least ten seconds, at most five minutes.
+  const lastPhase = Math.min(300_000, Math.max(10_000, room.ttl * 100))
 
   function tick() {
     const left = room.remaining()
@@ -75,7 +76,7 @@ export function roomClock(ui, room, stage) {
   return {
     pill: h('div', { class: 'clock', part: 'countdown', role: 'timer', 'aria-live': 'off' }, icon('clock'), spoken, small),
     fuse: h('div', { class: 'fuse', 'aria-hidden': 'true' }, fuses[0]),
-    panel: h('section', { class: 'big-clock' }, h('h3', null, t('room.left')), big,
+    panel: h('section', { class: 'big-clock' }, subheading(ui, t('room.left')), big,
       h('div', { class: 'fuse', 'aria-hidden': 'true' }, fuses[1]), ends),
     dispose() {
       clearTimeout(timer)

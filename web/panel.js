@@ -7,7 +7,7 @@ import { fill, h } from './dom.js'
 import { counted, errorText, nameOf } from './format.js'
 import { icon } from './icons.js'
 import { shareBox } from './share.js'
-import { avatar, toggle, tool } from './ui.js'
+import { avatar, subheading, toggle, tool } from './ui.js'
 
 /** @typedef {import('./ui.js').Ui} Ui */
 
@@ -25,7 +25,7 @@ export function roomPanel(ui, room, { clock, invitation, sound, setSound }) {
   const admin = room.role === 'admin'
   const alert = h('p', { class: 'alert', role: 'alert' })
   const people = h('ul', { class: 'people', part: 'people' })
-  const count = h('h3', null)
+  const count = subheading(ui, '')
 
   const soundSwitch = h('input', { type: 'checkbox', name: 'sound', checked: sound })
   soundSwitch.addEventListener('change', () => {
@@ -63,7 +63,7 @@ export function roomPanel(ui, room, { clock, invitation, sound, setSound }) {
     const me = userId === room.userId
     const tag = me ? [t('app.you'), admin && t('room.admin')].filter(Boolean).join(', ') : ''
     return h('li', { class: 'person', 'data-user': userId }, avatar(userId, ui),
-      h('span', { class: 'name' }, h('bdi', null, name), tag && ' ', tag && h('span', { class: 'tag' }, tag)),
+      h('span', { class: 'name' }, h('bdi', null, name), tag && h('span', { class: 'tag' }, tag)),
       admin && !me && tool(t('act.removeName', { name }), 'close', () => expel(userId, name), { 'data-action': 'remove' }))
   }
 
@@ -100,9 +100,9 @@ export function roomPanel(ui, room, { clock, invitation, sound, setSound }) {
 
   const stops = [room.on('online', refresh), room.on('welcome', refresh), room.on('locked', refresh), room.on('started', refresh)]
   const node = h('div', { class: 'details', part: 'details' }, clock, start,
-    invitation && h('section', null, h('h3', null, t('share.title')), shareBox(ui, invitation, false)),
+    invitation && h('section', null, subheading(ui, t('share.title')), shareBox(ui, invitation, false)),
     h('section', null, count, people),
-    h('section', null, h('h3', null, t('act.title')),
+    h('section', null, subheading(ui, t('act.title')),
       admin && toggle(t('act.lock'), t('act.lockHint'), lockSwitch),
       toggle(t('act.sound'), t('act.soundHint'), soundSwitch), alert,
       h('div', { class: 'acts' },

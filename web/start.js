@@ -32,7 +32,7 @@ export function startView(ui, { ttl, maxTTL, name, created }) {
 
   const chips = choices.map(length => {
     const radio = h('input', { type: 'radio', name: 'ttl', value: length, checked: length === chosen })
-    return { radio, label: h('label', null, radio, duration(length, language, 'short')) }
+    return { radio, label: h('label', null, radio, h('span', null, duration(length, language, 'short'))) }
   })
   const mark = () => chips.forEach(({ radio, label }) => label.classList.toggle('on', radio.checked))
   mark()

@@ -35,7 +35,7 @@ export function statusLine(ui, room) {
         : names.length === 2 ? t('say.typing.two', { a: names[0], b: names[1] }) : t('say.typing.many')
     if (node.textContent === text) return
     node.dataset.typing = String(names.length)
-    fill(node, names.length > 0 && h('span', { 'aria-hidden': 'true' }, h('i'), h('i'), h('i')), h('bdi', null, text))
+    fill(node, names.length > 0 && h('span', { 'aria-hidden': 'true' }, h('i'), h('i'), h('i')), h('span', null, text))
   }
 
   /** @param {string} userId */

@@ -192,8 +192,19 @@ export function translator(language) {
   const column = languages.indexOf(language)
   return (key, values = {}) => {
     const row = table[key] ?? [key, key, key, key]
-    return row[column].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''))
+    return row[column].replace(/\{(\w+)\}/g, (_, name) => isolated(String(values[name] ?? '')))
   }
+}
+
+/**
+ * Keeps a name that runs from right to left from turning what is around it
+ * (Unicode Standard Annex #9).
+ *
+ * @param {string} value
+ */
+function isolated(value) {
+  if (!/[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/.test(value)) return value
+  return `\u2068${value.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069`
 }
 
 /** @param {string} key */

@@ -80,6 +80,9 @@ ol, ul { list-style: none; }
 h1, h2, h3 { font-size: inherit; line-height: 1.2; font-weight: 650; text-wrap: balance; }
 [hidden] { display: none !important; }
 bdi { overflow-wrap: anywhere; }
+/* The languages there are run from left to right, also in a page that does not. */
+h1, h2, h3, p, .hint, strong, .sub span, .clock > span, .chips span { unicode-bidi: plaintext; }
+:host(:dir(rtl)) :is(.card, .details, .invite, .titles, dialog) :is(h1, h2, h3, p, strong, .hint) { text-align: right; }
 .spoken {
   position: absolute; inline-size: 1px; block-size: 1px; margin: -1px; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap;

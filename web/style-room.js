@@ -120,9 +120,9 @@ export const room = `
 @keyframes vanish { to { opacity: 0; transform: translateY(-14px) scale(.98); filter: blur(5px); } }
 
 /* Room and people. */
-.details { display: grid; gap: 1.5rem; align-content: start; }
-.details section { display: grid; gap: .625rem; }
-.details h3 { font-size: var(--small); color: var(--muted); font-weight: 650; }
+.details { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.5rem; align-content: start; }
+.details section { display: grid; grid-template-columns: minmax(0, 1fr); gap: .625rem; }
+.details .part { font-size: var(--small); color: var(--muted); font-weight: 650; }
 .big-clock { display: grid; gap: .375rem; }
 .big-clock strong { font-size: 2rem; line-height: 1.1; letter-spacing: -.03em; font-weight: 650; font-variant-numeric: tabular-nums; }
 .big-clock .fuse { inline-size: 100%; block-size: 6px; border-radius: 3px; }
@@ -130,14 +130,15 @@ export const room = `
 [data-phase="last"] .big-clock strong { color: var(--ember-ink); }
 .person { display: flex; align-items: center; gap: .625rem; min-block-size: var(--tap); }
 .person .avatar { inline-size: 32px; block-size: 32px; font-size: .8125rem; }
-.person .name { flex: 1; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 550; }
+.person .name { flex: 1; min-inline-size: 0; display: flex; align-items: baseline; gap: .375rem; white-space: nowrap; font-weight: 550; }
+.person .name bdi { overflow: hidden; text-overflow: ellipsis; }
 .person .tag { color: var(--muted); font-weight: 400; font-size: var(--small); }
 .person .tool { margin-inline-end: -.5rem; }
 .acts { display: grid; gap: .375rem; }
 .acts button { justify-content: flex-start; padding-inline: .875rem; }
 
 /* To invite. */
-.share { display: grid; gap: .75rem; }
+.share { display: grid; grid-template-columns: minmax(0, 1fr); gap: .75rem; }
 .share .link { display: flex; gap: .375rem; }
 .share .link input { font-size: .875rem; min-block-size: var(--tap); text-overflow: ellipsis; direction: ltr; }
 .share .buttons { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: .375rem; }

@@ -43,7 +43,7 @@ dialog.panel .frame { border: 0 !important; border-radius: 0 !important; }
 form { display: grid; gap: 1.125rem; }
 form > h1, form > h2 { font-size: var(--large); }
 .pair { display: grid; gap: 1.125rem; }
-.chips { display: grid; grid-template-columns: repeat(auto-fit, minmax(3.5rem, 1fr)); gap: .375rem; padding: .25rem; background: var(--sunk); border-radius: 16px; }
+.chips { display: grid; grid-template-columns: repeat(auto-fit, minmax(3.25rem, 1fr)); gap: .375rem; padding: .25rem; background: var(--sunk); border-radius: 16px; }
 .chips label { position: relative; display: grid; place-items: center; min-block-size: var(--tap); border-radius: 12px; font-weight: 600; font-size: .875rem; cursor: pointer; color: var(--muted); text-align: center; transition: background-color .15s; }
 .chips label:hover { color: var(--ink); }
 .chips input { position: absolute; inset: 0; opacity: 0; margin: 0; cursor: pointer; }

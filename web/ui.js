@@ -38,6 +38,14 @@ export function heading(ui, props, ...children) {
 }
 
 /**
+ * The heading of a part of a view.
+ *
+ * @param {Ui} ui
+ * @param {string} text
+ */
+export function subheading(ui, text) { return h(ui.level === 1 ? 'h2' : 'h3', { class: 'part' }, text) }
+
+/**
  * A button that shows an icon only.
  *
  * @param {string} label
