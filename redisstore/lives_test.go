@@ -1,0 +1,303 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// newLives is a setup whose room is a standing one, in its first life.
+func newLives(t *testing.T) *setup {
+	t.Helper()
+	s := &setup{server: redistest.Start(t, redistest.Options{})}
+	s.nodes = openNodes(t, s.server, 2)
+	s.room = openLife(t, s.nodes[0], room.NewID())
+	for _, node := range s.nodes {
+		s.watches = append(s.watches, watchRoom(t, node, s.room.LifeID()))
+	}
+	return s
+}
+
+// openLife begins a life of a standing room.
+func openLife(t *testing.T, s *redisstore.Store, roomID string) room.Room {
+	t.Helper()
+	r := room.Room{
+		ID: roomID, Life: room.NewSocketID(), Name: "a room", TTL: time.Hour,
+		Key: []byte(room.NewID()), Epoch: room.NewSocketID(),
+	}
+	opened, err := s.Open(t.Context(), r, room.CreateLimits{Lobby: time.Hour})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	if opened.Life != r.Life {
+		t.Fatal("Open: the room is there")
+	}
+	return opened
+}
+
+// vanish takes the room out of Redis without a word, so that no node hears of it.
+func (s *setup) vanish(t *testing.T) {
+	t.Helper()
+	for _, key := range keysOf(t, s.server.Client(), s.room.ID) {
+		if strings.HasSuffix(key, ":"+s.room.ID) {
+			s.raw(t, "unlink", key)
+		}
+	}
+}
+
+// TestNextLifeAfterMissedEnd has nodes that know much of one life miss its end and
+// the beginning of the next, and then look. They write nothing of what they know
+// into the next life, and tell nothing of it.
+func TestNextLifeAfterMissedEnd(t *testing.T) {
+	t.Parallel()
+	s := newLives(t)
+	joinRoom(t, s.nodes[0], s.room.LifeID(), "anna", "bert", "carla")
+	for i, w := range s.watches {
+		w.enter(t, presenceOf("anna"))
+		w.enter(t, presenceOf([]string{"bert", "carla"}[i]))
+	}
+	for id := uint64(1); id <= 3; id++ {
+		if _, err := s.nodes[0].Post(t.Context(), s.room.LifeID(), newPost(s.nodes[0], "tag", id, "of the former life")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.nodes[1].Remove(t.Context(), s.room.LifeID(), "bert"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.nodes[1].SetLocked(t.Context(), s.room.LifeID(), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.nodes[0].Retract(t.Context(), s.room.LifeID(), room.Retraction{Seq: 2, Any: true}); err != nil {
+		t.Fatal(err)
+	}
+	var told []int
+	for _, w := range s.watches {
+		w.awaitKind(t, room.EventRetracted)
+		told = append(told, len(w.all(room.EventMessage)))
+	}
+
+	s.vanish(t)
+	next := openLife(t, s.nodes[1], s.room.ID)
+	joinRoom(t, s.nodes[1], next.LifeID(), "bert", "dora") // not anna
+	w := watchRoom(t, s.nodes[1], next.LifeID())
+	dora := presenceOf("dora")
+	w.enter(t, dora)
+	w.awaitUser(t, room.EventJoined, "dora")
+
+	// Those who take the former life for the present one act in it.
+	for i, former := range s.watches {
+		lifeID, node := s.room.LifeID(), s.nodes[i]
+		for what, err := range map[string]error{
+			"Post":      postErr(node.Post(t.Context(), lifeID, newPost(node, "tag", 4, "into the void"))),
+			"Enter":     postErr(former.Enter(t.Context(), presenceOf("carla"), 1000)),
+			"SetLocked": node.SetLocked(t.Context(), lifeID, false),
+			"Remove":    node.Remove(t.Context(), lifeID, "dora"),
+			"Retract":   node.Retract(t.Context(), lifeID, room.Retraction{Seq: 1, Any: true}),
+			"Delete":    node.Delete(t.Context(), lifeID),
+		} {
+			if !errors.Is(err, room.ErrRoomNotFound) {
+				t.Errorf("node %d: %s in the former life: %v, want ErrRoomNotFound", i, what, err)
+			}
+		}
+	}
+	s.cutLinks(t) // and then they look
+	for i, former := range s.watches {
+		if e := former.awaitKind(t, room.EventEnded); e.Reason != room.EndDeleted {
+			t.Errorf("node %d: the former life ended with %q", i, e.Reason)
+		}
+	}
+	// The next life is as it was left.
+	receipt, err := s.nodes[0].Post(t.Context(), next.LifeID(), newPost(s.nodes[0], "tag", 1, "hello again"))
+	if err != nil || receipt.Seq != 1 {
+		t.Fatalf("the first message is number %d, duplicate %v, %v", receipt.Seq, receipt.Duplicate, err)
+	}
+	w.awaitSeq(t, 1)
+	got, err := s.nodes[0].Load(t.Context(), next.LifeID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if started := w.awaitKind(t, room.EventStarted); got.Locked || !got.Deadline.Equal(started.Deadline) ||
+		got.Deadline.Sub(got.StartedAt) != time.Hour || got.StartedAt.Before(next.CreatedAt) {
+		t.Errorf("the next life is locked %v, from %v to %v", got.Locked, got.StartedAt, got.Deadline)
+	}
+	if other := w.all(room.EventRemoved, room.EventLocked, room.EventRetracted, room.EventGap, room.EventEnded, room.EventLeft); len(other) > 0 {
+		t.Errorf("the next life was told %s", describe(other))
+	}
+	if joined := w.all(room.EventJoined); len(joined) != 1 {
+		t.Errorf("in the next life %s", describe(joined))
+	}
+	expectHash(t, "online", s.hash(t, "room:online:"+s.room.ID), map[string]string{s.nodes[1].Node() + ":dora": dora.SocketID})
+	expectHash(t, "sent", s.hash(t, "room:sent:"+s.room.ID), map[string]string{"tag": "1"})
+	if members := s.raw(t, "scard", "room:roomUser:"+s.room.ID); members != int64(2) {
+		t.Errorf("the next life has %v members, want the 2 who joined it", members)
+	}
+	for field := range s.hash(t, "room:"+s.room.ID) {
+		if strings.HasPrefix(field, "x:") {
+			t.Errorf("in the next life there is a removal, %s", field)
+		}
+	}
+	for i, former := range s.watches {
+		if n := len(former.all(room.EventMessage)); n != told[i] {
+			t.Errorf("node %d was told %d messages of another life", i, n-told[i])
+		}
+	}
+}
+
+func postErr[T any](_ T, err error) error { return err }
+
+func (s *setup) hash(t *testing.T, key string) map[string]string {
+	t.Helper()
+	fields, err := s.server.Client().HGetAll(t.Context(), key).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fields
+}
+
+// mentions counts the calls of a store whose arguments have all of some texts.
+type mentions struct {
+	texts []string
+	count atomic.Int32
+}
+
+func (m *mentions) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (m *mentions) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (m *mentions) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		all := fmt.Sprint(cmd.Args()...)
+		for _, text := range m.texts {
+			if !strings.Contains(all, text) {
+				return err
+			}
+		}
+		if err == nil {
+			m.count.Add(1)
+		}
+		return err
+	}
+}
+
+// TestDeletionIsOfOneLife has a node delete a life again after an outage: the next
+// one, which has begun meanwhile, goes on.
+func TestDeletionIsOfOneLife(t *testing.T) {
+	t.Parallel()
+	s := newLives(t)
+	seen := &mentions{texts: []string{string(room.EndDeleted), s.room.Life}}
+	s.nodes[0].AddHook(seen)
+	if err := s.nodes[0].Delete(t.Context(), s.room.LifeID()); err != nil {
+		t.Fatal(err)
+	}
+	next := openLife(t, s.nodes[1], s.room.ID)
+	w := watchRoom(t, s.nodes[0], next.LifeID())
+	before := seen.count.Load()
+	s.cutLinks(t)
+	eventually(t, patience, func() string {
+		if seen.count.Load() == before {
+			return "the node has not repeated the deletion"
+		}
+		return ""
+	})
+	if _, err := s.nodes[0].Post(t.Context(), next.LifeID(), newPost(s.nodes[0], "", 0, "still here")); err != nil {
+		t.Errorf("Post into the next life: %v", err)
+	}
+	w.awaitSeq(t, 1)
+}
+
+// TestOldDeadline has a node whose Redis has lost a life's deadline, and that comes
+// to it by its own clock, leave the next life alone.
+func TestOldDeadline(t *testing.T) {
+	t.Parallel()
+	s := &setup{server: redistest.Start(t, redistest.Options{})}
+	s.nodes = openNodes(t, s.server, 2)
+	r := room.Room{ID: room.NewID(), Life: "first", Name: "x", TTL: time.Second, Key: []byte("key"), Epoch: "e"}
+	var err error
+	if s.room, err = s.nodes[0].Open(t.Context(), r, room.CreateLimits{Lobby: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	w := watchRoom(t, s.nodes[0], s.room.LifeID())
+	if _, err := s.nodes[0].Start(t.Context(), s.room.LifeID()); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitKind(t, room.EventStarted)
+	s.vanish(t)
+	next := openLife(t, s.nodes[1], s.room.ID)
+	if e := w.awaitKind(t, room.EventEnded); e.Reason != room.EndExpired {
+		t.Errorf("the former life ended with %q", e.Reason)
+	}
+	if _, err := s.nodes[0].Load(t.Context(), next.LifeID()); err != nil {
+		t.Errorf("the next life at the deadline of the former: %v", err)
+	}
+	if n := s.raw(t, "pttl", "room:"+s.room.ID); n != int64(-1) {
+		t.Errorf("the next life, which has not started, expires in %v ms", n)
+	}
+}
+
+// TestRemainsOfAnotherLife leaves everything of a life in Redis but the room itself,
+// as eviction may.
+func TestRemainsOfAnotherLife(t *testing.T) {
+	t.Parallel()
+	s := newLives(t)
+	joinRoom(t, s.nodes[0], s.room.LifeID(), "anna")
+	s.watches[0].enter(t, presenceOf("anna"))
+	if _, err := s.nodes[0].Post(t.Context(), s.room.LifeID(), newPost(s.nodes[0], "tag", 7, "of the former life")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.nodes[0].Retract(t.Context(), s.room.LifeID(), room.Retraction{Seq: 1, Any: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.raw(t, "unlink", "room:"+s.room.ID)
+	if left := keysOf(t, s.server.Client(), s.room.ID); len(left) < 5 {
+		t.Fatalf("left of the former life: %q", left)
+	}
+	next := openLife(t, s.nodes[1], s.room.ID)
+	if left := keysOf(t, s.server.Client(), ":"+s.room.ID); len(left) != 1 {
+		t.Errorf("the next life begins with %q", left)
+	}
+	w := watchRoom(t, s.nodes[1], next.LifeID())
+	if len(w.snapshot.Online) > 0 || len(w.snapshot.Retracted) > 0 || w.snapshot.Room.Seq != 0 {
+		t.Errorf("the next life begins with %q online, seq %d, %v retracted", w.snapshot.Online, w.snapshot.Room.Seq, w.snapshot.Retracted)
+	}
+	if page, err := s.nodes[1].Before(t.Context(), next.LifeID(), 0, 10, 1<<20); err != nil || len(page.Entries) > 0 {
+		t.Errorf("the next life begins with messages %q, %v", page.Entries, err)
+	}
+}
+
+// TestLivesInRedis checks what docs/redis.md says of standing rooms.
+func TestLivesInRedis(t *testing.T) {
+	t.Parallel()
+	s := newLives(t)
+	fields := s.hash(t, "room:"+s.room.ID)
+	if fields["life"] != s.room.Life || fields["admin"] != "" {
+		t.Errorf("the room is in the life %q, and has the admin %q", fields["life"], fields["admin"])
+	}
+	lobby := s.server.Client().LRange(t.Context(), "room:lobby:3600", 0, -1).Val()
+	if want := fields["createdAt"] + ":" + s.room.ID + ":" + s.room.Life; len(lobby) != 1 || lobby[0] != want {
+		t.Errorf("the lobby list has %q, want %q", lobby, want)
+	}
+	channels := s.server.Client().PubSubChannels(t.Context(), "room:events:*").Val()
+	if want := "room:events:" + s.room.ID + ":" + s.room.Life; len(channels) != 1 || channels[0] != want {
+		t.Errorf("the nodes listen to %q, want %q", channels, want)
+	}
+	made := createRoom(t, s.nodes[0], time.Hour, time.Hour)
+	if life, ok := s.hash(t, "room:"+made.ID)["life"]; ok {
+		t.Errorf("a room that somebody has made has the life %q", life)
+	}
+}
