@@ -63,3 +63,9 @@ func (s *Store) Posting() (calls, waiting int) {
 	}
 	return calls, waiting
 }
+
+// Scripts are those that a store runs for what it knows of a room, by name.
+var Scripts = map[string]*redis.Script{
+	"epoch": scriptEpoch.Script, "exit": scriptExit.Script, "reap": scriptReap.Script, "reenter": scriptReenter.Script,
+	"remove": scriptRemove.Script, "resume": scriptResume.Script, "retract": scriptRetract.Script,
+}

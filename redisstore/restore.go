@@ -5,7 +5,6 @@ import "context"
 // restore writes again what Redis has lost: the deadline, removals, who is
 // online through this node.
 func (f *feed) restore(ctx context.Context, r *reading) error {
-	s := f.store
 	f.mu.Lock()
 	started, deadline := f.started, f.deadline
 	removals := make([]string, 0, len(f.removed))
@@ -14,8 +13,7 @@ func (f *feed) restore(ctx context.Context, r *reading) error {
 	}
 	f.mu.Unlock()
 	if !deadline.IsZero() && (r.room.Deadline.IsZero() || r.room.Deadline.After(deadline)) {
-		if _, err := s.run(ctx, scriptResume, f.keys.keys, f.keys.channel, started.UnixMilli(), deadline.UnixMilli(),
-			f.keys.life); err != nil {
+		if err := f.write(ctx, scriptResume, f.keys.channel, started.UnixMilli(), deadline.UnixMilli(), f.keys.life); err != nil {
 			return err
 		}
 		r.room.StartedAt, r.room.Deadline = started, deadline
@@ -24,15 +22,25 @@ func (f *feed) restore(ctx context.Context, r *reading) error {
 		if r.removed[user] {
 			continue
 		}
-		if _, err := s.run(ctx, scriptRemove, f.keys.keys, f.keys.channel, user, encodeRemoved(user), 1, f.keys.life); err != nil {
+		if err := f.write(ctx, scriptRemove, f.keys.channel, user, encodeRemoved(user), 1, f.keys.life); err != nil {
 			return err
 		}
 		r.removed[user] = true
 	}
-	if err := s.clear(ctx, f.keys, r.strays); err != nil {
+	if err := f.store.clear(ctx, f.keys, r.strays); err != nil {
 		return err
 	}
 	return f.reenter(ctx, r)
+}
+
+// write runs one of the scripts that write what Redis has lost. If the room has ended
+// since it was read, it must be looked at again.
+func (f *feed) write(ctx context.Context, sc script, args ...any) error {
+	reply, err := f.store.run(ctx, sc, f.keys.keys, args...)
+	if err == nil && reply.number(0) == replyGone {
+		return errUnsettled
+	}
+	return err
 }
 
 // reenter puts back the users of this node that Redis does not have.
@@ -61,7 +69,7 @@ func (f *feed) reenter(ctx context.Context, r *reading) error {
 		for _, p := range batch {
 			args = append(args, p.user, onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
 		}
-		if _, err := s.run(ctx, scriptReenter, f.keys.keys, args...); err != nil {
+		if err := f.write(ctx, scriptReenter, args...); err != nil {
 			return err
 		}
 		// Nobody waited for a turn, so users may have come and gone meanwhile.
