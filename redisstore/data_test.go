@@ -146,7 +146,7 @@ func TestFields(t *testing.T) {
 	createdAt := fmt.Sprint(created.CreatedAt.UnixMilli())
 	want := map[string]string{
 		"admin": admin, "roomName": r.Name, "ttl": "90", "lobby": "90", "key": string(r.Key), "pass": string(r.Password),
-		"createdAt": createdAt, "seq": "0", "epoch": r.Epoch,
+		"createdAt": createdAt, "seq": "0", "life": "", "epoch": r.Epoch,
 	}
 	expectHash(t, "a new room", hash(""), want)
 	lobby, err := s.server.Client().LRange(t.Context(), "room:lobby:90", 0, -1).Result()

@@ -297,7 +297,7 @@ func TestLivesInRedis(t *testing.T) {
 		t.Errorf("the nodes listen to %q, want %q", channels, want)
 	}
 	made := createRoom(t, s.nodes[0], time.Hour, time.Hour)
-	if life, ok := s.hash(t, "room:"+made.ID)["life"]; ok {
+	if life, ok := s.hash(t, "room:"+made.ID)["life"]; !ok || life != "" {
 		t.Errorf("a room that somebody has made has the life %q", life)
 	}
 }

@@ -15,11 +15,13 @@ end
 -- Where Redis has dropped the room alone, for want of memory, what is left of it
 -- belongs to another life.
 redis.call('UNLINK', unpack(KEYS))
-redis.call('HSET', KEYS[1], 'seq', 0, 'ttl', ARGV[5], 'epoch', ARGV[6], 'createdAt', ARGV[1], 'lobby', ARGV[2],
-  'admin', ARGV[3], 'roomName', ARGV[4], 'key', ARGV[7])
-for i, field in ipairs({ 'pass', 'adminPass', 'life', 'signedIn' }) do
-  if ARGV[7 + i] ~= '' then
-    redis.call('HSET', KEYS[1], field, ARGV[7 + i])
+-- Small hashes are lists that are searched from the front, and by each post: life is
+-- there, and in front, also where it is empty.
+redis.call('HSET', KEYS[1], 'seq', 0, 'life', ARGV[10], 'ttl', ARGV[5], 'epoch', ARGV[6], 'createdAt', ARGV[1],
+  'lobby', ARGV[2], 'admin', ARGV[3], 'roomName', ARGV[4], 'key', ARGV[7])
+for _, field in ipairs({ { 'pass', ARGV[8] }, { 'adminPass', ARGV[9] }, { 'signedIn', ARGV[11] } }) do
+  if field[2] ~= '' then
+    redis.call('HSET', KEYS[1], field[1], field[2])
   end
 end
 if ARGV[3] ~= '' then

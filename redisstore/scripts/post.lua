@@ -5,8 +5,8 @@
 -- reply: the number, its negative less 16 if the message has started the room;
 -- -1: no such room; -2: the user was removed; -3: a message
 -- of the session with this id or a higher one had been stored. Never 0
-local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'ttl', 'x:' .. ARGV[2], 'life')
-if not room[1] or (room[5] or '') ~= ARGV[8] then
+local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'life', 'x:' .. ARGV[2])
+if not room[1] or (room[3] or '') ~= ARGV[8] then
   return -1
 end
 if room[4] then
@@ -24,7 +24,7 @@ if id ~= '0' then
 end
 if not deadline then
   local time = now()
-  deadline = time + room[3] * 1000
+  deadline = time + redis.call('HGET', KEYS[1], 'ttl') * 1000
   begin(ARGV[1], time, deadline)
   began = true
 end
