@@ -155,7 +155,7 @@ func TestLifeChangesMeanwhile(t *testing.T) {
 func TestLifeChangesWhileReaped(t *testing.T) {
 	t.Parallel()
 	s := &setup{server: redistest.Start(t, redistest.Options{})}
-	s.nodes = openNodes(t, s.server, 1)
+	s.nodes = openNodes(t, optionsOf(s.server), 1)
 	r := room.Room{ID: room.NewID(), Life: "first", Name: "x", TTL: time.Hour, Key: []byte("key"), Epoch: "e"}
 	var err error
 	if s.room, err = s.nodes[0].Open(t.Context(), r, room.CreateLimits{Lobby: time.Second}); err != nil {

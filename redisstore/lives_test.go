@@ -21,7 +21,7 @@ import (
 func newLives(t *testing.T) *setup {
 	t.Helper()
 	s := &setup{server: redistest.Start(t, redistest.Options{})}
-	s.nodes = openNodes(t, s.server, 2)
+	s.nodes = openNodes(t, optionsOf(s.server), 2)
 	s.room = openLife(t, s.nodes[0], room.NewID())
 	for _, node := range s.nodes {
 		s.watches = append(s.watches, watchRoom(t, node, s.room.LifeID()))
@@ -226,7 +226,7 @@ func TestDeletionIsOfOneLife(t *testing.T) {
 func TestOldDeadline(t *testing.T) {
 	t.Parallel()
 	s := &setup{server: redistest.Start(t, redistest.Options{})}
-	s.nodes = openNodes(t, s.server, 2)
+	s.nodes = openNodes(t, optionsOf(s.server), 2)
 	r := room.Room{ID: room.NewID(), Life: "first", Name: "x", TTL: time.Second, Key: []byte("key"), Epoch: "e"}
 	var err error
 	if s.room, err = s.nodes[0].Open(t.Context(), r, room.CreateLimits{Lobby: time.Hour}); err != nil {
@@ -292,7 +292,7 @@ func TestLivesInRedis(t *testing.T) {
 	if want := fields["createdAt"] + ":" + s.room.ID + ":" + s.room.Life; len(lobby) != 1 || lobby[0] != want {
 		t.Errorf("the lobby list has %q, want %q", lobby, want)
 	}
-	channels := s.server.Client().PubSubChannels(t.Context(), "room:events:*").Val()
+	channels := s.server.Client().PubSubChannels(t.Context(), "room:events:"+s.room.ID+"*").Val()
 	if want := "room:events:" + s.room.ID + ":" + s.room.Life; len(channels) != 1 || channels[0] != want {
 		t.Errorf("the nodes listen to %q, want %q", channels, want)
 	}
