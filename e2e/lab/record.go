@@ -83,7 +83,7 @@ func (r *record) hear(c *client, f *frame, now time.Time) {
 		r.hearGap(c, f)
 	case "ack":
 		r.trace("ack", f.ID, 0, "")
-		r.settle(c, f.ID, now)
+		r.settle(c, f.ID, false, now)
 	case "error":
 		r.trace("error", f.ID, 0, f.Code)
 		if f.Code != "unavailable" {
@@ -148,7 +148,7 @@ func (r *record) hearWelcome(c *client, f *frame, now time.Time) {
 	for i := range f.Messages {
 		r.hearMessage(c, &f.Messages[i], now)
 	}
-	r.settle(c, f.LastID, now)
+	r.settle(c, f.LastID, false, now)
 	r.online = make(map[string]bool, len(f.Online))
 	for _, user := range f.Online {
 		r.online[user] = true
@@ -177,7 +177,7 @@ func (r *record) hearMessage(c *client, e *entry, now time.Time) {
 	own := uint64(0)
 	if e.Session == r.tag && e.ID > 0 {
 		own = e.ID
-		r.settle(c, e.ID, now)
+		r.settle(c, e.ID, true, now)
 	}
 	r.trace("message", e.Seq, own, e.UserID)
 }
@@ -188,11 +188,15 @@ func (r *record) hearGap(c *client, f *frame) {
 		r.complainLocked("gap", "gap to %d of %s, after %d of %s", f.Seq, f.Epoch, r.after, r.epoch)
 	}
 	keep := 0
-	if f.Seq <= r.after {
+	if f.Seq <= r.after && f.Epoch == r.epoch {
 		keep = max(0, len(r.view)-int(r.after-f.Seq))
 	}
+	// Under a new epoch, nothing of what was told before is certain.
 	r.view = slices.Clip(r.view[:keep])
 	r.after, r.epoch = f.Seq, f.Epoch
+	if len(c.outbox) > 0 {
+		c.retry(c.outbox[0].ID)
+	}
 	c.lab.journal.count("gaps", 1)
 }
 
@@ -207,11 +211,15 @@ func (r *record) hearDeadline(c *client, text string) {
 	}
 }
 
-// settle notes that the messages up to an id are stored.
-func (r *record) settle(c *client, id uint64, now time.Time) {
+// settle notes that the messages up to an id are stored. Where messages can be lost,
+// only the echo of one says that for certain: what was lost unheard, before one that
+// was not, is taken for a duplicate of it.
+func (r *record) settle(c *client, id uint64, echo bool, now time.Time) {
 	for len(c.outbox) > 0 && c.outbox[0].ID <= id {
 		o := c.outbox[0]
-		r.acked[o.ID] = r.epoch
+		if o.ID == id && echo || c.lab.topology.lossless() {
+			r.acked[o.ID] = r.epoch
+		}
 		c.lab.journal.waited(o.first, now)
 		c.outbox = c.outbox[1:]
 	}
