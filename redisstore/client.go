@@ -46,9 +46,9 @@ func (p *place) servers() servers {
 	case p.cluster:
 		return newClustered(redis.NewClusterClient(p.clusterOptions()))
 	case p.sentinel.Master != "":
-		return single{redis.NewFailoverClient(p.failoverOptions())}
+		return single{redis.NewFailoverClient(p.failoverOptions()), true}
 	default:
-		return single{redis.NewClient(p.options())}
+		return single{redis.NewClient(p.options()), false}
 	}
 }
 

@@ -104,4 +104,6 @@ var hintsAtChange = []string{"MOVED", "CLUSTERDOWN", "READONLY", "LOADING", "MAS
 
 func (c *clustered) spread() bool { return true }
 
+func (c *clustered) replaceable() bool { return true }
+
 func (c *clustered) close() error { return c.cluster.Close() }

@@ -313,3 +313,39 @@ func TestStandaloneBack(t *testing.T) {
 	}
 	s.expectAll(t, 3)
 }
+
+// TestFailoverForgetsUnwatched kills a master with messages that its replica has
+// missed, when nobody who was told of them is there any more. Others take their
+// numbers. Whoever comes back with these must not take them for what they were.
+func TestFailoverForgetsUnwatched(t *testing.T) {
+	t.Parallel()
+	forEachTopology(t, func(t *testing.T, over *topology) {
+		s := newSetupOn(t, over.options, time.Hour)
+		master := over.master(t, s.room.ID)
+		s.post(t, 0, texts(5)...)
+		cutReplication(t, master)
+		s.post(t, 0, texts(3)...)
+		for _, w := range s.watches {
+			w.awaitSeq(t, 8)
+			w.Close()
+		}
+		master.Kill(t)
+		third := openNode(t, over.options)
+		for i := range 5 {
+			eventually(t, 2*patience, func() string {
+				if _, err := third.Post(t.Context(), s.room.ID, newPost(third, "third", uint64(i+1), "replacement")); err != nil {
+					return err.Error()
+				}
+				return ""
+			})
+		}
+		w := watchRoom(t, third, s.room.ID)
+		if got := w.snapshot.Room; got.Seq != 10 || got.Epoch == s.room.Epoch {
+			t.Errorf("message %d is the newest, epoch %q; want 10 in another epoch than %q", got.Seq, got.Epoch, s.room.Epoch)
+		}
+		page, err := third.After(t.Context(), s.room.ID, 8, 1<<20)
+		if err != nil || page.Epoch != w.snapshot.Room.Epoch {
+			t.Errorf("a page of the epoch %q (%v), want %q", page.Epoch, err, w.snapshot.Room.Epoch)
+		}
+	})
+}

@@ -31,7 +31,7 @@ var (
 	scriptEnter   = newScript("enter")
 	scriptReenter = newScript("reenter")
 	scriptExit    = newScript("exit")
-	scriptSync    = newScript("sync", "now", "fields")
+	scriptSync    = newScript("sync", "now", "fields", "moved")
 	scriptEpoch   = newScript("epoch")
 	scriptPeek    = newScript("peek", "now")
 	scriptPop     = newScript("pop")

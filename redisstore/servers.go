@@ -26,11 +26,17 @@ type servers interface {
 	failed(ctx context.Context, err error)
 	// spread reports whether the keys are on more than one server.
 	spread() bool
+	// replaceable reports whether another server may take the place of one, without
+	// the last of what that had.
+	replaceable() bool
 	close() error
 }
 
 // single is one server, or the master of the moment that sentinels name.
-type single struct{ client *redis.Client }
+type single struct {
+	client  *redis.Client
+	watched bool // by sentinels
+}
 
 func (s single) of(context.Context, string) (*redis.Client, error) { return s.client, nil }
 
@@ -53,6 +59,8 @@ func (s single) pipeline(ctx context.Context, commands ...redis.Cmder) {
 func (s single) failed(context.Context, error) {}
 
 func (s single) spread() bool { return false }
+
+func (s single) replaceable() bool { return s.watched }
 
 func (s single) close() error { return s.client.Close() }
 

@@ -100,9 +100,9 @@ func TestStoreWithPrefix(t *testing.T) {
 	})
 }
 
-// TestStoreOnCluster does the same on a cluster, which takes two commands more.
+// TestStoreOnCluster does the same on a cluster, which takes three commands more.
 func TestStoreOnCluster(t *testing.T) {
-	user := append([]string{"--user"}, strings.Fields(acl+" +cluster|slots +asking")...)
+	user := append([]string{"--user"}, strings.Fields(acl+" +cluster|slots +asking +info")...)
 	cluster := redistest.StartCluster(t, redistest.ClusterOptions{Args: user})
 	conformance(t, cluster.Masters(t), redisstore.Options{
 		Addrs: cluster.Addrs()[:1], Cluster: true,

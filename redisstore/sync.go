@@ -128,9 +128,15 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 	}
 	marked, down := make(chan struct{}), f.down
 	f.live, f.mark, f.marked, f.hasMark, f.queue, f.queued = false, r.mark, marked, false, nil, 0
-	args := []any{f.keys.channel, r.mark, "", f.keys.life}
+	args := []any{f.keys.channel, r.mark, "", f.keys.life, "", ""}
 	if f.open {
 		args[2] = f.seq
+	}
+	if f.store.servers.replaceable() {
+		// What the server before had told last may not be here, though nobody who was
+		// told is left to notice.
+		next := room.NewSocketID()
+		args[4], args[5] = next, encodeEpoch(next)
 	}
 	ask := make([]string, 0, len(users)+len(f.removed))
 	for user := range users {

@@ -51,6 +51,9 @@ type conn struct {
 	// echoed is the highest id of the session that a message was told with. The
 	// fan-out sets it, before it queues the message.
 	echoed atomic.Uint64
+	// renumbered is set by the fan-out when the store has lost messages, accepted
+	// ones perhaps among them, and taken back by the reading goroutine.
+	renumbered atomic.Bool
 
 	// Guarded by room.mu.
 	index  int    // in room.conns; -1 when not in it

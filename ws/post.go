@@ -11,6 +11,9 @@ import (
 
 // post stores a message.
 func (c *conn) post(id uint64, message string) error {
+	if c.renumbered.Swap(false) {
+		c.accepted = 0 // the store knows
+	}
 	c.settleEchoed()
 	if reason := c.refused.reason(id); reason != nil {
 		return c.refuse(reason, id)

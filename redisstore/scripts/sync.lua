@@ -2,13 +2,19 @@
 -- comes before the mark is part of the reply, what comes after it is not.
 -- KEYS: room, messages, roomUser, online, sent, retracted
 -- ARGV: channel, mark, number of the message to return or '' for the newest,
---       life, userIds whose removal marks to return...
+--       life, new epoch if another server has had the room or '' not to look,
+--       event of that, userIds whose removal marks to return...
 -- reply: {0, time, fields, number of messages kept, message, online as field
 -- and value, removal marks, numbers of kept messages that were retracted};
 -- {1, time}: no such room
 local room = fields()
 if not room[1] or (room[14] or '') ~= ARGV[4] then
   return { 1, now() }
+end
+if ARGV[5] ~= '' and moved() then
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[5])
+  redis.call('PUBLISH', ARGV[1], ARGV[6])
+  room = fields()
 end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 local newest = tonumber(room[1])
@@ -18,7 +24,7 @@ if number >= 1 and number <= newest then
   message = redis.call('LINDEX', KEYS[2], number - newest - 1)
 end
 local removed = {}
-for i = 5, #ARGV do
+for i = 7, #ARGV do
   removed[#removed + 1] = redis.call('HEXISTS', KEYS[1], 'x:' .. ARGV[i])
 end
 local kept = redis.call('LLEN', KEYS[2])
