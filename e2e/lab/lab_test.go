@@ -84,9 +84,9 @@ func options(t *testing.T, topology string) lab.Options {
 	return o
 }
 
-// TestFaults is a short run over each topology that the module supports.
+// TestFaults is a short run over each topology.
 func TestFaults(t *testing.T) {
-	for _, topology := range []string{"standalone"} {
+	for _, topology := range lab.Topologies {
 		t.Run(topology, func(t *testing.T) {
 			report, err := lab.Run(t.Context(), options(t, topology))
 			if err != nil {
