@@ -10,12 +10,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/web"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
@@ -126,6 +128,7 @@ type Handler struct {
 	createLimiter  *limiter
 	joinLimiter    *limiter
 	passwordLimits *limiter
+	page           func() *web.File // made when it is first asked for
 
 	// held is the store that Provision took and Cleanup has to give back, nil if
 	// there is none; and voice what the chat tells its events by.
@@ -165,6 +168,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.createLimiter = newLimiter(*h.CreateRate)
 	h.joinLimiter = newLimiter(*h.JoinRate)
 	h.passwordLimits = newLimiter(*h.PasswordRate)
+	h.page = sync.OnceValue(h.makePage)
 
 	chat, key, err := takeChat(h.store)
 	if err != nil {

@@ -121,6 +121,21 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestPageKnowsChat checks that the page offers what the chat allows.
+func TestPageKnowsChat(t *testing.T) {
+	for options, want := range map[string]string{
+		"":                               ` ttl="3600" max-ttl="86400">`,
+		"max_ttl 10m":                    ` ttl="600" max-ttl="600">`,
+		"ttl 90s\nmax_ttl 7d":            ` ttl="90" max-ttl="604800">`,
+		"user {http.request.header.X-Id}": ` ttl="3600" max-ttl="86400" named>`,
+	} {
+		s := serve(t, "ephemeral_chat /chat/* {\n"+options+"\n}")
+		if got := s.send(t, http.MethodGet, "/chat/", ""); !strings.Contains(string(got.body), want) {
+			t.Errorf("%q: no %s in %s", options, want, got.body)
+		}
+	}
+}
+
 // TestMountWithoutSlash checks that the mount point leads to the page.
 func TestMountWithoutSlash(t *testing.T) {
 	for name, test := range map[string]struct{ directives, path, location string }{

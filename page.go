@@ -16,10 +16,18 @@ func (h *Handler) serveWeb(w http.ResponseWriter, r *http.Request, below string)
 	if !ok || file.IsPage() && h.DisablePage {
 		return false
 	}
+	if file.IsPage() {
+		file = h.page()
+	}
 	if h.allowMethod(w, r, http.MethodGet, http.MethodHead) {
 		file.Serve(w, r)
 	}
 	return true
+}
+
+// makePage returns the page of this chat.
+func (h *Handler) makePage() *web.File {
+	return web.Page(web.Settings{TTL: timeOf(h.TTL), MaxTTL: timeOf(h.MaxTTL), Named: h.User != ""})
 }
 
 // serveMount sends who asks for the mount point without the slash at its end to

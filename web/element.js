@@ -10,9 +10,7 @@ import { mount } from './mount.js'
 import { startView } from './start.js'
 import { goneView, loadingView, troubleView } from './still.js'
 import { pickLanguage, translator } from './strings.js'
-import { base } from './style-base.js'
-import { room as roomStyle } from './style-room.js'
-import { views } from './style-views.js'
+import { styles } from './style.js'
 
 /** @typedef {import('./ui.js').Ui} Ui */
 /** @typedef {import('./ui.js').View} View */
@@ -25,18 +23,6 @@ const VANISH = 1100
 
 /** The id of a room that somebody has created. */
 const randomId = /^[A-Za-z0-9_-]{22}$/
-
-/** @type {CSSStyleSheet[] | null} */
-let sheets = null
-
-function styles() {
-  sheets ??= [base, views, roomStyle].map(text => {
-    const sheet = new CSSStyleSheet()
-    sheet.replaceSync(text)
-    return sheet
-  })
-  return sheets
-}
 
 export class EphemeralChat extends HTMLElement {
   static observedAttributes = ['room', 'key', 'base', 'mode', 'lang']
@@ -194,7 +180,7 @@ export class EphemeralChat extends HTMLElement {
 
   #start() {
     this.#show(startView(/** @type {Ui} */ (this.#ui), {
-      ttl: number(this.getAttribute('ttl')), maxTTL: number(this.getAttribute('max-ttl')), name: this.getAttribute('name') ?? '',
+      ttl: number(this.getAttribute('ttl')), maxTTL: number(this.getAttribute('max-ttl')), name: this.getAttribute('name') ?? '', named: this.hasAttribute('named'),
       created: room => {
         this.#enter(room)
         if (room.key !== null) this.setAttribute('key', room.key)
@@ -211,7 +197,7 @@ export class EphemeralChat extends HTMLElement {
    */
   #invite(roomId, key, info) {
     this.#show(joinView(/** @type {Ui} */ (this.#ui), {
-      roomId, key, info, name: this.getAttribute('name') ?? '',
+      roomId, key, info, name: this.getAttribute('name') ?? '', named: this.hasAttribute('named'), standing: !randomId.test(roomId),
       joined: room => this.#enter(room),
       failed: error => {
         if (codeOf(error) !== 'room_not_found') return false
@@ -233,7 +219,7 @@ export class EphemeralChat extends HTMLElement {
   /** Who is known by name to the site joins without being asked, once he looks. */
   #welcomeByName() {
     const join = this.#byName
-    if (join === null || !this.getAttribute('name') || this.#isPage || !this.#frame?.isOpen) return
+    if (join === null || !(this.getAttribute('name') || this.hasAttribute('named')) || this.#isPage || !this.#frame?.isOpen) return
     this.#byName = null
     join()
   }

@@ -12,12 +12,15 @@ import { field, heading } from './ui.js'
  * @param {string} options.roomId
  * @param {string | null} options.key
  * @param {string} options.name of the user, if it is known
+ * @param {boolean} options.named whether the site says who the user is
+ * @param {boolean} options.standing whether it is a standing room, whose admin is who
+ *   has the password for that
  * @param {import('./client.js').RoomInfo} options.info
  * @param {(room: import('./client.js').Room) => void} options.joined
  * @param {(error: unknown) => boolean} options.failed takes what another view has to say
  * @returns {import('./ui.js').View}
  */
-export function joinView(ui, { roomId, key, name, info, joined, failed }) {
+export function joinView(ui, { roomId, key, name, named, standing, info, joined, failed }) {
   const { t, language } = ui
   const userName = text('name', { maxlength: 32, placeholder: t('start.nameHint'), autocomplete: 'nickname', value: name })
   const password = text('password', { type: 'password', maxlength: 1024, autocomplete: 'off', required: true })
@@ -32,12 +35,21 @@ export function joinView(ui, { roomId, key, name, info, joined, failed }) {
       : h('span', { class: 'fact time' }, icon('clock'), t('join.running', { time: duration(left > 120 ? Math.round(left / 60) * 60 : left, language, 'short') })),
     key !== null && h('span', { class: 'fact' }, icon('shield'), t('join.sealed')))
 
+  const secret = field(t('join.password'), password)
+  const more = h('button', { type: 'button', class: 'ghost', 'data-action': 'password', on: { click: unfold } }, icon('key'), t('join.withPassword'))
+  secret.hidden = !info.passwordRequired
+  more.hidden = info.passwordRequired || !standing
+
+  function unfold() {
+    secret.hidden = false
+    more.hidden = true
+    password.focus()
+  }
+
   const form = h('form', { part: 'form', novalidate: true, 'data-form': 'join', on: { submit: send } },
     heading(ui, {}, t('join.title')),
     h('p', { class: 'hint' }, t('join.intro')), facts,
-    field(t('start.name'), userName),
-    info.passwordRequired && field(t('join.password'), password),
-    alert, submit)
+    !named && field(t('start.name'), userName), secret, more, alert, submit)
 
   /** @param {Event} event */
   async function send(event) {
@@ -49,7 +61,7 @@ export function joinView(ui, { roomId, key, name, info, joined, failed }) {
     try {
       joined(await ui.client.joinRoom({
         roomId, key, username: userName.value.trim() || undefined,
-        password: info.passwordRequired ? password.value : undefined,
+        password: secret.hidden ? undefined : password.value,
       }))
     } catch (error) {
       if (failed(error)) return
@@ -64,6 +76,10 @@ export function joinView(ui, { roomId, key, name, info, joined, failed }) {
 
   return {
     node: h('div', { class: 'view start', 'data-view': 'join' }, h('div', { class: 'card' }, form)),
-    focus: () => (info.passwordRequired && userName.value !== '' ? password : userName).focus(),
+    focus: () => {
+      if (!named && (userName.value === '' || !info.passwordRequired)) userName.focus()
+      else if (info.passwordRequired) password.focus()
+      else submit.focus()
+    },
   }
 }

@@ -49,7 +49,7 @@ export class MessageList {
     this.#handlers = handlers
     const { t } = ui
     this.#rows = h('ol', { class: 'rows', 'aria-label': t('list.label') })
-    this.node = h('div', { class: 'scroll', part: 'messages', role: 'log', 'aria-live': 'off', 'aria-label': t('list.label'), tabindex: 0 },
+    this.node = h('div', { class: 'scroll', part: 'messages', role: 'log', 'aria-live': 'off', 'aria-label': t('list.label'), 'aria-description': t('list.hint'), tabindex: 0 },
       h('div', { class: 'column' }, this.lead, this.#older, this.#rows, this.#pending))
     this.#window = new RowWindow(this.node, this.#rows, () => room.messages, (messages, i) => this.#render(messages, i))
     this.node.addEventListener('scroll', () => this.#scrolled(), { passive: true })

@@ -13,10 +13,11 @@ const lengths = [600, 3600, 8 * 3600, 86_400, 7 * 86_400]
  * @param {number | null} options.ttl the life that is chosen at first, in seconds
  * @param {number | null} options.maxTTL the longest that may be chosen
  * @param {string} options.name of the user, if it is known
+ * @param {boolean} options.named whether the site says who the user is
  * @param {(room: import('./client.js').Room) => void} options.created
  * @returns {import('./ui.js').View}
  */
-export function startView(ui, { ttl, maxTTL, name, created }) {
+export function startView(ui, { ttl, maxTTL, name, named, created }) {
   const { t, language } = ui
   const max = maxTTL ?? 86_400
   const chosen = Math.min(ttl ?? 3600, max)
@@ -46,7 +47,7 @@ export function startView(ui, { ttl, maxTTL, name, created }) {
   const hint = unique('hint')
   const form = h('form', { part: 'form', novalidate: true, 'data-form': 'create', on: { change: mark, submit: send } },
     h('h2', null, t('start.title')),
-    h('div', { class: 'pair' }, field(t('start.name'), userName), field(t('start.room'), roomName)),
+    h('div', { class: named ? null : 'pair' }, !named && field(t('start.name'), userName), field(t('start.room'), roomName)),
     h('fieldset', { class: 'field', 'aria-describedby': hint },
       h('legend', { class: 'legend' }, t('start.ttl')),
       h('div', { class: 'chips' }, ...chips.map(({ label }) => label)),
@@ -80,7 +81,7 @@ export function startView(ui, { ttl, maxTTL, name, created }) {
   const node = h('div', { class: 'view start', 'data-view': 'start' }, slot, h('div', { class: 'card' }, form))
   const arrange = () => node.classList.toggle('with-intro', slot.assignedElements().length > 0)
   slot.addEventListener('slotchange', arrange)
-  return { node, focus: () => userName.focus() }
+  return { node, focus: () => (named ? roomName : userName).focus() }
 }
 
 /**

@@ -38,11 +38,11 @@ const table = {
   'start.passwordHint': ['Asked of everybody who joins.', 'Wird von allen verlangt, die beitreten.', 'Demandé à chaque personne qui rejoint.', 'Se pide a quien quiera entrar.'],
   'start.passwordField': ['Password of the room', 'Passwort des Raums', 'Mot de passe du salon', 'Contraseña de la sala'],
   'start.submit': ['Create room', 'Raum eröffnen', 'Créer le salon', 'Crear sala'],
-  'start.none': ['No room is set here.', 'Hier ist kein Raum eingestellt.', 'Aucun salon n’est défini ici.', 'Aquí no hay ninguna sala.'],
 
   'join.title': ['Join the chat', 'Beim Chat mitmachen', 'Rejoindre le chat', 'Entrar en el chat'],
   'join.intro': ['You are invited to a room that vanishes when its time is up.', 'Du bist in einen Raum eingeladen, der verschwindet, wenn seine Zeit um ist.', 'Vous êtes invité dans un salon qui disparaît à la fin de son temps.', 'Te han invitado a una sala que desaparece cuando se acaba su tiempo.'],
   'join.submit': ['Join', 'Mitmachen', 'Rejoindre', 'Entrar'],
+  'join.withPassword': ['I have a password', 'Ich habe ein Passwort', 'J’ai un mot de passe', 'Tengo una contraseña'],
   'join.password': ['Password', 'Passwort', 'Mot de passe', 'Contraseña'],
   'join.running': ['{time} left', 'noch {time}', 'encore {time}', 'quedan {time}'],
   'join.waiting': ['Not started yet', 'Noch nicht gestartet', 'Pas encore commencé', 'Aún no ha empezado'],
@@ -92,7 +92,6 @@ const table = {
 
   'share.title': ['Invite people', 'Leute einladen', 'Inviter', 'Invitar'],
   'share.hint': ['Whoever has this link can join.', 'Wer diesen Link hat, kann mitmachen.', 'Toute personne ayant ce lien peut rejoindre.', 'Quien tenga este enlace puede entrar.'],
-  'share.hintPassword': ['Whoever has this link and the password can join.', 'Wer diesen Link und das Passwort hat, kann mitmachen.', 'Toute personne ayant ce lien et le mot de passe peut rejoindre.', 'Quien tenga este enlace y la contraseña puede entrar.'],
   'share.hintSealed': ['Whoever has this link can join and read. It holds the key: share it with care.', 'Wer diesen Link hat, kann mitmachen und lesen. Er enthält den Schlüssel: teile ihn mit Bedacht.', 'Toute personne ayant ce lien peut rejoindre et lire. Il contient la clé : partagez-le avec soin.', 'Quien tenga este enlace puede entrar y leer. Contiene la clave: compártelo con cuidado.'],
   'share.link': ['Link to this room', 'Link zu diesem Raum', 'Lien vers ce salon', 'Enlace a esta sala'],
   'share.copy': ['Copy link', 'Link kopieren', 'Copier le lien', 'Copiar enlace'],
@@ -113,7 +112,6 @@ const table = {
   'list.label': ['Messages', 'Nachrichten', 'Messages', 'Mensajes'],
   'list.hint': ['Arrow keys move between messages. Delete takes one back.', 'Pfeiltasten wechseln zwischen Nachrichten. Entf nimmt eine zurück.', 'Les flèches passent d’un message à l’autre. Suppr en reprend un.', 'Las flechas cambian de mensaje. Supr retira uno.'],
   'list.older': ['Loading older messages…', 'Ältere Nachrichten werden geladen …', 'Chargement des messages précédents…', 'Cargando mensajes anteriores…'],
-  'list.begin': ['The beginning', 'Der Anfang', 'Le début', 'El principio'],
   'list.new': ['New', 'Neu', 'Nouveau', 'Nuevo'],
   'list.toEnd': ['To the newest message', 'Zur neuesten Nachricht', 'Au dernier message', 'Al último mensaje'],
   'list.now': ['now', 'jetzt', 'à l’instant', 'ahora'],
@@ -152,6 +150,7 @@ const table = {
   'gone.again': ['Join again', 'Wieder mitmachen', 'Rejoindre à nouveau', 'Entrar de nuevo'],
 
   'error.wrong_password': ['That is not the password', 'Das ist nicht das Passwort', 'Ce n’est pas le mot de passe', 'Esa no es la contraseña'],
+  'error.not_signed_in': ['Sign in to this site first', 'Melde dich zuerst auf dieser Website an', 'Connectez-vous d’abord à ce site', 'Primero inicia sesión en este sitio'],
   'error.room_locked': ['This room is locked: nobody new can join', 'Dieser Raum ist geschlossen: niemand Neues kann beitreten', 'Ce salon est verrouillé : personne d’autre ne peut entrer', 'Esta sala está cerrada: no puede entrar nadie más'],
   'error.room_full': ['This room is full', 'Dieser Raum ist voll', 'Ce salon est complet', 'Esta sala está llena'],
   'error.rate_limited': ['That was a lot at once. Try again in {time}', 'Das war viel auf einmal. Versuch es in {time} wieder', 'C’était beaucoup d’un coup. Réessayez dans {time}', 'Han sido demasiadas veces. Inténtalo de nuevo en {time}'],
@@ -161,6 +160,8 @@ const table = {
   'error.network': ['No connection to the server', 'Keine Verbindung zum Server', 'Pas de connexion au serveur', 'Sin conexión con el servidor'],
   'error.origin_not_allowed': ['This site may not use this chat', 'Diese Website darf diesen Chat nicht benutzen', 'Ce site n’est pas autorisé à utiliser ce chat', 'Este sitio no puede usar este chat'],
   'error.message_too_long': ['Too long', 'Zu lang', 'Trop long', 'Demasiado largo'],
+  'error.invalid_key': ['The link is not complete: its key is damaged', 'Der Link ist unvollständig: sein Schlüssel ist beschädigt', 'Le lien est incomplet : sa clé est abîmée', 'El enlace está incompleto: su clave está dañada'],
+  'error.insecure_context': ['This room is encrypted, which needs a page served over HTTPS', 'Dieser Raum ist verschlüsselt, das braucht eine Seite über HTTPS', 'Ce salon est chiffré, ce qui demande une page servie en HTTPS', 'Esta sala está cifrada y eso requiere una página por HTTPS'],
   'error.invalid_request': ['The server does not accept this. Try shorter names or a shorter time', 'Der Server nimmt das nicht an. Versuch es mit kürzeren Namen oder kürzerer Zeit', 'Le serveur ne l’accepte pas. Essayez des noms ou une durée plus courts', 'El servidor no lo acepta. Prueba con nombres o un tiempo más cortos'],
   'error.other': ['That did not work', 'Das hat nicht geklappt', 'Cela n’a pas marché', 'No ha funcionado'],
 }

@@ -24,6 +24,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"time"
 )
 
 //go:embed *.html *.js *.css
@@ -32,9 +33,10 @@ var source embed.FS
 const (
 	indexName = "index.html"
 
-	// placeholder stands in index.html where the URL of the assets goes, with
-	// the slash at its end.
-	placeholder = "{{assets}}"
+	// These stand in index.html: where the URL of the assets goes, with the slash
+	// at its end, and where the settings go, as attributes of the element.
+	placeholder         = "{{assets}}"
+	settingsPlaceholder = "{{settings}}"
 
 	// hashLength is in hexadecimal digits: 64 bits tell versions apart.
 	hashLength = 16
@@ -54,6 +56,7 @@ var mediaTypes = map[string]string{
 // site is everything that is served.
 type site struct {
 	hash   string           // of all assets
+	index  string           // the page, but for its settings
 	top    map[string]*File // by path below the mount
 	assets map[string]*File // by name
 }
@@ -74,7 +77,8 @@ var load = sync.OnceValue(func() site {
 	s.hash = hex.EncodeToString(all.Sum(nil))[:hashLength]
 
 	base := "assets/" + s.hash + "/"
-	s.top["/"] = newPage([]byte(strings.ReplaceAll(must(read(indexName)), placeholder, base)))
+	s.index = strings.ReplaceAll(must(read(indexName)), placeholder, base)
+	s.top["/"] = s.page(Settings{})
 	for name, stable := range entries {
 		if stable && s.assets[name] != nil {
 			s.top["/"+name] = newStable(name, fmt.Appendf(nil, "export * from './%s%s';\n", base, name))
@@ -119,6 +123,36 @@ func must[T any](value T, err error) T {
 		panic("web: " + err.Error())
 	}
 	return value
+}
+
+// Settings are what the page is told of the chat that it belongs to.
+type Settings struct {
+	// How long a room lives unless its creator says otherwise, and at most. In
+	// whole seconds; 0 leaves it to the page, which may offer what is refused.
+	TTL, MaxTTL time.Duration
+
+	// Whether the site knows who users are, so that they need not be asked.
+	Named bool
+}
+
+// Page returns the page at the mount point of a chat.
+func Page(settings Settings) *File {
+	s := load()
+	return s.page(settings)
+}
+
+func (s *site) page(settings Settings) *File {
+	var attributes strings.Builder
+	if settings.TTL > 0 {
+		fmt.Fprintf(&attributes, ` ttl="%d"`, settings.TTL/time.Second)
+	}
+	if settings.MaxTTL > 0 {
+		fmt.Fprintf(&attributes, ` max-ttl="%d"`, settings.MaxTTL/time.Second)
+	}
+	if settings.Named {
+		attributes.WriteString(" named")
+	}
+	return newPage([]byte(strings.ReplaceAll(s.index, settingsPlaceholder, attributes.String())))
 }
 
 // Find returns what is served under a path below the mount point, which begins

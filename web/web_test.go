@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/web"
 )
@@ -113,6 +114,28 @@ func TestPage(t *testing.T) {
 	} {
 		if found := regexp.MustCompile(forbidden).FindString(page); found != "" {
 			t.Errorf("%s: %s", name, found)
+		}
+	}
+}
+
+// TestSettings checks that the page tells the element of its chat.
+func TestSettings(t *testing.T) {
+	for _, test := range []struct {
+		settings web.Settings
+		want     string
+	}{
+		{web.Settings{}, `<ephemeral-chat mode="page">`},
+		{web.Settings{TTL: 90 * time.Minute, MaxTTL: 24 * time.Hour}, `<ephemeral-chat mode="page" ttl="5400" max-ttl="86400">`},
+		{web.Settings{TTL: time.Second, Named: true}, `<ephemeral-chat mode="page" ttl="1" named>`},
+	} {
+		file := web.Page(test.settings)
+		if !file.IsPage() {
+			t.Error("the page is none")
+		}
+		recorder := httptest.NewRecorder()
+		file.Serve(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+		if !strings.Contains(recorder.Body.String(), test.want) {
+			t.Errorf("%+v: no %s in %s", test.settings, test.want, recorder.Body)
 		}
 	}
 }
