@@ -82,8 +82,9 @@ func (s *setup) allBack(t *testing.T) (accepted, told time.Duration) {
 }
 
 // expectAgreement fails unless what each watch was told amounts to what the store
-// has. A gap takes back what was told after it.
-func (s *setup) expectAgreement(t *testing.T) (gaps int) {
+// has, each message once. A gap takes back what was told after it. It returns how
+// many of those there were, and the number of the last message.
+func (s *setup) expectAgreement(t *testing.T) (gaps int, last uint64) {
 	t.Helper()
 	page, err := s.nodes[0].After(t.Context(), s.room.ID, 0, 1<<24)
 	if err != nil {
@@ -93,7 +94,8 @@ func (s *setup) expectAgreement(t *testing.T) (gaps int) {
 		w.await(t, "newest message", func(e room.Event) bool {
 			return e.Kind == room.EventMessage && bytes.Equal(e.Frame, room.FrameOfEntry(page.Entries[len(page.Entries)-1]))
 		})
-		told, last := make(map[uint64][]byte), uint64(0)
+		told := make(map[uint64][]byte)
+		last = 0
 		for _, e := range w.all(room.EventMessage, room.EventGap) {
 			if e.Kind == room.EventGap {
 				gaps++
@@ -111,6 +113,15 @@ func (s *setup) expectAgreement(t *testing.T) (gaps int) {
 		if last != page.Last() {
 			t.Fatalf("node %d was told %d messages, the store has %d", i, last, page.Last())
 		}
+		seen := make(map[string]bool)
+		for seq, frame := range told {
+			_, body, _ := bytes.Cut(frame, []byte(`"message":`))
+			if _, text, _ := bytes.Cut(body, []byte(`"id":`)); seen[string(text)] && len(text) > 0 {
+				t.Errorf("node %d was told message %d twice: %s", i, seq, frame)
+			} else {
+				seen[string(text)] = true
+			}
+		}
 		for j, entry := range page.Entries {
 			if frame := told[page.First+uint64(j)]; !bytes.Equal(frame, room.FrameOfEntry(entry)) {
 				t.Fatalf("node %d was told %s, the store has %s", i, frame, entry)
@@ -120,7 +131,7 @@ func (s *setup) expectAgreement(t *testing.T) (gaps int) {
 			t.Errorf("node %d was told the end of the room", i)
 		}
 	}
-	return gaps
+	return gaps, last
 }
 
 // TestMasterKilledUnderLoad kills the master of a room while people talk in it.
@@ -140,7 +151,11 @@ func TestMasterKilledUnderLoad(t *testing.T) {
 				t.Error("that is too long")
 			}
 		})
-		t.Logf("%d messages, %d gaps", posted+1, s.expectAgreement(t))
+		gaps, last := s.expectAgreement(t)
+		t.Logf("%d messages, %d gaps", posted+1, gaps)
+		if last != uint64(posted+1) {
+			t.Errorf("%d messages are there, want %d", last, posted+1)
+		}
 		for i, w := range s.watches {
 			if left := w.all(room.EventLeft); len(left) > 0 {
 				t.Errorf("node %d was told that somebody left: %s", i, describe(left))

@@ -14,9 +14,10 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// load has senders post on both nodes, each its messages in order and again
-// under the same id while the store is not available, until disturb returns and
-// every sender has posted a few more. It returns how many were posted.
+// load has senders post on both nodes, each its messages in order, again under the
+// same id while the store is not available, and again where the store has lost them,
+// until disturb returns and every sender has posted a few more. It returns how many
+// messages were said.
 func (s *setup) load(t *testing.T, senders int, disturb func()) (posted int) {
 	t.Helper()
 	done := make(chan struct{})
@@ -30,16 +31,18 @@ func (s *setup) load(t *testing.T, senders int, disturb func()) (posted int) {
 			for left := 20; left > 0; {
 				id := uint64(counts[i] + 1)
 				p := newPost(node, session, id, fmt.Sprintf("%s says %d", session, id))
-				for {
-					_, err := node.Post(t.Context(), s.room.ID, p)
-					if err == nil {
-						break
-					}
-					if !errors.Is(err, room.ErrUnavailable) {
-						t.Errorf("Post: %v", err)
-						return
-					}
+				p.Known = id - 1
+				receipt, err := node.Post(t.Context(), s.room.ID, p)
+				switch {
+				case errors.Is(err, room.ErrUnavailable):
 					<-time.After(5 * time.Millisecond)
+					continue
+				case err != nil:
+					t.Errorf("Post: %v", err)
+					return
+				case receipt.Lost:
+					counts[i]-- // until the store has all that are left
+					continue
 				}
 				counts[i]++
 				select {

@@ -17,6 +17,8 @@ func (s *Store) Post(ctx context.Context, lifeID string, post room.Post) (room.R
 		return room.Receipt{Seq: uint64(r)}, nil
 	case r < -replyBegan:
 		return room.Receipt{Seq: uint64(-replyBegan - r), Began: true}, nil
+	case r == -replyLost:
+		return room.Receipt{Lost: true}, nil
 	case r == -replyNot:
 		return room.Receipt{Duplicate: true}, nil
 	default:

@@ -15,7 +15,7 @@ type posting struct {
 	keys             roomKeys
 	post             room.Post
 	history, between int
-	arguments        [16]any
+	arguments        [17]any
 	command          *redis.IntCmd
 
 	// What came of it: set before done is closed, or before send returns.
@@ -48,6 +48,7 @@ func newPosting(ctx context.Context, k roomKeys, post room.Post) *posting {
 	}
 	copy(p.arguments[n:], []any{
 		&p.keys.channel, &p.post.UserID, p.post.Body, &p.post.Session, &p.post.ID, &p.history, &p.between, &p.keys.life,
+		&p.post.Known,
 	})
 	p.makeCommand(ctx)
 	return p

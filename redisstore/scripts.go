@@ -50,6 +50,7 @@ const (
 	replyRoomTaken = 7
 	replyNoMessage = 8
 	replyNotOwn    = 9
+	replyLost      = 10 // of post
 	replyBegan     = 16 // of post, more negative than any of the others: see there
 )
 

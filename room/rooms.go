@@ -258,9 +258,10 @@ func (r *Rooms) Leave(ctx context.Context, c Credentials) error {
 }
 
 // Post stores a message of a member, whose credentials were checked when its
-// connection was opened, in the life of the room in which they were good. id is the member's number for the message, zero for
-// none.
-func (r *Rooms) Post(ctx context.Context, lifeID, userID, session string, id uint64, message string) (Receipt, error) {
+// connection was opened, in the life of the room in which they were good. id is
+// the member's number for the message, zero for none, and known the highest that was
+// accepted.
+func (r *Rooms) Post(ctx context.Context, lifeID, userID, session string, id, known uint64, message string) (Receipt, error) {
 	if message == "" {
 		return Receipt{}, ErrInvalidMessage
 	}
@@ -271,6 +272,7 @@ func (r *Rooms) Post(ctx context.Context, lifeID, userID, session string, id uin
 		UserID:  userID,
 		Session: session,
 		ID:      id,
+		Known:   known,
 		Body:    EncodeBody(message, r.store.Now(), userID, id, session),
 		History: r.limits.History,
 	})

@@ -332,7 +332,7 @@ func TestRemove(t *testing.T) {
 	_, err = rooms.Return(t.Context(), credentials(b))
 	expect(t, "Return of a removed member", err, room.ErrRemoved)
 	expect(t, "Leave of a removed member", rooms.Leave(t.Context(), credentials(b)), room.ErrRemoved)
-	_, err = rooms.Post(t.Context(), a.Room.ID, "bert", "tag", 0, "hi")
+	_, err = rooms.Post(t.Context(), a.Room.ID, "bert", "tag", 0, 0, "hi")
 	expect(t, "Post of a removed member", err, room.ErrRemoved)
 	// Who has no session learns nothing of who was removed.
 	_, err = rooms.Authenticate(t.Context(), room.Credentials{RoomID: a.Room.ID, UserID: "bert", SessionID: a.SessionID})
@@ -366,23 +366,23 @@ func TestPost(t *testing.T) {
 		strings.Repeat("é", 32) + "x": room.ErrMessageTooLong, // bytes count
 		strings.Repeat("🦊", 16) + "\u200d\xff": room.ErrMessageTooLong,
 	} {
-		_, err := rooms.Post(t.Context(), a.Room.ID, "anna", "tag", 1, message)
+		_, err := rooms.Post(t.Context(), a.Room.ID, "anna", "tag", 1, 0, message)
 		expect(t, fmt.Sprintf("Post of %q", message), err, want)
 	}
 	if r, err := store.Load(t.Context(), a.Room.ID); err != nil || r.Started() || r.Seq != 0 {
 		t.Errorf("after refused messages the room is started %v, seq %d, %v", r.Started(), r.Seq, err)
 	}
 	for i, message := range []string{"x", " ", strings.Repeat("x", 64), strings.Repeat("é", 32)} {
-		receipt, err := rooms.Post(t.Context(), a.Room.ID, "anna", "tag", uint64(i+1), message)
+		receipt, err := rooms.Post(t.Context(), a.Room.ID, "anna", "tag", uint64(i+1), 0, message)
 		if want := (room.Receipt{Seq: uint64(i + 1), Began: i == 0}); err != nil || receipt != want {
 			t.Errorf("Post of %q: %+v, %v; want %+v", message, receipt, err, want)
 		}
 	}
-	if receipt, err := rooms.Post(t.Context(), a.Room.ID, "anna", "tag", 4, "again"); err != nil || !receipt.Duplicate {
+	if receipt, err := rooms.Post(t.Context(), a.Room.ID, "anna", "tag", 4, 0, "again"); err != nil || !receipt.Duplicate {
 		t.Errorf("Post again: %+v, %v; want a duplicate", receipt, err)
 	}
 	for range 2 * limits.History {
-		if _, err := rooms.Post(t.Context(), a.Room.ID, "anna", "tag", 0, "x"); err != nil {
+		if _, err := rooms.Post(t.Context(), a.Room.ID, "anna", "tag", 0, 0, "x"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -390,7 +390,7 @@ func TestPost(t *testing.T) {
 	if kept := len(page.Entries); err != nil || kept < limits.History || kept > limits.History*5/4 {
 		t.Errorf("the room keeps %d messages, %v; want %d, at most a quarter more", kept, err, limits.History)
 	}
-	_, err = rooms.Post(t.Context(), room.NewID(), "anna", "tag", 0, "x")
+	_, err = rooms.Post(t.Context(), room.NewID(), "anna", "tag", 0, 0, "x")
 	expect(t, "Post to no room", err, room.ErrRoomNotFound)
 }
 
@@ -412,7 +412,7 @@ func TestUnavailable(t *testing.T) {
 	expect(t, "Return", err, room.ErrUnavailable)
 	_, err = rooms.Start(t.Context(), c)
 	expect(t, "Start", err, room.ErrUnavailable)
-	_, err = rooms.Post(t.Context(), a.Room.ID, "anna", "tag", 1, "x")
+	_, err = rooms.Post(t.Context(), a.Room.ID, "anna", "tag", 1, 0, "x")
 	expect(t, "Post", err, room.ErrUnavailable)
 	expect(t, "Delete", rooms.Delete(t.Context(), c), room.ErrUnavailable)
 	expect(t, "Leave", rooms.Leave(t.Context(), c), room.ErrUnavailable)

@@ -144,7 +144,7 @@ func TestStandingSessions(t *testing.T) {
 			expect(t, "SetLocked", rooms.SetLocked(t.Context(), c, true), want)
 			expect(t, "Remove", rooms.Remove(t.Context(), c, "ben"), want)
 			expect(t, "Leave", rooms.Leave(t.Context(), c), want)
-			_, err = rooms.Post(t.Context(), a.Room.LifeID(), a.UserID, "tag", 1, "hello")
+			_, err = rooms.Post(t.Context(), a.Room.LifeID(), a.UserID, "tag", 1, 0, "hello")
 			expect(t, "Post", err, room.ErrRoomNotFound)
 		}
 	}
@@ -355,7 +355,7 @@ func TestStandingClock(t *testing.T) {
 			a := enter(t, rooms, "anna", "")
 			lives[a.Room.LifeID()] = true
 			time.Sleep(time.Hour) //nolint:forbidigo // in a bubble it waits for nothing: it moves the clock
-			if _, err := rooms.Post(t.Context(), a.Room.LifeID(), "anna", "tag", 1, "hello"); err != nil {
+			if _, err := rooms.Post(t.Context(), a.Room.LifeID(), "anna", "tag", 1, 0, "hello"); err != nil {
 				t.Fatalf("Post into a room that waits to be started: %v", err)
 			}
 			time.Sleep(time.Minute - time.Millisecond) //nolint:forbidigo // likewise

@@ -64,8 +64,9 @@ type Store interface {
 	// Post stores a message under the next number and starts the room if it
 	// has not started; EventStarted, then EventMessage follow. If post.ID is
 	// not zero and not above the highest that was stored for post.Session, the
-	// message is not stored, and the receipt says so. ErrRemoved if the sender
-	// was removed.
+	// message is not stored, and the receipt says so. The same if that highest one
+	// is below post.Known: the store has lost messages that it had accepted.
+	// ErrRemoved if the sender was removed.
 	Post(ctx context.Context, lifeID string, post Post) (Receipt, error)
 
 	// Retract takes the text of a message away, for good: its entry becomes what
@@ -180,6 +181,9 @@ type Post struct {
 	// sender gave the message, zero for none.
 	Session string
 	ID      uint64
+	// Known is the highest ID of the session that the store is known to have
+	// accepted, zero for none. It says nothing of a message without ID.
+	Known uint64
 	// Body is what EncodeBody made. The store keeps it.
 	Body []byte
 	// History is how many messages the room keeps: so many of the newest, at
@@ -189,11 +193,14 @@ type Post struct {
 
 // Receipt is what became of a Post.
 type Receipt struct {
-	// Seq is the number of the message; zero for a duplicate.
+	// Seq is the number of the message; zero if it was not stored.
 	Seq uint64
 	// Duplicate means that a message with this ID, or a later one of the
 	// session, had been stored before.
 	Duplicate bool
+	// Lost means that the store does not have all messages of the session up to
+	// Known any more.
+	Lost bool
 	// Began means that it was this message that started the room.
 	Began bool
 }

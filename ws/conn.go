@@ -34,6 +34,7 @@ type conn struct {
 	// Owned by the reading goroutine.
 	calls    calls
 	limiter  *rate.Limiter // of messages; nil until the first
+	again    *rate.Limiter // of messages that come again though they were accepted; likewise
 	lookups  *rate.Limiter // of requests for the history; likewise
 	retracts *rate.Limiter // of retractions; likewise
 	typedAt  time.Time
@@ -51,9 +52,6 @@ type conn struct {
 	// echoed is the highest id of the session that a message was told with. The
 	// fan-out sets it, before it queues the message.
 	echoed atomic.Uint64
-	// renumbered is set by the fan-out when the store has lost messages, accepted
-	// ones perhaps among them, and taken back by the reading goroutine.
-	renumbered atomic.Bool
 
 	// Guarded by room.mu.
 	index  int    // in room.conns; -1 when not in it

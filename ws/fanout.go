@@ -240,9 +240,6 @@ func (lr *liveRoom) gap(p *pass, e *room.Event) {
 			c.cursor = e.Seq
 		}
 		c.live = true
-		if !same {
-			c.renumbered.Store(true)
-		}
 		p.send(c, f)
 	}
 }

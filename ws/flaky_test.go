@@ -20,6 +20,8 @@ type flakyStore struct {
 	hanging map[string]bool
 	hung    int                         // calls that hang
 	lost    bool                        // all rooms, and nobody was told
+	forgets bool                        // what is posted, once it has accepted that
+	denies  bool                        // that it has what it had accepted, once
 	before  func(method string)         // called before each call that doesn't fail
 	watcher map[string]func(room.Event) // of each room that was watched
 }
@@ -60,6 +62,21 @@ func (s *flakyStore) lose() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost = true
+}
+
+// forget makes the store accept posts and not keep them, from now on or not any
+// more: as one does that dies before others have heard of them.
+func (s *flakyStore) forget(forgets bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgets = forgets
+}
+
+// deny makes the store say once, of a post, that earlier ones are lost.
+func (s *flakyStore) deny() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.denies = true
 }
 
 // intercept has before called before each call that doesn't fail, with the
@@ -114,6 +131,16 @@ func (s *flakyStore) Member(ctx context.Context, roomID, userID string) (room.Ro
 func (s *flakyStore) Post(ctx context.Context, roomID string, post room.Post) (room.Receipt, error) {
 	if err := s.call(ctx, "Post"); err != nil {
 		return room.Receipt{}, err
+	}
+	s.mu.Lock()
+	forgets, denies := s.forgets, s.denies && post.Known > 0
+	s.denies = s.denies && !denies
+	s.mu.Unlock()
+	switch {
+	case forgets:
+		return room.Receipt{Seq: 1}, nil
+	case denies:
+		return room.Receipt{Lost: true}, nil
 	}
 	receipt, err := s.Store.Post(ctx, roomID, post)
 	if err == nil {

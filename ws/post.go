@@ -2,6 +2,7 @@ package ws
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -11,18 +12,12 @@ import (
 
 // post stores a message.
 func (c *conn) post(id uint64, message string) error {
-	if c.renumbered.Swap(false) {
-		c.accepted = 0 // the store knows
-	}
 	c.settleEchoed()
 	if reason := c.refused.reason(id); reason != nil {
 		return c.refuse(reason, id)
 	}
 	if id > 0 && id <= c.accepted {
-		// Were it counted against the limit, the client might be told that a
-		// message was refused which in truth is stored.
-		c.ack(id)
-		return nil
+		return c.postAgain(id, message)
 	}
 	if c.retry > 0 && id > c.retry || c.owed > 0 && id > c.owed {
 		// Stored now, it would overtake those that the client has to send again,
@@ -37,7 +32,42 @@ func (c *conn) post(id uint64, message string) error {
 	if retried := id > 0 && id == c.retry; !retried && !c.limiter.Allow() {
 		return c.refuse(room.ErrRateLimited, id)
 	}
-	receipt, err := c.say(id, message)
+	return c.store(id, c.accepted, message)
+}
+
+// postAgain answers a message that was accepted before. It is not counted against
+// the limit of messages, or the client might be told that one was refused which in
+// truth is stored.
+func (c *conn) postAgain(id uint64, message string) error {
+	if id <= c.echoed.Load() {
+		c.ack(id)
+		return nil
+	}
+	// It was accepted but not told. The store may have lost it since, and with it
+	// all that would have told anybody.
+	if c.again == nil {
+		c.again = rate.NewLimiter(c.settings.MessageRate, c.settings.MessageBurst)
+	}
+	if !c.again.Allow() {
+		c.tellError(room.ErrUnavailable, id)
+		return nil
+	}
+	return c.store(id, id-1, message)
+}
+
+// store stores a message, unless the store has less of the session than what is
+// known to have been accepted.
+func (c *conn) store(id, known uint64, message string) error {
+	receipt, err := c.say(id, known, message)
+	if err == nil && receipt.Lost {
+		if known > c.echoed.Load() {
+			// When the client comes back, it learns what is missing, and says it again.
+			c.report("storing a message", errLost)
+			return errLost
+		}
+		// All have been told, so that everybody knows of the loss, by a gap.
+		receipt, err = c.say(id, 0, message)
+	}
 	switch {
 	case err == nil:
 		c.accepted = max(c.accepted, id)
@@ -59,7 +89,7 @@ func (c *conn) post(id uint64, message string) error {
 	case final(err):
 		return c.refuse(err, id)
 	default:
-		if id > 0 {
+		if id > c.accepted {
 			c.retry = id // which has been paid for
 			c.owed = max(c.owed, id)
 		}
@@ -69,15 +99,17 @@ func (c *conn) post(id uint64, message string) error {
 	}
 }
 
+var errLost = fmt.Errorf("%w: the store has lost messages that it had accepted", room.ErrUnavailable)
+
 // say hands a message to the store. In a small room on a store that tells of it at
 // once, this goroutine is the one that writes to the connections: another one
 // would have to be woken first.
-func (c *conn) say(id uint64, message string) (room.Receipt, error) {
+func (c *conn) say(id, known uint64, message string) (room.Receipt, error) {
 	if c.hub.tellsAtOnce && c.room.size.Load() <= pacedConns && c.room.inbox.claim() {
 		defer c.room.inbox.settle()
 	}
 	defer c.endCall()
-	return c.settings.Rooms.Post(c.startCall(), c.room.id, c.userID, c.session.Tag, id, message)
+	return c.settings.Rooms.Post(c.startCall(), c.room.id, c.userID, c.session.Tag, id, known, message)
 }
 
 func (c *conn) ack(id uint64) { c.send(textFrame(encode(ackFrame{"ack", id}))) }

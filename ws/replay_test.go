@@ -85,7 +85,7 @@ func TestReplay(t *testing.T) {
 		// It ends when all of it is said.
 		posting.Go(func() {
 			for range meanwhile / 3 {
-				if _, err := s.rooms.Post(t.Context(), admin.Room.ID, member.UserID, "", 0, "and on"); err != nil {
+				if _, err := s.rooms.Post(t.Context(), admin.Room.ID, member.UserID, "", 0, 0, "and on"); err != nil {
 					t.Errorf("posting: %v", err)
 					return
 				}

@@ -182,7 +182,7 @@ func credentials(a room.Admission) room.Credentials {
 func (s *site) post(tb testing.TB, as room.Admission, texts ...string) {
 	tb.Helper()
 	for _, text := range texts {
-		if _, err := s.rooms.Post(tb.Context(), as.Room.ID, as.UserID, "", 0, text); err != nil {
+		if _, err := s.rooms.Post(tb.Context(), as.Room.ID, as.UserID, "", 0, 0, text); err != nil {
 			tb.Fatalf("posting: %v", err)
 		}
 	}

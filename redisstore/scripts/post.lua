@@ -1,10 +1,10 @@
 -- post stores a message under the next number and tells it.
 -- KEYS: room, messages, roomUser, online, sent
 -- ARGV: channel, userId, body, session tag, id or 0, history, messages between
---       two trims, life
+--       two trims, life, id that the session has been told is stored, or 0
 -- reply: the number, its negative less 16 if the message has started the room;
--- -1: no such room; -2: the user was removed; -3: a message
--- of the session with this id or a higher one had been stored. Never 0
+-- -1: no such room; -2: the user was removed; -3: a message of the session with
+-- this id or a higher one had been stored; -10: one that was stored is lost. Never 0
 local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'life', 'x:' .. ARGV[2])
 if not room[1] or (room[3] or '') ~= ARGV[8] then
   return -1
@@ -12,13 +12,19 @@ end
 if room[4] then
   return -2
 end
+-- Ids are compared as text, because a number of Lua's is exact up to 2^53 only.
+-- They have no leading zeros.
+local function below(a, b)
+  return #a < #b or (#a == #b and a < b)
+end
 local deadline, began = room[2], false
 local id = ARGV[5]
 if id ~= '0' then
-  -- As text, because a number of Lua's is exact up to 2^53 only. Ids have no
-  -- leading zeros.
-  local highest = redis.call('HGET', KEYS[5], ARGV[4])
-  if highest and (#id < #highest or (#id == #highest and id <= highest)) then
+  local highest = redis.call('HGET', KEYS[5], ARGV[4]) or '0'
+  if below(highest, ARGV[9]) then
+    return -10
+  end
+  if not below(highest, id) then
     return -3
   end
 end

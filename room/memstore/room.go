@@ -142,6 +142,9 @@ func (l *liveRoom) post(post room.Post, at time.Time) (room.Receipt, error) {
 		return room.Receipt{}, room.ErrRemoved
 	}
 	if post.ID != 0 {
+		if l.sent[post.Session] < post.Known {
+			return room.Receipt{Lost: true}, nil
+		}
 		if post.ID <= l.sent[post.Session] {
 			return room.Receipt{Duplicate: true}, nil
 		}

@@ -17,6 +17,7 @@ var postTests = map[string]func(*testing.T, Backend){
 	"Immediate":       testImmediate,
 	"Frame":           testFrame,
 	"Duplicates":      testDuplicates,
+	"Known":           testKnown,
 	"ResendsAtOnce":   testResendsAtOnce,
 	"RemovedSender":   testRemovedSender,
 	"RemovalIsAtOnce": testRemovalIsAtOnce,
@@ -127,6 +128,42 @@ func testFrame(t *testing.T, b Backend) {
 				t.Errorf("node %d: the entry is %q, want %q", w.node, page.Entries[0], want)
 			}
 		}
+	}
+}
+
+// testKnown posts for somebody who has been told of more than the store has.
+func testKnown(t *testing.T, b Backend) {
+	r := create(t, b, longTTL, longLobby)
+	all := watchAll(t, b, r.ID)
+	for i, c := range []struct {
+		id, known uint64
+		want      room.Receipt
+	}{
+		{1, 9, room.Receipt{Lost: true}}, // the store has nothing, not even a start
+		{1, 0, room.Receipt{Seq: 1, Began: true}},
+		{5, 1, room.Receipt{Seq: 2}},
+		{6, 4, room.Receipt{Seq: 3}}, // it may have more
+		{7, 7, room.Receipt{Lost: true}},
+		{6, 7, room.Receipt{Lost: true}}, // which comes before all else
+		{6, 6, room.Receipt{Duplicate: true}},
+		{0, 7, room.Receipt{Seq: 4}}, // without an id nothing is lost
+		{10, 6, room.Receipt{Seq: 5}},
+		{11, 9, room.Receipt{Seq: 6}}, // numbers, not text
+		{12, 11, room.Receipt{Seq: 7}},
+		{13, 100, room.Receipt{Lost: true}},
+		{1 << 52, 1<<53 - 1, room.Receipt{Lost: true}},
+		{1<<53 - 1, 12, room.Receipt{Seq: 8}},
+		{1<<53 - 1, 1<<53 - 1, room.Receipt{Duplicate: true}},
+	} {
+		s := b.node(i)
+		post := numbered(s, admin, "tag", c.id, fmt.Sprint(i))
+		post.Known = c.known
+		if receipt, err := s.Post(t.Context(), r.ID, post); err != nil || receipt != c.want {
+			t.Errorf("post %d with id %d, of which %d is known: %+v (%v), want %+v", i, c.id, c.known, receipt, err, c.want)
+		}
+	}
+	if got := len(all[0].fence(t, r.ID)) - 1; got != 8 { // without the start
+		t.Errorf("%d messages were told, want 8", got)
 	}
 }
 
