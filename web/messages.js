@@ -195,10 +195,13 @@ export class MessageList {
     if (this.node.scrollTop < NEAR) this.#window.earlier()
   }
 
-  /** One row, at first the last, is reached with Tab; arrows go to the others. */
+  /** One row is reached with Tab, the last unless one reads others; arrows go to
+   * the others. */
   #rove() {
-    if (this.#rows.querySelector('[tabindex="0"]') !== null) return
+    const stop = /** @type {HTMLElement | null} */ (this.#rows.querySelector('[tabindex="0"]'))
     const last = /** @type {HTMLElement | null} */ (this.#rows.lastElementChild)
+    if (stop === last || (stop !== null && (!this.#stuck || this.#rows.matches(':focus-within')))) return
+    if (stop !== null) stop.tabIndex = -1
     if (last !== null) last.tabIndex = 0
   }
 

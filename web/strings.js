@@ -28,7 +28,7 @@ const table = {
   'start.room': ['Room name', 'Name des Raums', 'Nom du salon', 'Nombre de la sala'],
   'start.roomDefault': ['Our room', 'Unser Raum', 'Notre salon', 'Nuestra sala'],
   'start.name': ['Your name', 'Dein Name', 'Votre nom', 'Tu nombre'],
-  'start.nameHint': ['Optional', 'Freiwillig', 'Facultatif', 'Opcional'],
+  'start.nameHint': ['Optional', 'Optional', 'Facultatif', 'Opcional'],
   'start.ttl': ['How long it lives', 'Wie lange er lebt', 'Durée de vie', 'Cuánto dura'],
   'start.ttlHint': ['From the first message on. Then everything is erased.', 'Ab der ersten Nachricht. Danach wird alles gelöscht.', 'À partir du premier message. Ensuite, tout est effacé.', 'Desde el primer mensaje. Después se borra todo.'],
   'start.private': ['End-to-end encrypted', 'Ende-zu-Ende-verschlüsselt', 'Chiffré de bout en bout', 'Cifrado de extremo a extremo'],
