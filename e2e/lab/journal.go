@@ -40,8 +40,9 @@ type journal struct {
 	stop       func()                     // called with the first violation; nil: nothing is
 }
 
-// shownViolations is how many violations are written with all that is known.
-const shownViolations = 12
+// shownViolations is how many violations of a kind are written with all that is
+// known.
+const shownViolations = 4
 
 func newJournal(out io.Writer) *journal {
 	return &journal{out: out, start: time.Now(), counts: make(map[string]int), outages: make(map[string][]time.Duration)}
@@ -135,9 +136,15 @@ func (j *journal) violate(kind, what string, context []string) {
 				h.start.Sub(j.start).Seconds(), h.end.Sub(j.start).Seconds(), h.what))
 		}
 	}
+	shown := 0
+	for _, v := range j.violations {
+		if v.Kind == kind {
+			shown++
+		}
+	}
 	j.violations = append(j.violations, Violation{now, kind, what, context})
 	j.say("VIOLATION %s: %s", kind, what)
-	if len(j.violations) <= shownViolations {
+	if shown < shownViolations {
 		for _, line := range context {
 			j.say("    %s", line)
 		}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -39,6 +40,11 @@ func (s *schedule) run(ctx context.Context, length time.Duration) error {
 			// It ends when the fault is over, which is soon once faulty is done.
 			under.Go(func() {
 				err := f.inject(faulty, r, func(what string) { s.lab.journal.describe(h, what) })
+				if f.lossy {
+					// A master that has been replaced takes writes, which are lost, until it
+					// is told.
+					err = errors.Join(err, until(ctx, healTime, s.lab.topology.healthy))
+				}
 				s.lab.journal.finish(h, err)
 				s.release(f.on)
 			})
