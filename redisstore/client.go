@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"time"
 
@@ -46,9 +45,10 @@ func (p *place) servers() servers {
 	case p.cluster:
 		return newClustered(redis.NewClusterClient(p.clusterOptions()))
 	case p.sentinel.Master != "":
-		return single{redis.NewFailoverClient(p.failoverOptions()), true}
+		e := newElection(p)
+		return single{redis.NewFailoverClient(p.failoverOptions(e)), e}
 	default:
-		return single{redis.NewClient(p.options()), false}
+		return single{redis.NewClient(p.options()), nil}
 	}
 }
 
@@ -68,32 +68,25 @@ func (p *place) options() *redis.Options {
 // failoverOptions are for whichever server the sentinels say is the master. The
 // client asks them with each connection that it makes, and listens to one of them
 // for word of another master, upon which it drops its connections to the old one.
+// See election for those that it misses.
 //
 // DialTimeout includes asking. If that took as long as the single steps may, the
 // client would hold on for good to a sentinel that is gone with its machine; so
 // Dialer bounds the steps.
-func (p *place) failoverOptions() *redis.FailoverOptions {
+func (p *place) failoverOptions(e *election) *redis.FailoverOptions {
 	return &redis.FailoverOptions{
 		MasterName: p.sentinel.Master, SentinelAddrs: p.addrs,
 		SentinelUsername: p.sentinel.Username, SentinelPassword: p.sentinel.Password,
 		Username: p.username, Password: p.password, DB: p.db, TLSConfig: p.tls,
 		Protocol: protocol, DisableIdentity: true, // it never asks for notifications of maintenance
-		MaxRetries: -1, DialerRetries: 1, Dialer: p.dial,
+		MaxRetries: -1, DialerRetries: 1,
+		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return e.dial(ctx, network, addr, p.tls)
+		},
 		DialTimeout: lookupTimeout, ReadTimeout: replyTimeout, WriteTimeout: replyTimeout, PoolTimeout: replyTimeout,
 		ContextTimeoutEnabled: true,
 		PoolSize:              poolSize, MaxActiveConns: poolSize,
 	}
-}
-
-// dial connects to a sentinel or to a server.
-func (p *place) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	if p.tls == nil {
-		return dialer.DialContext(ctx, network, addr)
-	}
-	// The time-out is for the handshake too. The name to expect is the address's,
-	// unless the configuration has one.
-	return (&tls.Dialer{NetDialer: dialer, Config: p.tls}).DialContext(ctx, network, addr)
 }
 
 func (p *place) clusterOptions() *redis.ClusterOptions {

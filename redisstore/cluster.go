@@ -106,4 +106,7 @@ func (c *clustered) spread() bool { return true }
 
 func (c *clustered) replaceable() bool { return true }
 
+// review does nothing: servers of a cluster answer who has which keys now.
+func (c *clustered) review(context.Context) {}
+
 func (c *clustered) close() error { return c.cluster.Close() }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
@@ -363,4 +366,52 @@ func TestFailoverForgetsUnwatched(t *testing.T) {
 			t.Errorf("a page of the epoch %q (%v), want %q", page.Epoch, err, w.snapshot.Room.Epoch)
 		}
 	})
+}
+
+// TestReplacedMasterIsLeft has another server become the master while the old one
+// lives on, and takes it for well. Whatever is said to that one is lost, so nobody
+// may go on talking to it, nor listening.
+func TestReplacedMasterIsLeft(t *testing.T) {
+	t.Parallel()
+	over := onSentinels(t, redistest.SentinelOptions{})
+	s := newSetupOn(t, over.options, time.Hour)
+	old := over.master(t, s.room.ID)
+	s.load(t, 6, func() {
+		<-time.After(1500 * time.Millisecond) // the nodes must know the master
+		sentinel := redis.NewSentinelClient(&redis.Options{Addr: over.options.Addrs[0]})
+		defer func() { _ = sentinel.Close() }()
+		if err := sentinel.Failover(t.Context(), redistest.MasterName).Err(); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		eventually(t, 2*patience, func() string {
+			if over.master(t, s.room.ID) == old {
+				return "the old master is still the master"
+			}
+			return ""
+		})
+		switched := time.Now()
+		eventually(t, 2*patience, func() string {
+			list, err := old.Client().ClientList(t.Context()).Result()
+			if err != nil {
+				return err.Error()
+			}
+			for line := range strings.Lines(list) {
+				if strings.Contains(line, "cmd=evalsha") || strings.Contains(line, "cmd=publish") ||
+					strings.Contains(line, "cmd=subscribe") && !strings.Contains(line, "name=sentinel-") {
+					return "somebody talks to the old master: " + line
+				}
+			}
+			return ""
+		})
+		t.Logf("the old master is left %s after the switch, which took %s", time.Since(switched).Round(time.Millisecond),
+			switched.Sub(began).Round(time.Millisecond))
+		if role, err := old.Client().Do(t.Context(), "role").Slice(); err != nil || role[0] != "master" {
+			t.Logf("it is a replica already: %v (%v)", role, err)
+		} else if time.Since(switched) > 3*time.Second {
+			t.Error("that is too long")
+		}
+		s.allBack(t)
+	})
+	s.expectAgreement(t)
 }

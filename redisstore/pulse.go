@@ -70,6 +70,7 @@ func (p *pulse) run(ctx context.Context) {
 			p.conns, p.round = nil, nil
 			continue
 		}
+		p.store.servers.review(ctx)
 		if p.missing() {
 			p.store.link.cut(errDeaf)
 		}

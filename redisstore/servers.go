@@ -29,13 +29,16 @@ type servers interface {
 	// replaceable reports whether another server may take the place of one, without
 	// the last of what that had.
 	replaceable() bool
+	// review leaves servers that have been replaced, if the client has not. It is to
+	// be called every second or so while there is something to do.
+	review(ctx context.Context)
 	close() error
 }
 
 // single is one server, or the master of the moment that sentinels name.
 type single struct {
 	client  *redis.Client
-	watched bool // by sentinels
+	elected *election // nil without sentinels
 }
 
 func (s single) of(context.Context, string) (*redis.Client, error) { return s.client, nil }
@@ -60,9 +63,20 @@ func (s single) failed(context.Context, error) {}
 
 func (s single) spread() bool { return false }
 
-func (s single) replaceable() bool { return s.watched }
+func (s single) replaceable() bool { return s.elected != nil }
 
-func (s single) close() error { return s.client.Close() }
+func (s single) review(ctx context.Context) {
+	if s.elected != nil {
+		s.elected.review(ctx)
+	}
+}
+
+func (s single) close() error {
+	if s.elected != nil {
+		s.elected.close()
+	}
+	return s.client.Close()
+}
 
 // send sends a command to the server that has a key, and returns its error.
 func (s *Store) send(ctx context.Context, key string, command redis.Cmder) error {
