@@ -109,7 +109,11 @@ func (c *client) stay(ctx context.Context, node int) time.Duration {
 	})
 	_ = conn.SetReadDeadline(time.Now().Add(deafAfter))
 	_ = conn.SetWriteDeadline(time.Now().Add(writeTime))
-	if conn.WriteJSON(c.arrive(conn, node)) != nil {
+	join := c.arrive(conn, node)
+	if join == nil {
+		return 0 // it has quit meanwhile
+	}
+	if conn.WriteJSON(join) != nil {
 		c.depart(nil)
 		return wait
 	}
@@ -143,10 +147,14 @@ func (c *client) restrain(ctx context.Context) {
 	}
 }
 
-// arrive notes a new connection, and returns what it begins with.
+// arrive notes a new connection, and returns what it begins with; nil if it is not
+// wanted any more.
 func (c *client) arrive(conn *websocket.Conn, node int) map[string]any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over != "" {
+		return nil
+	}
 	c.conn, c.node, c.opened, c.toldDeadline = conn, node, time.Now(), false
 	join := map[string]any{"type": "join", "roomId": c.me.RoomID, "userId": c.me.UserID, "sessionId": c.me.SessionID}
 	if c.known {
