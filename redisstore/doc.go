@@ -12,6 +12,15 @@
 //     write that was cut off may have happened. Messages carry ids, so that
 //     whoever sends them can safely repeat them.
 //
+// # Where Redis is
+//
+// Rooms are on one server, on the master that sentinels name, or on the masters of
+// a cluster (servers). A command goes to the server that has its key, once: errors
+// that leave open whether it was executed are the caller's. Each server has a
+// batcher for posts (lanes). A beat through every server, expected back on the
+// link, finds out what neither of them shows (pulse): that the link is connected
+// to a server that is told nothing any more, or that a master was away.
+//
 // # How a node follows its rooms
 //
 // One connection (link) is subscribed to the channels of all rooms that the

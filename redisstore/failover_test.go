@@ -167,6 +167,49 @@ func TestMasterKilledUnderLoad(t *testing.T) {
 	})
 }
 
+// TestMasterHangs stops the master of a room, and of the sentinels one that the
+// nodes ask, as if their machine were frozen: nothing answers, and nothing ends.
+func TestMasterHangs(t *testing.T) {
+	t.Parallel()
+	hang := func(t *testing.T, over *topology, sentinels []*redistest.Server) {
+		t.Helper()
+		s := newSetupOn(t, over.options, time.Hour)
+		s.post(t, 0, "one")
+		hung := []*redistest.Server{over.master(t, s.room.ID)}
+		for _, sentinel := range sentinels {
+			clients, err := sentinel.Client().Do(t.Context(), "client", "list", "type", "pubsub").Text()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if clients != "" {
+				hung = append(hung, sentinel)
+				break
+			}
+		}
+		for _, server := range hung {
+			server.Pause(t)
+			defer server.Resume(t)
+		}
+		accepted, told := s.allBack(t)
+		t.Logf("%d servers hang: accepted after %v, told after %v", len(hung), accepted, told)
+		if told > 20*time.Second {
+			t.Error("that is too long")
+		}
+	}
+	t.Run("sentinel", func(t *testing.T) {
+		sentinels := redistest.StartSentinels(t, redistest.SentinelOptions{})
+		over := &topology{
+			options: redisstore.Options{Addrs: sentinels.Addrs(), Sentinel: redisstore.Sentinel{Master: redistest.MasterName}},
+			master:  func(t *testing.T, _ string) *redistest.Server { t.Helper(); return sentinels.Master(t) },
+		}
+		hang(t, over, sentinels.Sentinels)
+	})
+	t.Run("cluster", func(t *testing.T) {
+		over, _ := onCluster(t, redistest.ClusterOptions{})
+		hang(t, over, nil)
+	})
+}
+
 // cutReplication lets a master have no replicas any more: what it acknowledges from
 // now on is lost with it.
 func cutReplication(t *testing.T, master *redistest.Server) {
