@@ -1,5 +1,5 @@
 # `make help` lists the targets. Needs GNU make, bash and Go; `make test`
-# installs the rest on Debian and Ubuntu.
+# installs the rest on Debian.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -41,6 +41,13 @@ e2e: packages $(XCADDY) ## the end-to-end tests, which are a module of their own
 .PHONY: soak
 soak: packages ## injects faults for DURATION (10m) from SEED into TOPOLOGY (all), and looks for messages lost or doubled
 	cd e2e && go run ./cmd/soak -source .. -duration $(DURATION) -seed $(SEED) -topology $(TOPOLOGY) $(SOAK)
+
+.PHONY: screenshots
+screenshots: packages ## pictures of the page in all of its states, in ./bin/screenshots
+	cd e2e && SCREENSHOTS="$(BIN)/screenshots" go test -count 1 -run '^TestPage(States|Bubble)$$' .
+	for name in start-light conversation-light conversation-dark conversation-light-phone bubble-open-light; do \
+		cp "$(BIN)/screenshots/$$name.webp" docs/screenshots/; \
+	done
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## static checks
@@ -89,12 +96,13 @@ build: ## Caddy with this module, as ./bin/caddy
 	go build -trimpath -o $(BIN)/caddy ./cmd/caddy
 
 .PHONY: packages
-packages: ## installs what the tests need from the system: a C compiler for -race, Redis, Node.js
+packages: ## installs what the tests need from the system: a C compiler for -race, Redis, Node.js, Chromium
 	@missing=(); \
 	command -v cc           >/dev/null || missing+=(gcc libc6-dev); \
 	command -v redis-server >/dev/null || missing+=(redis-server); \
 	command -v node         >/dev/null || missing+=(nodejs); \
 	command -v npm          >/dev/null || missing+=(npm); \
+	command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || missing+=(chromium fonts-liberation fonts-noto-color-emoji); \
 	if [[ $${#missing[@]} == 0 ]]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
 		echo "Please install with your system's package manager what Debian calls: $${missing[*]}" >&2; \

@@ -124,9 +124,9 @@ func TestPage(t *testing.T) {
 // TestPageKnowsChat checks that the page offers what the chat allows.
 func TestPageKnowsChat(t *testing.T) {
 	for options, want := range map[string]string{
-		"":                               ` ttl="3600" max-ttl="86400">`,
-		"max_ttl 10m":                    ` ttl="600" max-ttl="600">`,
-		"ttl 90s\nmax_ttl 7d":            ` ttl="90" max-ttl="604800">`,
+		"":                                ` ttl="3600" max-ttl="86400">`,
+		"max_ttl 10m":                     ` ttl="600" max-ttl="600">`,
+		"ttl 90s\nmax_ttl 7d":             ` ttl="90" max-ttl="604800">`,
 		"user {http.request.header.X-Id}": ` ttl="3600" max-ttl="86400" named>`,
 	} {
 		s := serve(t, "ephemeral_chat /chat/* {\n"+options+"\n}")

@@ -38,6 +38,7 @@ func run(m *testing.M) int {
 		return fail(fmt.Errorf("building Caddy: %w\n%s", err, output))
 	}
 	code := m.Run()
+	stopChromium()
 	if err := goleak.Find(); err != nil && code == 0 {
 		return fail(err)
 	}

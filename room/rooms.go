@@ -281,8 +281,8 @@ func (r *Rooms) Post(ctx context.Context, lifeID, userID, session string, id, kn
 // Retract takes back a message of a member's, or of anybody's if the role is the
 // admin's. As with Post, the credentials were checked when the connection was
 // opened.
-func (r *Rooms) Retract(ctx context.Context, lifeID, userID string, role Role, seq uint64, epoch string) error {
-	return r.store.Retract(ctx, lifeID, Retraction{Seq: seq, Epoch: epoch, UserID: userID, Any: role == RoleAdmin})
+func (r *Rooms) Retract(ctx context.Context, roomID, userID string, role Role, seq uint64, epoch string) error {
+	return r.store.Retract(ctx, roomID, Retraction{Seq: seq, Epoch: epoch, UserID: userID, Any: role == RoleAdmin})
 }
 
 // admin returns the member with these credentials if it is the room's admin.

@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -22,7 +21,7 @@ import (
 
 // module is a source that has been read.
 type module struct {
-	imports []binding
+	imports []binding // in their order
 	exports []name
 	body    string
 }
@@ -40,23 +39,20 @@ type binding struct {
 type name struct{ inner, outer string }
 
 var (
-	// A comment with a type, within a line of code.
-	typeComment = regexp.MustCompile(`/\*\* @[^\n]*?\*/ ?`)
-
-	importForm   = regexp.MustCompile(`(?m)^import (?:\{([^}]*)\} from )?'\./([a-z0-9-]+\.js)';?\n`)
-	passForm     = regexp.MustCompile(`(?m)^export \{([^}]*)\} from '\./([a-z0-9-]+\.js)';?\n`)
-	exportForm   = regexp.MustCompile(`(?m)^export \{([^}]*)\};?\n`)
-	declaredForm = regexp.MustCompile(`(?m)^export ((?:const|class|function|async function)\*? (\w+))\b`)
+	importForm   = regexp.MustCompile(`^import (?:\{([^}]*)\} from )?'\./([a-z0-9-]+\.js)';?$`)
+	passForm     = regexp.MustCompile(`^export \{([^}]*)\} from '\./([a-z0-9-]+\.js)';?$`)
+	exportForm   = regexp.MustCompile(`^export \{([^}]*)\};?$`)
+	declaredForm = regexp.MustCompile(`^export ((?:const|class|function|async function)\*? (\w+)\b.*)$`)
 	nameForm     = regexp.MustCompile(`^(\w+)(?: as (\w+))?$`)
 
-	// What none of the forms above has taken.
-	otherForm = regexp.MustCompile(`(?m)^(?:import|export)\b.*|.*\bimport\(.*|.*\$[a-z0-9]+_js\b.*`)
+	// A line within code that would mean something else in a bundle.
+	strangeForm = regexp.MustCompile(`\bimport\(.*|\$[a-z0-9]+_js\b.*`)
 )
 
 // bundle puts an entry and everything that it imports into one module, which
 // exports what the entry exports.
-func bundle(entry string, read func(file string) (string, error)) (string, error) {
-	b := bundler{read: read, state: make(map[string]bool)}
+func bundle(entry string, parsed func(file string) (*module, error)) (string, error) {
+	b := bundler{parsed: parsed, state: make(map[string]bool)}
 	last, err := b.add(entry)
 	if err != nil {
 		return "", err
@@ -73,19 +69,15 @@ func bundle(entry string, read func(file string) (string, error)) (string, error
 }
 
 type bundler struct {
-	read  func(file string) (string, error)
-	state map[string]bool // of a file: false while its imports are being added
-	text  strings.Builder
+	parsed func(file string) (*module, error)
+	state  map[string]bool // of a file: false while its imports are being added
+	text   strings.Builder
 }
 
 // add writes a module behind those that it imports.
 func (b *bundler) add(file string) (*module, error) {
 	b.state[file] = false
-	source, err := b.read(file)
-	if err != nil {
-		return nil, err
-	}
-	m, err := parse(source)
+	m, err := b.parsed(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -154,43 +146,70 @@ func (m *module) exported() []name {
 	return names
 }
 
-// parse reads a module and takes its imports, exports and comments away.
+// parse reads a module and takes its imports, exports and comments away. What is
+// imported and exported stands at the beginning of a line.
 func parse(source string) (*module, error) {
 	m := new(module)
-	var failed error
-	take := func(form *regexp.Regexp, handle func(groups []string) string) {
-		m.body = form.ReplaceAllStringFunc(m.body, func(found string) string {
-			return handle(form.FindStringSubmatch(found))
-		})
-	}
-	names := func(list string) []name {
-		parsed, err := parseNames(list)
-		if err != nil && failed == nil {
-			failed = err
+	var body strings.Builder
+	lines := withoutComments(source)
+	for i := 0; i < len(lines); i++ {
+		line := lines[i]
+		if !strings.HasPrefix(line, "import") && !strings.HasPrefix(line, "export") {
+			if strings.Contains(line, "import(") || strings.Contains(line, "_js") {
+				if strange := strangeForm.FindString(line); strange != "" {
+					return nil, fmt.Errorf("cannot be bundled: %s", strange)
+				}
+			}
+			body.WriteString(line + "\n")
+			continue
 		}
-		return parsed
+		// A list of names may take several lines.
+		for strings.HasSuffix(line, "{") && strings.Count(line, " ") == 1 && i+1 < len(lines) {
+			i++
+			line += lines[i]
+			for !strings.Contains(lines[i], "}") && i+1 < len(lines) {
+				i++
+				line += lines[i]
+			}
+		}
+		declared, err := m.statement(line)
+		if err != nil {
+			return nil, err
+		}
+		if declared != "" {
+			body.WriteString(declared + "\n")
+		}
 	}
-	m.body = withoutComments(source)
-	take(passForm, func(groups []string) string {
-		m.imports = append(m.imports, binding{groups[2], names(groups[1]), true})
-		return ""
-	})
-	take(importForm, func(groups []string) string {
-		m.imports = append(m.imports, binding{groups[2], names(groups[1]), false})
-		return ""
-	})
-	take(exportForm, func(groups []string) string {
-		m.exports = append(m.exports, names(groups[1])...)
-		return ""
-	})
-	take(declaredForm, func(groups []string) string {
-		m.exports = append(m.exports, name{groups[2], groups[2]})
-		return groups[1]
-	})
-	if other := otherForm.FindString(m.body); other != "" && failed == nil {
-		failed = fmt.Errorf("cannot be bundled: %s", other)
+	m.body = body.String()
+	return m, nil
+}
+
+// statement takes an import or export, and returns what is left of it: a
+// declaration, or nothing.
+func (m *module) statement(line string) (string, error) {
+	var err error
+	if found := importForm.FindStringSubmatch(line); found != nil {
+		imported := binding{from: found[2]}
+		imported.names, err = parseNames(found[1])
+		m.imports = append(m.imports, imported)
+		return "", err
 	}
-	return m, failed
+	if found := passForm.FindStringSubmatch(line); found != nil {
+		imported := binding{from: found[2], passed: true}
+		imported.names, err = parseNames(found[1])
+		m.imports = append(m.imports, imported)
+		return "", err
+	}
+	if found := exportForm.FindStringSubmatch(line); found != nil {
+		exported, err := parseNames(found[1])
+		m.exports = append(m.exports, exported...)
+		return "", err
+	}
+	if found := declaredForm.FindStringSubmatch(line); found != nil {
+		m.exports = append(m.exports, name{found[2], found[2]})
+		return found[1], nil
+	}
+	return "", fmt.Errorf("cannot be bundled: %s", line)
 }
 
 // parseNames reads what stands between the braces of an import or export.
@@ -213,24 +232,33 @@ func parseNames(list string) ([]name, error) {
 	return names, nil
 }
 
-// withoutComments takes away types and the lines that are nothing but comment
-// or empty. It knows no strings, so none may have a line that looks like one;
-// in the style sheets, comments look the same and may go too.
-func withoutComments(source string) string {
-	lines := slices.Collect(strings.Lines(typeComment.ReplaceAllString(source, "")))
-	var kept strings.Builder
-	for within, i := false, 0; i < len(lines); i++ {
-		line := strings.TrimSpace(lines[i])
+// withoutComments returns the lines of a source, but for those that are nothing but
+// comment or empty, and without comments with types within a line. It knows no
+// strings, so none may have a line that looks like a comment; in style sheets,
+// comments look the same and may go too.
+func withoutComments(source string) []string {
+	var kept []string
+	within := false
+	for line := range strings.Lines(source) {
+		line = strings.TrimRight(line, "\r\n")
+		for {
+			before, rest, ok := strings.Cut(line, "/** @")
+			_, after, closed := strings.Cut(rest, "*/")
+			if !ok || !closed {
+				break
+			}
+			line = before + strings.TrimPrefix(after, " ")
+		}
+		code := strings.TrimSpace(line)
 		switch {
 		case within:
-			within = !strings.HasSuffix(line, "*/")
-		case line == "" || strings.HasPrefix(line, "//"):
-		case strings.HasPrefix(line, "/*"):
-			within = !strings.HasSuffix(line, "*/")
+			within = !strings.HasSuffix(code, "*/")
+		case code == "" || strings.HasPrefix(code, "//"):
+		case strings.HasPrefix(code, "/*"):
+			within = !strings.HasSuffix(code, "*/")
 		default:
-			kept.WriteString(strings.TrimRight(lines[i], "\n"))
-			kept.WriteByte('\n')
+			kept = append(kept, line)
 		}
 	}
-	return kept.String()
+	return kept
 }

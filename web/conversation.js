@@ -85,8 +85,9 @@ export function conversation(ui, room, { link, seen, unread }) {
    */
   function active(row, message) {
     const may = !message.retracted && (message.mine || room.role === 'admin')
-    if (!may) takeBack.remove()
-    else if (takeBack.closest('.row') !== row) row.querySelector('.say')?.append(takeBack)
+    // Hidden rather than removed: it may just be about to have the focus.
+    takeBack.hidden = !may
+    if (may && takeBack.closest('.row') !== row) row.querySelector('.say')?.append(takeBack)
   }
 
   function openPanel() {
@@ -168,7 +169,10 @@ export function conversation(ui, room, { link, seen, unread }) {
     }
   }, { signal })
   room.on('pending', () => { welcome(); list.update() }, { signal })
-  room.on('retracted', ({ seq }) => list.changed(seq), { signal })
+  room.on('retracted', ({ seq }) => {
+    ui.hush()
+    list.changed(seq)
+  }, { signal })
   room.on('gap', () => { list.mark(0); list.reset(); welcome(); status.note(t('list.gap')) }, { signal })
   room.on('online', header, { signal })
   room.on('started', () => { fill(list.lead); welcome() }, { signal })

@@ -122,6 +122,7 @@ export class EphemeralChat extends HTMLElement {
       t, language,
       client: new ChatClient({ base: this.getAttribute('base') || mount, storage: storage() }),
       announce: text => frame.announce(text),
+      hush: () => frame.hush(),
       emit: (name, detail) => this.emit(name, detail),
       level: this.#isPage ? 1 : 2,
       place: dialog => frame.place(dialog),

@@ -8,10 +8,15 @@ import { followViewport } from './viewport.js'
 /** Screens on which the panel takes all of it. */
 const NARROW = '(max-width: 30rem), (max-height: 32rem)'
 
+/** How long what a screen reader is to say stays there, in milliseconds. */
+const SPOKEN = 5000
+
 export class Frame {
   #root
   #bubble
   #box = h('div', { class: 'frame', part: 'frame' })
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #silence
   #voice = h('div', { class: 'spoken', role: 'status', 'aria-live': 'polite' })
   /** @type {HTMLDialogElement | null} */
   #panel = null
@@ -55,8 +60,11 @@ export class Frame {
   /** Whether it is open, as a frame in the page always is. */
   get isOpen() { return this.#panel === null || this.#panel.open }
 
-  /** Whether the focus is in it. */
-  get focused() { return this.#root.activeElement !== null && this.#box.contains(this.#root.activeElement) }
+  /** Whether the focus is in it, as of somebody who uses the keyboard. */
+  get focused() {
+    const { activeElement } = this.#root
+    return activeElement !== null && this.#box.contains(activeElement) && activeElement.matches(':focus-visible')
+  }
 
   open() {
     if (this.#panel === null || this.#panel.open) return
@@ -109,9 +117,16 @@ export class Frame {
   announce(text) {
     // The same words twice are said twice only if they are other nodes.
     this.#voice.replaceChildren(h('p', null, text))
+    clearTimeout(this.#silence)
+    // What was said is not to be found later: it may be taken back.
+    this.#silence = setTimeout(() => this.hush(), SPOKEN)
   }
 
+  /** Takes away what a screen reader was to say. */
+  hush() { this.#voice.replaceChildren() }
+
   dispose() {
+    clearTimeout(this.#silence)
     this.#unfollow()
     this.#root.replaceChildren()
   }

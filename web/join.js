@@ -54,8 +54,9 @@ export function joinView(ui, { roomId, key, name, named, standing, info, joined,
   /** @param {Event} event */
   async function send(event) {
     event.preventDefault()
-    if (submit.disabled) return
-    submit.disabled = true
+    // Not disabled: that would take the focus from it.
+    if (submit.hasAttribute('aria-disabled')) return
+    submit.setAttribute('aria-disabled', 'true')
     fill(alert)
     password.removeAttribute('aria-invalid')
     try {
@@ -65,7 +66,7 @@ export function joinView(ui, { roomId, key, name, named, standing, info, joined,
       }))
     } catch (error) {
       if (failed(error)) return
-      submit.disabled = false
+      submit.removeAttribute('aria-disabled')
       fill(alert, errorText(error, t, language))
       if (/** @type {{code?: string}} */ (error).code === 'wrong_password') {
         password.setAttribute('aria-invalid', 'true')

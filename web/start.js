@@ -60,8 +60,9 @@ export function startView(ui, { ttl, maxTTL, name, named, created }) {
   /** @param {Event} event */
   async function send(event) {
     event.preventDefault()
-    if (submit.disabled) return
-    submit.disabled = true
+    // Not disabled: that would take the focus from it.
+    if (submit.hasAttribute('aria-disabled')) return
+    submit.setAttribute('aria-disabled', 'true')
     fill(alert)
     try {
       created(await ui.client.createRoom({
@@ -73,7 +74,7 @@ export function startView(ui, { ttl, maxTTL, name, named, created }) {
       }))
     } catch (error) {
       fill(alert, errorText(error, t, language))
-      submit.disabled = false
+      submit.removeAttribute('aria-disabled')
     }
   }
 

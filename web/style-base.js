@@ -102,7 +102,7 @@ button {
 }
 button:hover { background: color-mix(in srgb, var(--sunk) 86%, var(--ink)); }
 button:active { transform: scale(.98); }
-button:disabled { opacity: .55; cursor: default; transform: none; }
+button:is(:disabled, [aria-disabled="true"]) { opacity: .55; cursor: default; transform: none; }
 button.primary { background: var(--accent); color: var(--on-accent); }
 button.primary:hover { background: color-mix(in srgb, var(--accent) 88%, var(--on-accent)); }
 button.danger { background: var(--ember-wash); color: var(--ember-ink); }

@@ -64,7 +64,7 @@ export const room = `
 .row.mine .bubble a:focus-visible { outline-color: var(--on-mine); }
 .row .bubble.emoji { background: none; border-color: transparent; padding: 0 .25rem; font-size: 2.625rem; line-height: 1.2; overflow: visible; }
 .row .bubble.quiet { background: none; border: 1px dashed var(--edge); color: var(--muted); font-size: .875rem; }
-.warn { display: inline-flex; align-items: center; gap: .25rem; font-size: var(--small); color: var(--ember-ink); font-weight: 600; }
+.warn { display: flex; align-items: center; gap: .25rem; font-size: var(--small); color: var(--ember-ink); font-weight: 600; }
 .row.fresh { margin-block-start: 2.75rem; }
 .row > .marker { position: absolute; inset-block-start: -2rem; inset-inline: 0; display: flex; align-items: center; gap: .75rem; color: var(--ember-ink); font-size: var(--small); line-height: 1.25rem; font-weight: 700; }
 .marker::before, .marker::after { content: ""; flex: 1; block-size: 1px; background: currentColor; opacity: .4; }
@@ -72,7 +72,7 @@ export const room = `
 .row.mine .act { order: -1; }
 .row .act .icon { inline-size: 1.125rem; block-size: 1.125rem; }
 @media (pointer: coarse) { .row .act { inline-size: var(--tap); min-block-size: var(--tap); margin-block: -4px; } }
-.row.pending .bubble { opacity: .72; }
+.row.pending .bubble { opacity: .86; }
 .row.failed .bubble { opacity: 1; background: var(--ember-wash); color: var(--ember-ink); border-color: var(--ember); }
 .fate { display: flex; justify-content: flex-end; align-items: center; flex-wrap: wrap; gap: .125rem .375rem; font-size: var(--small); color: var(--muted); padding-inline: .25rem; min-block-size: 1.25rem; }
 .row.failed .fate { color: var(--ember-ink); font-weight: 600; }

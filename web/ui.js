@@ -12,6 +12,7 @@ import { icon } from './icons.js'
  * @property {string} language
  * @property {import('./client.js').ChatClient} client
  * @property {(text: string) => void} announce has a screen reader say something
+ * @property {() => void} hush takes away what it was to say
  * @property {(name: string, detail?: object) => void} emit dispatches `ephemeral-chat:<name>`
  * @property {1 | 2} level of the heading of a view
  * @property {(dialog: HTMLDialogElement) => void} place puts a dialog where it belongs

@@ -66,8 +66,21 @@ type site struct {
 var load = sync.OnceValue(func() site {
 	s := site{top: make(map[string]*File), assets: make(map[string]*File)}
 	all := sha256.New()
+	modules := make(map[string]*module) // most belong to more than one entry
+	parsed := func(name string) (*module, error) {
+		if modules[name] == nil {
+			source, err := read(name)
+			if err != nil {
+				return nil, err
+			}
+			if modules[name], err = parse(source); err != nil {
+				return nil, err
+			}
+		}
+		return modules[name], nil
+	}
 	for _, name := range names() {
-		content, ok := assetOf(name)
+		content, ok := assetOf(name, parsed)
 		if !ok {
 			continue
 		}
@@ -99,13 +112,13 @@ func names() []string {
 
 // assetOf returns what browsers are given of a source, if it is for them by
 // itself.
-func assetOf(name string) (string, bool) {
+func assetOf(name string, parsed func(name string) (*module, error)) (string, bool) {
 	switch path.Ext(name) {
 	case ".css":
-		return withoutComments(must(read(name))), true
+		return strings.Join(withoutComments(must(read(name))), "\n") + "\n", true
 	case ".js":
 		if _, ok := entries[name]; ok {
-			return must(bundle(name, read)), true
+			return must(bundle(name, parsed)), true
 		}
 	}
 	return "", false

@@ -170,7 +170,7 @@ func TestReferences(t *testing.T) {
 // TestStable checks the modules that other pages import.
 func TestStable(t *testing.T) {
 	base := prefix(t)
-	for _, name := range []string{"client.js"} {
+	for _, name := range []string{"client.js", "embed.js"} {
 		got := get(t, "/"+name)
 		expectHeaders(t, got, map[string]string{
 			"Content-Type":                 "text/javascript; charset=utf-8",
