@@ -89,6 +89,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //	    origins       <origin>...
 //	    user          <placeholder>
 //	    page          on | off
+//	    extended_connect on | off
 //	    ping_interval <duration>
 //	    flush_interval <duration>|off
 //	}
@@ -182,7 +183,13 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string) error {
 	case "user":
 		return unmarshalValue(d, checkUser, &h.User, func(text string) (string, error) { return text, nil })
 	case "page":
-		return h.unmarshalPage(d)
+		on, err := unmarshalSwitch(d)
+		h.DisablePage = !on
+		return err
+	case "extended_connect":
+		var err error
+		h.ExtendedConnect, err = unmarshalSwitch(d)
+		return err
 	case "flush_interval":
 		return unmarshalValue(d, checkFlushInterval, &h.FlushInterval, parseFlushInterval)
 	}
@@ -223,16 +230,17 @@ func (h *Handler) unmarshalOrigins(d *caddyfile.Dispenser) error {
 	return noBlock(d)
 }
 
-func (h *Handler) unmarshalPage(d *caddyfile.Dispenser) error {
+// unmarshalSwitch reads an option that is on or off.
+func unmarshalSwitch(d *caddyfile.Dispenser) (on bool, err error) {
+	name := d.Val()
 	var value string
 	if !d.AllArgs(&value) {
-		return d.ArgErr()
+		return false, d.ArgErr()
 	}
 	if value != "on" && value != "off" {
-		return d.Errf("page is on or off, not %q", value)
+		return false, d.Errf("%s is on or off, not %q", name, value)
 	}
-	h.DisablePage = value == "off"
-	return noBlock(d)
+	return value == "on", noBlock(d)
 }
 
 // unmarshalValue reads an option that has one argument.

@@ -107,6 +107,11 @@ type Handler struct {
 	// `embed.js` and `client.js`, is served in any case.
 	DisablePage bool `json:"disable_page,omitempty"`
 
+	// Whether WebSockets are taken over streams of HTTP/2 (RFC 8441) and HTTP/3 (RFC
+	// 9220) as well. Default: over HTTP/1.1 only, which costs less and is what
+	// browsers use when nothing else is offered.
+	ExtendedConnect bool `json:"extended_connect,omitempty"`
+
 	// How often connections are pinged. One that gives no answer of any kind for
 	// twice this time is closed. At least `1s`. Default: `30s`.
 	PingInterval caddy.Duration `json:"ping_interval,omitempty"`
@@ -176,6 +181,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.held, h.chat = &key, chat
 	if h.voice, err = chat.herald.join(ctx); err != nil {
+		return fmt.Errorf("events: %w", err)
+	}
+	if err := h.closeOnExit(ctx); err != nil {
 		return fmt.Errorf("events: %w", err)
 	}
 	if err := registerMetrics(ctx); err != nil {

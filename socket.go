@@ -2,11 +2,13 @@ package ephemeralchat
 
 import "net/http"
 
-// serveSocket opens a WebSocket. It goes on when this has returned, without the
-// request and without this handler.
+// serveSocket opens a WebSocket. Over HTTP/1.1 it goes on when this has returned,
+// without the request and without this handler; over a stream of HTTP/2 or HTTP/3 this
+// returns when the stream has ended.
 func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 	admitted := h.admitOrigin(w, r)
-	if !h.allowMethod(w, r, http.MethodGet) {
+	streamed := h.ExtendedConnect && isStream(r)
+	if !streamed && !h.allowMethod(w, r, http.MethodGet) {
 		return
 	}
 	if admitted != nil {
@@ -18,6 +20,11 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if settings.UserID, err = h.identify(r); err != nil {
 		h.refuse(w, r, err)
 		return
+	}
+	if streamed {
+		s, upgrade := asUpgrade(w, r)
+		defer s.wait()
+		w, r = &streamWriter{w, s}, upgrade
 	}
 	if err := h.chat.hub.Serve(w, r, settings); err != nil { //nolint:contextcheck // it outlives the request
 		h.refuse(w, r, err)
