@@ -31,6 +31,12 @@ func TestLogs(t *testing.T) {
 			t.Errorf("closed with %d", code)
 		}
 		s.post(t, "/deleteRoom", admin.as(t)).ok(t)
+		// A request is logged when its handler has returned, which may be later than
+		// what its client sees.
+		waitUntil(t, func() bool {
+			content, err := os.ReadFile(file)
+			return err == nil && strings.Contains(string(content), `"status":101`)
+		})
 		if err := caddy.Stop(); err != nil {
 			t.Fatal(err)
 		}
