@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,32 @@ func TestPageEmbed(t *testing.T) {
 			anna.say("hello Ben")
 			ben.hears("Anna", "hello Ben")
 		})
+	}
+}
+
+// TestPageRightToLeft is of a page that runs from right to left, where the sides of
+// people are swapped and everything stays within the page.
+func TestPageRightToLeft(t *testing.T) {
+	t.Parallel()
+	prepare(t)
+	shop := freeAddress(t)
+	base := chatSite(t, "origins http://"+shop).base(0)
+	page := embedding(t, shop, base, `<div dir="rtl"><ephemeral-chat share></ephemeral-chat></div>`)
+	anna := newPerson(t, look{phone: true}).open(t, page, base)
+	anna.find("button", "Create room")
+	anna.inspect("right-to-left-start")
+	ben := invite(t, look{}, anna.create(), "Ben")
+	ben.say("שלום, איך אפשר לעזור?")
+	anna.hears("Ben", "שלום, איך אפשר לעזור?")
+	anna.say("I would like some tea")
+	anna.hears("Anna", "I would like some tea")
+	anna.inspect("right-to-left")
+	sides := eval[[]bool](anna, `[...document.querySelector('ephemeral-chat').shadowRoot.querySelectorAll('[data-seq]')].map(row => {
+		const { left, right } = row.querySelector('.bubble').getBoundingClientRect(), box = row.getBoundingClientRect()
+		return left - box.left > box.right - right
+	})`)
+	if !slices.Equal(sides, []bool{true, false}) {
+		t.Errorf("on the right: %v", sides)
 	}
 }
 

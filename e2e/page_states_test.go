@@ -94,13 +94,16 @@ func (w *walk) conversation() {
 	anna.press("\x1b")
 
 	// What comes while one reads what is older is marked.
-	for range 30 {
-		anna.say("🙂 and some more, so that there is something to scroll")
+	for _, dish := range []string{"Pasta salad", "Apple pie", "Cherries", "Iced tea", "Olives", "A cake", "Grapes", "Crackers", "Hummus"} {
+		anna.say(dish + "\nfor eight,\nin the blue box")
+		anna.hears("Anna", dish+"\nfor eight,\nin the blue box")
 	}
-	anna.hears("Anna", "🙂 and some more, so that there is something to scroll")
 	eval[any](anna, "document.querySelector('ephemeral-chat').shadowRoot.querySelector('[role=log]').scrollTop = 300")
 	w.ben.say("And if it rains?")
 	anna.find("button", "1 new message")
+	if title := eval[string](anna, "document.title"); !strings.HasPrefix(title, "(1) Saturday's picnic") {
+		w.t.Errorf("the title is %q", title)
+	}
 	anna.inspect("unread")
 	anna.click("button", "1 new message")
 	anna.awaitText("New")

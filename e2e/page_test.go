@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -138,4 +139,29 @@ func TestPageWrongPassword(t *testing.T) {
 	if stored := eval[string](ben, "JSON.stringify(localStorage)"); strings.Contains(stored, "Zaun") || strings.Contains(stored, "only") {
 		t.Errorf("stored: %s", stored)
 	}
+}
+
+// TestPageForgets is of somebody who comes back when the room that the browser
+// remembers has ended meanwhile.
+func TestPageForgets(t *testing.T) {
+	t.Parallel()
+	s := chatSite(t, "")
+	annasBrowser := newPerson(t, look{})
+	anna := annasBrowser.open(t, s.base(0)+"/")
+	link := anna.create()
+	room := link[strings.Index(link, "#")+1:]
+	var credentials struct{ UserID, SessionID string }
+	stored := eval[string](anna, "Object.values(localStorage)[0]")
+	if err := json.Unmarshal([]byte(stored), &credentials); err != nil {
+		t.Fatalf("remembered: %s, %v", stored, err)
+	}
+	anna.close()
+	s.api(0).succeed(t, "/deleteRoom", fields{"roomId": room, "userId": credentials.UserID, "sessionId": credentials.SessionID})
+
+	again := annasBrowser.openBlank(t, s.base(0))
+	again.tolerate("network error.*404.*roomInfo")
+	again.visit(s.base(0) + "/")
+	again.find("button", "Create room")
+	until(t, waitTime, "the room is forgotten", func() bool { return eval[int](again, "localStorage.length") == 0 })
+	again.leftovers()
 }

@@ -2,6 +2,9 @@ package e2e_test
 
 import (
 	"testing"
+
+	permissions "github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
 )
 
 // TestPageTLS is of HTTPS with a certificate of Caddy's own, two nodes and Redis:
@@ -10,7 +13,16 @@ func TestPageTLS(t *testing.T) {
 	t.Parallel()
 	s, _, _ := tlsSite(t, startRedis(t))
 	anna := newPerson(t, look{trusting: true}).open(t, s.base(0)) // the slash is added
-	if eval[bool](anna, "!isSecureContext || !crossOriginIsolated && location.protocol !== 'https:'") {
+	for _, name := range []string{"clipboard-read", "clipboard-write"} {
+		if _, err := chromedp.CallBrowser(anna.context, permissions.SetPermission, permissions.SetPermissionParams{
+			Permission:       &permissions.PermissionDescriptor{Name: name},
+			Setting:          permissions.PermissionSettingGranted,
+			BrowserContextID: anna.person.id,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if eval[bool](anna, "!isSecureContext") {
 		t.Error("not a secure page")
 	}
 	anna.click("switch", "End-to-end encrypted*")
@@ -22,6 +34,11 @@ func TestPageTLS(t *testing.T) {
 	anna.hears("Ben", "and back")
 	if protocol := eval[string](anna, "performance.getEntriesByType('navigation')[0].nextHopProtocol"); protocol != "h2" && protocol != "h3" {
 		t.Errorf("over %s", protocol)
+	}
+	anna.click("button", "Copy link")
+	anna.find("button", "Copied")
+	if got := eval[string](anna, "navigator.clipboard.readText()"); got != link {
+		t.Errorf("copied is %q, the link is %q", got, link)
 	}
 	anna.reload()
 	anna.hears("Ben", "and back")
