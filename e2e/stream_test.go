@@ -74,19 +74,19 @@ func TestStreams(t *testing.T) {
 			if err := chromedp.Do(ctx, chromedp.Navigate("https://"+origin+"/")); err != nil {
 				t.Fatal(err)
 			}
-			if got := evalIn(t, ctx, chatInBrowser); got != `"heard"` {
+			if got := evalIn(ctx, t, chatInBrowser); got != `"heard"` {
 				t.Fatalf("the page says %s", got)
 			}
 			// Longer than pings may go unanswered.
 			pause(t.Context(), 2500*time.Millisecond)
-			if got := evalIn(t, ctx, `window.ws.readyState`); got != "1" {
+			if got := evalIn(ctx, t, `window.ws.readyState`); got != "1" {
 				t.Errorf("after a while its state is %s", got)
 			}
 			start := time.Now()
 			stopped := make(chan time.Duration, 1)
 			go func() { stopped <- n.stop(t, stopTime) }() // it is waited for
 			var end []any
-			if err := json.Unmarshal([]byte(evalIn(t, ctx, `window.ended`)), &end); err != nil {
+			if err := json.Unmarshal([]byte(evalIn(ctx, t, `window.ended`)), &end); err != nil {
 				t.Fatal(err)
 			}
 			if reason, _ := end[1].(string); end[0] != 1001.0 || !strings.HasPrefix(reason, "retry=") {
@@ -156,7 +156,7 @@ func ownChromium(t *testing.T, extra ...chromedp.ExecAllocatorOption) context.Co
 }
 
 // evalIn returns the value of a JavaScript expression as JSON.
-func evalIn(t *testing.T, ctx context.Context, expression string) string {
+func evalIn(ctx context.Context, t *testing.T, expression string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, slow)
 	defer cancel()
@@ -178,7 +178,7 @@ func awaitKeyHash(t *testing.T, address string) string {
 	var hash [sha256.Size]byte
 	dialer := tls.Dialer{Config: &tls.Config{
 		ServerName:         "chat.test",
-		InsecureSkipVerify: true, //nolint:gosec // G402: it is to be seen whose it is
+		InsecureSkipVerify: true, // it is to be seen whose it is
 	}}
 	until(t, startTime, "the site has its certificate", func() bool {
 		conn, err := dialer.DialContext(t.Context(), "tcp", address)
