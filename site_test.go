@@ -58,16 +58,18 @@ func serveTLS(t *testing.T, directives string) *site {
 	s := newSite(t)
 	_, port, _ := net.SplitHostPort(s.address)
 	load(t, fmt.Sprintf("https://127.0.0.1:%s, https://localhost:%[1]s {\n\tbind 127.0.0.1\n\ttls internal\n%s\n}\n", port, directives))
-	// The certificate is made in the background.
-	waitUntil(t, func() bool {
-		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}}
-		connection, err := dialer.DialContext(t.Context(), "tcp", s.address)
-		if err != nil {
-			return false
-		}
-		connection.Close()
-		return true
-	})
+	// The certificates are made in the background.
+	for _, name := range []string{"localhost", "127.0.0.1"} {
+		waitUntil(t, func() bool {
+			dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: name}}
+			connection, err := dialer.DialContext(t.Context(), "tcp", s.address)
+			if err != nil {
+				return false
+			}
+			connection.Close()
+			return true
+		})
+	}
 	return s
 }
 
