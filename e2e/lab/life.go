@@ -141,10 +141,22 @@ func (ch *chat) awaitEnd(ctx context.Context, end time.Time) {
 		case <-ctx.Done():
 			return
 		case <-limit.C:
+			if ch.deletionLost() {
+				return
+			}
 			ch.violate("not-ended", fmt.Sprintf("%s does not know %s after the end of the room", c.me.UserID, goneTime), c)
 			return
 		}
 	}
+}
+
+// deletionLost reports whether the deletion of the room may have been lost with a
+// server, and so with the node that knew of it.
+func (ch *chat) deletionLost() bool {
+	ch.mu.Lock()
+	deleting := ch.deleting
+	ch.mu.Unlock()
+	return !deleting.IsZero() && ch.forgivesSince(deleting)
 }
 
 // expectGone asks nodes for a room that is past its deadline.

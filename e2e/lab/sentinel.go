@@ -176,10 +176,20 @@ func (s *sentinels) faults() []fault {
 			func(ctx context.Context, r *rand.Rand, note func(string), _, replica *redisServer) error {
 				return freeze(ctx, replica, between(r, 500*time.Millisecond, 4*time.Second), note)
 			})},
-		{kind: "failover", weight: 3, lossy: true, on: on, inject: func(ctx context.Context, _ *rand.Rand, note func(string)) error {
-			note("SENTINEL FAILOVER")
-			return s.watchers[0].client.Do(ctx, "sentinel", "failover", sentinelMaster).Err()
-		}},
+		{kind: "failover", weight: 3, lossy: true, on: on, inject: pick(
+			func(ctx context.Context, _ *rand.Rand, note func(string), master, _ *redisServer) error {
+				note("SENTINEL FAILOVER")
+				if err := s.watchers[0].client.Do(ctx, "sentinel", "failover", sentinelMaster).Err(); err != nil {
+					return err
+				}
+				// It begins when it likes.
+				return until(context.WithoutCancel(ctx), takeoverTime, func(ctx context.Context) error {
+					if now, _, err := s.roles(ctx); err != nil || now == master {
+						return errors.Join(errors.New("the master is still the same"), err)
+					}
+					return nil
+				})
+			})},
 		{kind: "sentinel-kill", weight: 1, on: on, inject: func(ctx context.Context, r *rand.Rand, note func(string)) error {
 			return crash(ctx, s.watchers[r.IntN(len(s.watchers))], between(r, 0, 3*time.Second), note)
 		}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -52,11 +53,15 @@ func newTopology(name string) (topology, error) {
 	}
 }
 
+// takeoverTime is in which a failover that was asked for must have happened.
+const takeoverTime = 15 * time.Second
+
 // fault is a kind of fault.
 type fault struct {
 	kind   string
 	weight int // how often it happens, compared with others
-	// lossy says that what was acknowledged may be lost by it.
+	// lossy says that what was acknowledged may be lost by it, or that nobody can
+	// know that it was not.
 	lossy bool
 	// on names what suffers it. Nothing suffers two faults at a time.
 	on string
