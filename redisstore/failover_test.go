@@ -411,6 +411,41 @@ func TestFailoverForgetsUnwatched(t *testing.T) {
 	})
 }
 
+// TestFailoverForgetsDeparture kills a master with word of somebody who has left,
+// of which the node that knows has no connection to the room any more.
+func TestFailoverForgetsDeparture(t *testing.T) {
+	t.Parallel()
+	forEachTopology(t, func(t *testing.T, over *topology) {
+		s := newSetupOn(t, over.options, time.Hour)
+		joinRoom(t, s.nodes[0], s.room.ID, "bert")
+		elsewhere := createRoom(t, s.nodes[0], time.Hour, time.Hour)
+		watchRoom(t, s.nodes[0], elsewhere.ID) // the node has something to do
+		p := presenceOf("bert")
+		s.watches[0].enter(t, p)
+		s.watches[1].awaitUser(t, room.EventJoined, "bert")
+		master := over.master(t, s.room.ID)
+		cutReplication(t, master)
+		s.watches[0].Exit(t.Context(), p.UserID, p.Order)
+		s.watches[1].awaitUser(t, room.EventLeft, "bert")
+		s.watches[0].Close()
+		master.Kill(t)
+		eventually(t, 2*patience, func() string {
+			if _, err := s.nodes[1].Load(t.Context(), s.room.ID); err != nil {
+				return err.Error()
+			}
+			online, err := over.master(t, s.room.ID).Client().HGetAll(t.Context(), onlineKey(over, s.room.ID)).Result()
+			if err != nil || len(online) > 0 {
+				return fmt.Sprintf("%v is online: %v", online, err)
+			}
+			return ""
+		})
+		third := openNode(t, over.options)
+		if w := watchRoom(t, third, s.room.ID); len(w.snapshot.Online) > 0 {
+			t.Errorf("%v is online", w.snapshot.Online)
+		}
+	})
+}
+
 // TestReplacedMasterIsLeft has another server become the master while the old one
 // lives on, and takes it for well. Whatever is said to that one is lost, so nobody
 // may go on talking to it, nor listening.

@@ -93,6 +93,7 @@ func (l *link) read(ctx context.Context) {
 				l.store.counters.down.Store(false)
 				l.store.logger().Info("connection to Redis for events is back")
 				l.store.heart.unsettle()
+				l.store.departAgain()
 				signal(l.store.heart.kick)
 				l.store.spawn(l.store.endAgain)
 			}

@@ -271,6 +271,7 @@ func (s *Store) tell(ctx context.Context, who lifeUser) error {
 	if _, err := s.run(ctx, scriptExit, k.keys, k.channel, k.life, field, "", encodeClosed(s.node, who.userID)); err != nil {
 		return err
 	}
+	s.departed.add(who, s.clock.local())
 	if s.presence.of(who).order != 0 {
 		s.presence.change(who, func(a *attendance) {
 			if !a.here() {

@@ -10,6 +10,7 @@ import (
 // just become masters: they may have lost some of it.
 func (s *Store) recovered(ctx context.Context, back map[*redis.Client]bool) {
 	s.heart.unsettle()
+	s.departAgain()
 	signal(s.heart.kick)
 	s.spawn(s.endAgain)
 	for _, f := range s.link.all() {

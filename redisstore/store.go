@@ -27,6 +27,7 @@ type Store struct {
 	nodes    *nodes
 	heart    *heart
 	ended    *ended
+	departed departed
 	syncs    chan struct{} // holds a token for each synchronization under way
 	posts    *lanes
 	counters counters

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -40,7 +41,7 @@ func (l *Lab) settle(ctx context.Context, chats []*chat) {
 			switch {
 			case ctx.Err() != nil:
 			case err != nil:
-				ch.violate(kind, "in quiet, "+err.Error(), nil)
+				ch.violate(kind, fmt.Sprintf("in quiet, %v; in Redis: %s", err, ch.crowd(ctx)), nil)
 			default:
 				took := time.Since(begin)
 				mu.Lock()
@@ -92,6 +93,27 @@ func (ch *chat) wrong() (kind, what string) {
 		}
 	}
 	return "", ""
+}
+
+// crowd tells who is online by Redis, through which node, and which of these nodes
+// are alive.
+func (ch *chat) crowd(ctx context.Context) string {
+	client, err := ch.lab.topology.client(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	fields, err := client.HKeys(ctx, roomKeys(ch.lab.topology, ch.id)[3]).Result()
+	if err != nil {
+		return err.Error()
+	}
+	slices.Sort(fields)
+	var text strings.Builder
+	for _, field := range fields {
+		node, _, _ := strings.Cut(field, ":")
+		life, err := client.PTTL(ctx, "room:node:"+node).Result()
+		fmt.Fprintf(&text, "%s (life %s, %v) ", field, life, err)
+	}
+	return text.String()
 }
 
 // truth is a room as Redis has it.
