@@ -26,7 +26,7 @@ const (
 	storeNamespace = moduleID + ".stores"
 )
 
-func init() { caddy.RegisterModule(Handler{}) }
+func init() { caddy.RegisterModule(new(Handler)) }
 
 // Handler serves chat rooms that vanish: a page at `/` on which people create,
 // join and use them, an HTTP API and a WebSocket at `/ws` for programs, and
@@ -141,8 +141,9 @@ type Handler struct {
 	voice *voice
 }
 
-// CaddyModule returns the Caddy module information.
-func (Handler) CaddyModule() caddy.ModuleInfo {
+// CaddyModule returns the Caddy module information. It is asked for it while the
+// handler may be changing: a receiver that is no pointer would be a copy of that.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  moduleID,
 		New: func() caddy.Module { return new(Handler) },

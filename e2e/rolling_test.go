@@ -67,8 +67,10 @@ func TestRollingRestart(t *testing.T) {
 	var retries []time.Duration
 	late := make(map[string]bool) // who was away for long
 	for _, k := range talkers {
+		k.mu.Lock()
 		retries = append(retries, k.retries...)
 		late[k.member.UserID] = k.away >= leaveGrace
+		k.mu.Unlock()
 	}
 	slices.Sort(retries)
 	if len(retries) < members {
@@ -80,12 +82,14 @@ func TestRollingRestart(t *testing.T) {
 	}
 	var longest time.Duration
 	for _, k := range talkers {
+		k.mu.Lock()
 		longest = max(longest, k.away)
 		for who, times := range k.farewells {
 			if !late[who] {
 				t.Errorf("%s was told %d times that %s had left, who was back within %s", k.member.UserID, times, who, leaveGrace)
 			}
 		}
+		k.mu.Unlock()
 	}
 	t.Logf("%d connections moved, told to come back after %s to %s, longest away %s; %d messages", len(retries), least, most,
 		longest.Round(time.Millisecond), talkers[0].heardCount())

@@ -24,8 +24,8 @@ var broken = map[string]struct {
 	// are stored twice.
 	"duplicates": {
 		file:   "redisstore/scripts/post.lua",
-		from:   "if highest and (",
-		to:     "if false and (",
+		from:   "if not below(highest, id) then",
+		to:     "if false then",
 		faults: []string{"redis-mute", "redis-reset", "redis-kill"},
 		kinds:  []string{"doubled", "order"},
 	},
@@ -36,7 +36,7 @@ var broken = map[string]struct {
 		from:   "	f.live = false\n	switch {",
 		to:     "	f.live = f.linked\n	switch {\n	case f.open:",
 		faults: []string{"subscriber-cut"},
-		kinds:  []string{"delivery", "order", "outbox", "presence"},
+		kinds:  []string{"delivery", "end", "order", "outbox", "presence"},
 	},
 	// Keys that come into being after the start of a room outlive it.
 	"deadline": {
