@@ -3,10 +3,12 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -62,6 +64,16 @@ func (a *api) do(t *testing.T, method, path string, header http.Header, body io.
 	}
 	maps.Copy(request.Header, header)
 	got, err := a.send(request)
+	// A server that a reload is about to stop may still take a connection, or have
+	// one that is kept, which it then closes without having looked at the request.
+	for try := 1; (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) && try < 5; try++ {
+		if request.GetBody != nil {
+			if request.Body, err = request.GetBody(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err = a.send(request)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
