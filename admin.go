@@ -72,10 +72,9 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 func adminError(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
 
 func allowAdminMethods(w http.ResponseWriter, r *http.Request, methods ...string) error {
-	if slices.Contains(methods, r.Method) {
+	if takesMethod(w, r, methods...) {
 		return nil
 	}
-	w.Header().Set("Allow", strings.Join(methods, ", "))
 	return adminError(http.StatusMethodNotAllowed, errors.New("method not allowed"))
 }
 

@@ -66,11 +66,20 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, serve en
 // allowMethod reports whether the request has one of the methods that its path
 // takes, and refuses it if not.
 func (h *Handler) allowMethod(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	if takesMethod(w, r, methods...) {
+		return true
+	}
+	h.refuse(w, r, room.ErrMethodNotAllowed)
+	return false
+}
+
+// takesMethod reports whether the request has one of the methods, and otherwise
+// sets the header that a refusal has to name them by (RFC 9110, section 15.5.6).
+func takesMethod(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	if slices.Contains(methods, r.Method) {
 		return true
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
-	h.refuse(w, r, room.ErrMethodNotAllowed)
 	return false
 }
 

@@ -1,9 +1,33 @@
 package e2e_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 )
+
+// keepTalking lets each talker say something every so often, until stop is called.
+func keepTalking(every time.Duration, talkers ...*talker) (stop func()) {
+	stopped := make(chan struct{})
+	var talking sync.WaitGroup
+	for _, k := range talkers {
+		talking.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stopped:
+					return
+				case <-time.After(every):
+					k.say(fmt.Sprintf("%d of %s", n, k.member.UserID))
+				}
+			}
+		})
+	}
+	return func() {
+		close(stopped)
+		talking.Wait()
+	}
+}
 
 // awaitSettled waits until all talkers have seen everything stored that any of
 // them has said, and have heard it.

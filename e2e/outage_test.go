@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,20 +24,7 @@ func TestRedisKilled(t *testing.T) {
 	quiet := s.api(0).create(t, 600)
 	listener, _ := enter(t, s.base(1), &quiet)
 
-	stop := make(chan struct{})
-	var talking sync.WaitGroup
-	for _, k := range talkers {
-		talking.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					return
-				case <-time.After(10 * time.Millisecond):
-					k.say(fmt.Sprintf("%d of %s", n, k.member.UserID))
-				}
-			}
-		})
-	}
+	stopTalking := keepTalking(10*time.Millisecond, talkers...)
 	for range 3 {
 		grow(t, talkers, 50, waitTime)
 		server.kill(t)
@@ -61,8 +47,7 @@ func TestRedisKilled(t *testing.T) {
 		grow(t, talkers, 1, recoveryTime)
 		t.Logf("everybody hears the others again %s after Redis answers", time.Since(back).Round(time.Millisecond))
 	}
-	close(stop)
-	talking.Wait()
+	stopTalking()
 	awaitSettled(t, 30*time.Second, talkers...)
 	checkConversation(t, talkers...)
 	for _, k := range talkers {

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 )
@@ -33,20 +32,7 @@ func TestRollingRestart(t *testing.T) {
 		m := a.join(t, admin.RoomID, fmt.Sprint("m", i))
 		talkers = append(talkers, startTalker(t, m, bases[i%nodes], bases[(i+1)%nodes], bases[(i+2)%nodes]))
 	}
-	stop := make(chan struct{})
-	var talking sync.WaitGroup
-	for _, k := range talkers {
-		talking.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					return
-				case <-time.After(20 * time.Millisecond):
-					k.say(fmt.Sprintf("%d of %s", n, k.member.UserID))
-				}
-			}
-		})
-	}
+	stopTalking := keepTalking(20*time.Millisecond, talkers...)
 	for i := range nodes {
 		grow(t, talkers, 20, waitTime)
 		before := visits(talkers)
@@ -59,8 +45,7 @@ func TestRollingRestart(t *testing.T) {
 		running[i] = startNode(t, "", sites[i], addresses[i])
 	}
 	grow(t, talkers, 20, waitTime)
-	close(stop)
-	talking.Wait()
+	stopTalking()
 	awaitSettled(t, waitTime, talkers...)
 	checkConversation(t, talkers...)
 

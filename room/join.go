@@ -45,15 +45,14 @@ func (r *Rooms) Join(ctx context.Context, n Newcomer) (Admission, error) {
 }
 
 func (r *Rooms) join(ctx context.Context, n Newcomer, ids []string) (Admission, error) {
-	room, err := r.load(ctx, n.RoomID)
+	room, membership, err := r.find(ctx, n)
 	var role Role
 	opened := false
 	if s, ok := r.standingAfter(n.RoomID, err); ok {
 		room, role, opened, err = r.conjure(ctx, s, n)
+	} else if err == nil && membership != Stranger {
+		return readmit(ctx, &room, membership, n)
 	} else if err == nil {
-		if admission, known, err := r.recognize(ctx, &room, n); known || err != nil {
-			return admission, err
-		}
 		role, err = roleOf(ctx, &room, n)
 	}
 	if err != nil {
@@ -64,10 +63,10 @@ func (r *Rooms) join(ctx context.Context, n Newcomer, ids []string) (Admission, 
 		MaxOnline:  r.limits.MaxMembers,
 		MaxMembers: r.limits.MaxMembers * membersPerOnline,
 	})
-	if errors.Is(err, ErrRoomFull) {
-		// Somebody whom the site has signed in may have joined by another request.
-		if admission, known, err := r.recognize(ctx, &room, n); known {
-			return admission, err
+	if errors.Is(err, ErrRoomFull) && r.limits.SignedIn {
+		// Whoever asks may have joined by another request.
+		if _, membership, _ := r.store.Member(ctx, room.LifeID(), n.User); membership != Stranger {
+			return readmit(ctx, &room, membership, n)
 		}
 	}
 	if err != nil {
@@ -86,18 +85,21 @@ func (r *Rooms) candidates(user, username string) ([]string, error) {
 	return candidates(username)
 }
 
-// recognize admits somebody whom the site has signed in and who is a member
-// already, without a password, and also when the room is locked.
-func (r *Rooms) recognize(ctx context.Context, room *Room, n Newcomer) (a Admission, known bool, err error) {
-	if !r.limits.SignedIn {
-		return Admission{}, false, nil
+// find returns the room, and how whoever asks stands to it: a stranger, unless the
+// site has signed them in.
+func (r *Rooms) find(ctx context.Context, n Newcomer) (Room, Membership, error) {
+	if r.limits.SignedIn {
+		return r.member(ctx, n.RoomID, n.User)
 	}
-	_, membership, err := r.store.Member(ctx, room.LifeID(), n.User)
-	if err != nil || membership == Stranger {
-		return Admission{}, false, err
-	}
+	room, err := r.load(ctx, n.RoomID)
+	return room, Stranger, err
+}
+
+// readmit admits somebody whom the site has signed in and who is a member already,
+// without a password, and also when the room is locked.
+func readmit(ctx context.Context, room *Room, membership Membership, n Newcomer) (Admission, error) {
 	if err := membership.Err(); err != nil {
-		return Admission{}, true, err
+		return Admission{}, err
 	}
 	role := RoleMember
 	if n.User == room.Admin {
@@ -105,15 +107,15 @@ func (r *Rooms) recognize(ctx context.Context, room *Room, n Newcomer) (a Admiss
 	} else if len(room.AdminPassword) > 0 && n.Password != "" {
 		isAdmin, err := checkGuarded(ctx, room, n.Password, n.Guard)
 		if err != nil && !errors.Is(err, ErrWrongPassword) {
-			return Admission{}, true, err
+			return Admission{}, err
 		}
 		if isAdmin {
 			role = RoleAdmin
 		}
 	}
-	a = admit(*room, n.User, role)
+	a := admit(*room, n.User, role)
 	a.Returned = true
-	return a, true, nil
+	return a, nil
 }
 
 // roleOf returns the role in which somebody new may join a room.

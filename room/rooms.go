@@ -145,6 +145,18 @@ func (r *Rooms) Info(ctx context.Context, roomID string) (Info, error) {
 	return Info{len(room.Password) > 0, room.Locked, room.StartedAt, room.Deadline}, nil
 }
 
+// member returns the room and how a user stands to it.
+func (r *Rooms) member(ctx context.Context, roomID, userID string) (Room, Membership, error) {
+	if !ValidID(roomID) {
+		return Room{}, Stranger, ErrRoomNotFound
+	}
+	room, membership, err := r.store.Member(ctx, roomID, userID)
+	if err != nil {
+		return Room{}, Stranger, err
+	}
+	return room, membership, r.Admits(room.SignedIn)
+}
+
 func (r *Rooms) load(ctx context.Context, roomID string) (Room, error) {
 	if !ValidID(roomID) {
 		return Room{}, ErrRoomNotFound
@@ -186,14 +198,8 @@ func (r *Rooms) Return(ctx context.Context, c Credentials) (Admission, error) {
 // Authenticate returns the member whose credentials these are. ErrInvalidSession
 // if they are nobody's, ErrRemoved if they were a member's who no longer is one.
 func (r *Rooms) Authenticate(ctx context.Context, c Credentials) (Member, error) {
-	if !ValidID(c.RoomID) {
-		return Member{}, ErrRoomNotFound
-	}
-	room, membership, err := r.store.Member(ctx, c.RoomID, c.UserID)
+	room, membership, err := r.member(ctx, c.RoomID, c.UserID)
 	if err != nil {
-		return Member{}, err
-	}
-	if err := r.Admits(room.SignedIn); err != nil {
 		return Member{}, err
 	}
 	// The session first: only who has one may learn what became of its user.

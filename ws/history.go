@@ -34,7 +34,7 @@ func (c *conn) history(f *clientFrame) error {
 		return c.gone()
 	default:
 		c.report("reading the history", err)
-		c.tellError(err, 0)
+		c.tellError(err, 0, 0)
 		return nil
 	}
 }

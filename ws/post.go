@@ -3,7 +3,6 @@ package ws
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -23,7 +22,7 @@ func (c *conn) post(id uint64, message string) error {
 		// Stored now, it would overtake those that the client has to send again,
 		// and they would be taken for duplicates.
 		c.owed = max(c.owed, id)
-		c.tellError(room.ErrUnavailable, id)
+		c.tellError(room.ErrUnavailable, id, 0)
 		return nil
 	}
 	if c.limiter == nil {
@@ -49,7 +48,7 @@ func (c *conn) postAgain(id uint64, message string) error {
 		c.again = rate.NewLimiter(c.settings.MessageRate, c.settings.MessageBurst)
 	}
 	if !c.again.Allow() {
-		c.tellError(room.ErrUnavailable, id)
+		c.tellError(room.ErrUnavailable, id, 0)
 		return nil
 	}
 	return c.store(id, id-1, message)
@@ -94,7 +93,7 @@ func (c *conn) store(id, known uint64, message string) error {
 			c.owed = max(c.owed, id)
 		}
 		c.report("storing a message", err)
-		c.tellError(err, id)
+		c.tellError(err, id, 0)
 		return nil
 	}
 }
@@ -143,9 +142,6 @@ func (c *conn) settleEchoed() {
 func (c *conn) refuse(err error, id uint64) error {
 	c.refused.add(id, err)
 	c.settle(id)
-	c.tellError(err, id)
-	if c.refusals.add(time.Now()) {
-		return room.ErrTooFast
-	}
-	return nil
+	c.tellError(err, id, 0)
+	return c.countRefusal()
 }

@@ -236,10 +236,20 @@ func (c *conn) gone() error {
 	return nil
 }
 
-func (c *conn) tellError(err error, id uint64) {
+// tellError tells the client that a frame was refused, which was about the message
+// with an id of its own or with a number, each zero for none.
+func (c *conn) tellError(err error, id, seq uint64) {
 	refusal := room.RefusalOf(err)
 	c.hub.counters.refused.Add(refusal)
-	c.send(textFrame(encode(errorFrame{"error", refusal.Code, room.Explain(err), id, 0})))
+	c.send(textFrame(encode(errorFrame{"error", refusal.Code, room.Explain(err), id, seq})))
+}
+
+// countRefusal ends the connection when there have been too many.
+func (c *conn) countRefusal() error {
+	if c.refusals.add(time.Now()) {
+		return room.ErrTooFast
+	}
+	return nil
 }
 
 // report logs a failure. It holds nothing of what was said. That the store is not

@@ -3,7 +3,6 @@ package ws
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -36,24 +35,15 @@ func (c *conn) retract(f *clientFrame) error {
 		return c.refuseRetraction(err, *f.Seq)
 	default:
 		c.report("retracting a message", err)
-		c.tellNotRetracted(err, *f.Seq)
+		c.tellError(err, 0, *f.Seq)
 		return nil
 	}
 }
 
 // refuseRetraction is refuse for a retraction.
 func (c *conn) refuseRetraction(err error, seq uint64) error {
-	c.tellNotRetracted(err, seq)
-	if c.refusals.add(time.Now()) {
-		return room.ErrTooFast
-	}
-	return nil
-}
-
-func (c *conn) tellNotRetracted(err error, seq uint64) {
-	refusal := room.RefusalOf(err)
-	c.hub.counters.refused.Add(refusal)
-	c.send(textFrame(encode(errorFrame{"error", refusal.Code, room.Explain(err), 0, seq})))
+	c.tellError(err, 0, seq)
+	return c.countRefusal()
 }
 
 // retract tells the connections that a message was retracted: those that were

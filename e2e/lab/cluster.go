@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
 )
 
 const (
@@ -38,10 +40,10 @@ func (c *cluster) start(ctx context.Context, dir string, _ int) error {
 		var wire [2]*link
 		for k := range port {
 			var err error
-			if port[k], err = freePort(ctx); err != nil {
+			if port[k], err = loopback.FreePort(ctx); err != nil {
 				return err
 			}
-			if wire[k], err = newLink(ctx, loopback(port[k])); err != nil {
+			if wire[k], err = newLink(ctx, loopback.Address(port[k])); err != nil {
 				return err
 			}
 		}
@@ -199,7 +201,7 @@ func (c *cluster) slots(ctx context.Context) ([]redis.ClusterSlot, error) {
 			if at < 0 {
 				return nil, fmt.Errorf("a slot is at %s, which is none of the links", slots[i].Nodes[0].Addr)
 			}
-			slots[i].Nodes[0].Addr = loopback(c.servers[at].port)
+			slots[i].Nodes[0].Addr = loopback.Address(c.servers[at].port)
 		}
 		return slots, nil
 	}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
 )
 
 // link is a TCP proxy to one address that can fail in the ways of a network. It is
@@ -48,11 +50,11 @@ type pipe struct {
 
 // newLink returns a link that works.
 func newLink(ctx context.Context, target string) (*link, error) {
-	port, err := freePort(ctx)
+	port, err := loopback.FreePort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{address: loopback(port), port: port, target: target, pipes: make(map[*pipe]struct{}), healed: make(chan struct{})}
+	l := &link{address: loopback.Address(port), port: port, target: target, pipes: make(map[*pipe]struct{}), healed: make(chan struct{})}
 	if l.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", l.address); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
 )
 
 const (
@@ -43,11 +45,11 @@ func newNode(ctx context.Context, binary, dir, name, store string) (*node, error
 		return nil, err
 	}
 	for _, address := range []*string{&n.listen, &n.admin} {
-		port, err := freePort(ctx)
+		port, err := loopback.FreePort(ctx)
 		if err != nil {
 			return nil, err
 		}
-		*address = loopback(port)
+		*address = loopback.Address(port)
 	}
 	var err error
 	if n.link, err = newLink(ctx, n.listen); err != nil {

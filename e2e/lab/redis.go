@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
 )
 
 // redisServer is a redis-server process that can be killed and started again. What
@@ -48,7 +50,7 @@ func newRedisServer(ctx context.Context, dir, name string, port int, lines ...st
 		return nil, err
 	}
 	s.client = redis.NewClient(&redis.Options{
-		Addr: loopback(port), Protocol: 2, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true,
+		Addr: loopback.Address(port), Protocol: 2, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true,
 		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
 	})
 	if err := s.start(); err != nil {

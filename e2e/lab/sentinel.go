@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
 )
 
 // sentinels are three that watch over a master and its replica. Each of the two is
@@ -27,11 +29,11 @@ const (
 
 func (s *sentinels) start(ctx context.Context, dir string, _ int) error {
 	for i := range s.servers {
-		port, err := freePort(ctx)
+		port, err := loopback.FreePort(ctx)
 		if err != nil {
 			return err
 		}
-		wire, err := newLink(ctx, loopback(port))
+		wire, err := newLink(ctx, loopback.Address(port))
 		if err != nil {
 			return err
 		}
@@ -45,7 +47,7 @@ func (s *sentinels) start(ctx context.Context, dir string, _ int) error {
 		}
 	}
 	for i := range s.watchers {
-		port, err := freePort(ctx)
+		port, err := loopback.FreePort(ctx)
 		if err != nil {
 			return err
 		}
@@ -74,7 +76,7 @@ func (s *sentinels) stop() {
 func (s *sentinels) directive(int) string {
 	var addresses []string
 	for _, watcher := range s.watchers {
-		addresses = append(addresses, loopback(watcher.port))
+		addresses = append(addresses, loopback.Address(watcher.port))
 	}
 	return "redis " + strings.Join(addresses, " ") + " {\n\t\t\tsentinel " + sentinelMaster + "\n\t\t}"
 }

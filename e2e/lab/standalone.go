@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
 )
 
 // standalone is one server that writes everything to its disk before it answers,
@@ -17,7 +19,7 @@ type standalone struct {
 }
 
 func (s *standalone) start(ctx context.Context, dir string, nodes int) error {
-	port, err := freePort(ctx)
+	port, err := loopback.FreePort(ctx)
 	if err != nil {
 		return err
 	}
@@ -25,7 +27,7 @@ func (s *standalone) start(ctx context.Context, dir string, nodes int) error {
 		return err
 	}
 	for range nodes {
-		wire, err := newLink(ctx, loopback(port))
+		wire, err := newLink(ctx, loopback.Address(port))
 		if err != nil {
 			return err
 		}

@@ -72,39 +72,49 @@ func TestSecretsAreWiped(t *testing.T) {
 	}
 }
 
+// The room whose memory is measured has so many messages, of so many bytes.
+const messages, size = 1_000, 8 << 10
+
+// heldAndLeft fills a room while a feed of it is open, and returns how many bytes
+// of the heap that takes, and how many are left once free has been called.
+func heldAndLeft(t *testing.T, store *memstore.Store, roomID string, free func()) (held, left int64) {
+	t.Helper()
+	_, feed, err := store.Watch(t.Context(), roomID, func(room.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer feed.Close()
+	measure := func() int64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	before := measure()
+	text := string(bytes.Repeat([]byte("x"), size))
+	for range messages {
+		body := room.EncodeBody(text, store.Now(), "anna", 0, "")
+		if _, err := store.Post(t.Context(), roomID, room.Post{UserID: "anna", Body: body, History: messages}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held = measure() - before
+	free()
+	return held, measure() - before
+}
+
 // TestEndedRoomIsCollected checks that a room that has ended, and its messages,
 // are garbage, even while a feed of it is still open.
 func TestEndedRoomIsCollected(t *testing.T) {
 	store := newStore(t)
 	r := newRoom()
 	create(t, store, r, time.Hour)
-	_, feed, err := store.Watch(t.Context(), r.ID, func(room.Event) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer feed.Close()
-	var before, during, after runtime.MemStats
-	measure := func(stats *runtime.MemStats) {
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(stats)
-	}
-	measure(&before)
-	const messages, size = 1_000, 8 << 10
-	text := string(bytes.Repeat([]byte("x"), size))
-	for range messages {
-		body := room.EncodeBody(text, store.Now(), "anna", 0, "")
-		if _, err := store.Post(t.Context(), r.ID, room.Post{UserID: "anna", Body: body, History: messages}); err != nil {
+	held, left := heldAndLeft(t, store, r.ID, func() {
+		if err := store.Delete(t.Context(), r.ID); err != nil {
 			t.Fatal(err)
 		}
-	}
-	measure(&during)
-	if err := store.Delete(t.Context(), r.ID); err != nil {
-		t.Fatal(err)
-	}
-	measure(&after)
-	held := int64(during.HeapAlloc) - int64(before.HeapAlloc)
-	left := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	})
 	if held < messages*size {
 		t.Fatalf("the room held %d bytes, which cannot be its %d messages", held, messages)
 	}
@@ -143,35 +153,13 @@ func TestRetractedTextIsCollected(t *testing.T) {
 	store := newStore(t)
 	r := newRoom()
 	create(t, store, r, time.Hour)
-	_, feed, err := store.Watch(t.Context(), r.ID, func(room.Event) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer feed.Close()
-	var before, during, after runtime.MemStats
-	measure := func(stats *runtime.MemStats) {
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(stats)
-	}
-	measure(&before)
-	const messages, size = 1_000, 8 << 10
-	text := string(bytes.Repeat([]byte("x"), size))
-	for range messages {
-		body := room.EncodeBody(text, store.Now(), "anna", 0, "")
-		if _, err := store.Post(t.Context(), r.ID, room.Post{UserID: "anna", Body: body, History: messages}); err != nil {
-			t.Fatal(err)
+	held, left := heldAndLeft(t, store, r.ID, func() {
+		for seq := range uint64(messages) {
+			if err := store.Retract(t.Context(), r.ID, room.Retraction{Seq: seq + 1, UserID: "anna"}); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	measure(&during)
-	for seq := range uint64(messages) {
-		if err := store.Retract(t.Context(), r.ID, room.Retraction{Seq: seq + 1, UserID: "anna"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	measure(&after)
-	held := int64(during.HeapAlloc) - int64(before.HeapAlloc)
-	left := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	})
 	if held < messages*size || left > messages*size/10 {
 		t.Errorf("of %d bytes that %d messages held, %d are left after their retraction", held, messages, left)
 	}

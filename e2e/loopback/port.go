@@ -1,4 +1,5 @@
-package lab
+// Package loopback gives out addresses of this machine for servers under test.
+package loopback
 
 import (
 	"context"
@@ -15,10 +16,10 @@ var ports = struct {
 	taken map[int]bool
 }{taken: make(map[int]bool)}
 
-// freePort returns a port of 127.0.0.1 that nobody listens on. It is below those
+// FreePort returns a port of 127.0.0.1 that nobody listens on. It is below those
 // that the kernel gives to outgoing connections, so that none of them takes it
 // before a server does.
-func freePort(ctx context.Context) (int, error) {
+func FreePort(ctx context.Context) (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
 	for range 1000 {
@@ -26,7 +27,7 @@ func freePort(ctx context.Context) (int, error) {
 		if ports.taken[port] {
 			continue
 		}
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", loopback(port))
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", Address(port))
 		if err != nil {
 			continue
 		}
@@ -37,4 +38,5 @@ func freePort(ctx context.Context) (int, error) {
 	return 0, errors.New("no free port")
 }
 
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+// Address returns 127.0.0.1 with a port.
+func Address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
