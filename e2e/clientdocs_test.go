@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestClientInDocs runs the program that docs/client.md shows.
@@ -47,9 +48,16 @@ func TestClientInDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.await(t, "joined")
-	k.say(t, "ping")
-	if f := k.awaitText(t, "pong"); f.UserID != "bot" {
-		t.Errorf("answer: %+v", f)
+	// Others hear of the bot before it listens, and what has been said by then it
+	// takes for the past.
+	var answer frame
+	until(t, waitTime, "the bot answers", func() (answered bool) {
+		k.say(t, "ping")
+		answer, answered = k.expect(time.Second, func(f *frame) bool { return f.Type == "message" && f.Message == "pong" })
+		return answered
+	})
+	if answer.UserID != "bot" {
+		t.Errorf("answer: %+v", answer)
 	}
 	s.api(0).succeed(t, "/deleteRoom", admin.credentials())
 	if err := bot.Wait(); err != nil || output.String() != "the room is gone: deleted\n" {

@@ -56,6 +56,7 @@ export class Deadline {
     if (startedAt === null || expiresAt === null || Date.parse(expiresAt) === this.expiresAt) return false
     this.startedAt = Date.parse(startedAt)
     this.expiresAt = Date.parse(expiresAt)
+    this.correctClock(this.startedAt)
     this.#arm()
     return true
   }
