@@ -9,6 +9,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +20,14 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// maxBody is how many bytes the body of a request may have.
-const maxBody = 64 << 10
+const (
+	// maxBody is how many bytes the body of a request may have.
+	maxBody = 64 << 10
+	// bodyTime is how long it may take to come. Caddy waits for the head of a
+	// request for a minute, and for each piece of its body for as long again: a byte
+	// at a time could hold a connection for weeks.
+	bodyTime = 10 * time.Second
+)
 
 // body is the JSON object that a request carries. Its methods return the value
 // of a field, and the zero value after a first mistake: whoever has asked for
@@ -43,14 +50,31 @@ func readBody(w http.ResponseWriter, r *http.Request) (*body, error) {
 	if r.ContentLength > maxBody {
 		return nil, room.ErrBodyTooLarge
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	raw, err := readInTime(w, r)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, room.ErrBodyTooLarge
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, room.ErrBodyTooSlow
+		}
 		return nil, invalid("the body could not be read")
 	}
 	return parseBody(raw)
+}
+
+// readInTime reads the body of a request within bodyTime.
+func readInTime(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// Where a writer in between knows no deadlines, the server's own hold.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err == nil {
+		// Over HTTP/1.1 the server goes on reading, to notice when the client goes. After
+		// a failure it must not: the connection is of no more use.
+		_ = control.SetReadDeadline(time.Time{})
+	}
+	return raw, err
 }
 
 // isJSON reports whether a media type is application/json. The charset, which

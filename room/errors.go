@@ -50,6 +50,8 @@ var (
 	ErrMethodNotAllowed = errors.New("method not allowed")
 	// ErrBodyTooLarge means that the request body is longer than 64 KiB.
 	ErrBodyTooLarge = errors.New("request body too large")
+	// ErrBodyTooSlow means that the request body has not come in time.
+	ErrBodyTooSlow = errors.New("request body has not come in time")
 	// ErrUnsupportedMediaType means that the request body is not declared as
 	// application/json.
 	ErrUnsupportedMediaType = errors.New("content type must be application/json")

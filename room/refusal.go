@@ -40,6 +40,7 @@ var refusals = []struct {
 
 	{ErrMethodNotAllowed, Refusal{405, "method_not_allowed", 0}},
 	{ErrBodyTooLarge, Refusal{413, "body_too_large", 0}},
+	{ErrBodyTooSlow, Refusal{408, "body_too_slow", 0}},
 	{ErrUnsupportedMediaType, Refusal{415, "unsupported_media_type", 0}},
 	{ErrOriginNotAllowed, Refusal{403, "origin_not_allowed", 0}},
 

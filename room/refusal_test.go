@@ -34,6 +34,7 @@ var sentinels = map[string]error{
 	"ErrInternal":             room.ErrInternal,
 	"ErrMethodNotAllowed":     room.ErrMethodNotAllowed,
 	"ErrBodyTooLarge":         room.ErrBodyTooLarge,
+	"ErrBodyTooSlow":          room.ErrBodyTooSlow,
 	"ErrUnsupportedMediaType": room.ErrUnsupportedMediaType,
 	"ErrOriginNotAllowed":     room.ErrOriginNotAllowed,
 	"ErrUnknownType":          room.ErrUnknownType,
