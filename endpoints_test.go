@@ -41,7 +41,7 @@ func TestCreateRoom(t *testing.T) {
 			"empty optional": {[]any{"roomName", "Tea", "username", "", "password", ""}, "Tea", "", 1200},
 			"unknown fields": {[]any{"roomName", "Tea", "RoomName", 7, "more", []int{1}}, "Tea", "", 1200},
 			"trimmed, NFC":   {[]any{"roomName", "  Cafe\u0301 ", "username", "\tAnna\n"}, "Café", "Anna", 1200},
-			"markup":         {[]any{"roomName", "<b>\u2028&", "username", "☕"}, "<b>\u2028&", "☕", 1200},
+			"markup":         {[]any{"roomName", "<b>\u200e&", "username", "☕"}, "<b>&", "☕", 1200},
 		} {
 			t.Run(name, func(t *testing.T) {
 				answer := s.post(t, "/createRoom", object(t, test.fields...)).ok(t)

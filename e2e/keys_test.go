@@ -57,7 +57,7 @@ func TestDeadlineOfKeys(t *testing.T) {
 			until(t, waitTime, "all first messages", func() bool { return k.count("message") == clients })
 		}
 		deadline := parseTime(t, expires).UnixMilli()
-		expectDeadline(t, s, &admin, deadline, "", ":messages:", ":roomUser:", ":online:", ":sent:")
+		expectDeadline(t, s, &admin, deadline, "", ":messages:", ":roomUser:", ":online:", ":sent:", ":names:")
 
 		// Keys that go and come again.
 		for _, k := range sockets {
@@ -75,7 +75,7 @@ func TestDeadlineOfKeys(t *testing.T) {
 		k.awaitText(t, "x")
 		s.api(0).succeed(t, "/lockRoom", admin.credentials("locked", true))
 		s.api(0).succeed(t, "/removeMember", admin.credentials("memberId", "m1"))
-		expectDeadline(t, s, &admin, deadline, "", ":messages:", ":roomUser:", ":online:", ":sent:")
+		expectDeadline(t, s, &admin, deadline, "", ":messages:", ":roomUser:", ":online:", ":sent:", ":names:")
 		for _, k := range sockets {
 			if n := k.count("started"); n != 1 {
 				t.Errorf("%d times started", n)
@@ -98,7 +98,7 @@ func TestDeadlineOfLateKeys(t *testing.T) {
 	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":online:", ":messages:")
 	k.send(t, fields{"type": "message", "message": "with an id", "id": 1})
 	k.awaitText(t, "with an id")
-	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":online:", ":messages:", ":sent:")
+	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":online:", ":messages:", ":sent:", ":names:")
 	s.noErrors(t)
 }
 

@@ -87,7 +87,7 @@ func TestManyRooms(t *testing.T) {
 			s.api(i).succeed(t, "/deleteRoom", admins[i].credentials())
 		}
 		if s.redis != nil {
-			for _, name := range []string{":messages:", ":roomUser:", ":online:", ":sent:"} {
+			for _, name := range []string{":messages:", ":roomUser:", ":online:", ":sent:", ":names:"} {
 				// Two rooms are left, of those who talked first.
 				if left := s.redis.keys(t, name); len(left) > 2 {
 					t.Errorf("left: %s", left)

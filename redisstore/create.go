@@ -35,7 +35,7 @@ func (s *Store) make(ctx context.Context, r room.Room, limits room.CreateLimits)
 		return room.Room{}, false, err
 	}
 	reply, err := s.runTimed(ctx, scriptCreate, s.keys.room(r.ID).keys, queued.number(1), lobby, r.Admin, r.Name,
-		wholeSeconds(r.TTL), r.Epoch, r.Key, r.Password, r.AdminPassword, r.Life, flag(r.SignedIn))
+		wholeSeconds(r.TTL), r.Epoch, r.Key, r.Password, r.AdminPassword, r.Life, flag(r.SignedIn), lookIn(&r, r.Admin))
 	if err != nil {
 		return room.Room{}, false, err
 	}

@@ -116,7 +116,7 @@ func TestOneExpiry(t *testing.T) {
 				step(t, s)
 				s.expectExpiry(t, clock.Deadline)
 			}
-			s.expectKeys(t, "", "roomUser:", "online:", "messages:", "sent:", "retracted:")
+			s.expectKeys(t, "", "roomUser:", "online:", "messages:", "sent:", "names:", "retracted:")
 		})
 	}
 }

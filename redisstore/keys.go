@@ -22,8 +22,8 @@ type roomKeys struct {
 	// life is the name of the life, which each script compares with the room's;
 	// empty for a room that is not a standing one.
 	life string
-	// keys are room, messages, roomUser, online, sent and retracted: KEYS[1] to
-	// KEYS[6] of each script that is about a room, but for post.
+	// keys are room, messages, roomUser, online, sent, names and retracted: KEYS[1]
+	// to KEYS[7] of each script that is about a room, but for post.
 	keys []string
 	// channel is where the room's events are published.
 	channel string
@@ -35,7 +35,7 @@ func (k keyspace) room(lifeID string) roomKeys { return k.names(lifeID, len(kind
 // kinds are what the names of a room begin with: of the channel, and of the keys
 // in their order.
 var kinds = [...]string{
-	"room:events:", "room:", "room:messages:", "room:roomUser:", "room:online:", "room:sent:", "room:retracted:",
+	"room:events:", "room:", "room:messages:", "room:roomUser:", "room:online:", "room:sent:", "room:names:", "room:retracted:",
 }
 
 // names makes those of the channel and of so many keys, all in one string: it is on

@@ -32,10 +32,10 @@ func (s *Store) Join(ctx context.Context, lifeID string, join room.Join) (room.J
 	k := s.keys.room(lifeID)
 	surplus := 0
 	for look := range 2 {
-		args := make([]any, 0, 4+len(join.Candidates))
+		args := make([]any, 0, 4+2*len(join.Candidates))
 		args = append(args, join.MaxOnline, surplus, join.MaxMembers, k.life)
 		for _, candidate := range join.Candidates {
-			args = append(args, candidate)
+			args = append(args, candidate, room.Look(candidate))
 		}
 		r, err := s.runTimed(ctx, scriptJoin, k.keys, args...)
 		if err != nil {
@@ -55,6 +55,14 @@ func (s *Store) Join(ctx context.Context, lifeID string, join room.Join) (room.J
 		return room.Joined{Room: decodeRoom(lifeID, r.list(2)), UserID: r.text(3)}, nil
 	}
 	return room.Joined{}, room.ErrRoomFull
+}
+
+// lookIn is how a name looks in a room where no two may look alike, else empty.
+func lookIn(r *room.Room, userID string) string {
+	if r.SignedIn || userID == "" {
+		return ""
+	}
+	return room.Look(userID)
 }
 
 // SetLocked implements room.Store.

@@ -15,7 +15,7 @@ type posting struct {
 	keys             roomKeys
 	post             room.Post
 	history, between int
-	arguments        [17]any
+	arguments        [18]any
 	command          *redis.IntCmd
 
 	// What came of it: set before done is closed, or before send returns.
@@ -29,7 +29,7 @@ type posting struct {
 // postKeys is how many of a room's keys a post has to do with. The one that it
 // leaves out, retracted, does not exist before there is a message, and then has
 // the room's deadline.
-const postKeys = 5
+const postKeys = 6
 
 // What precedes the keys. In a pipeline, redis.Script would neither notice that
 // Redis lacks the script nor send it.

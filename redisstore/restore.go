@@ -64,10 +64,10 @@ func (f *feed) reenter(ctx context.Context, r *reading) error {
 	for len(missing) > 0 {
 		batch := missing[:min(clearBatch, len(missing))]
 		missing = missing[len(batch):]
-		args := make([]any, 0, 2+4*len(batch))
+		args := make([]any, 0, 2+5*len(batch))
 		args = append(args, f.keys.channel, f.keys.life)
 		for _, p := range batch {
-			args = append(args, p.user, onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
+			args = append(args, p.user, lookIn(&r.room, p.user), onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
 		}
 		if err := f.write(ctx, scriptReenter, args...); err != nil {
 			return err

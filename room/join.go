@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Newcomer asks for a new membership of a room.
@@ -57,6 +58,9 @@ func (r *Rooms) join(ctx context.Context, n Newcomer, ids []string) (Admission, 
 	}
 	if err != nil {
 		return Admission{}, err
+	}
+	if role != RoleAdmin && !r.limits.SignedIn && isReserved(n.Username) {
+		return Admission{}, fmt.Errorf("%w: this username is for an admin only", ErrInvalidRequest)
 	}
 	joined, err := r.store.Join(ctx, room.LifeID(), Join{
 		Candidates: ids,

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -20,13 +21,18 @@ const (
 // invalid makes an error of what is wrong with a request.
 func invalid(err error) error { return fmt.Errorf("%w: %w", ErrInvalidRequest, err) }
 
-// cleanName returns a name without surrounding white space and in Unicode
-// normalization form C, so that names that look the same are the same.
+// maxMarks is how many marks may be put onto one character: scripts need three or
+// four, and hundreds cover what stands above and below.
+const maxMarks = 4
+
+// cleanName returns a name as it is shown: in Unicode normalization form C, without
+// what cannot be seen, and with single spaces between words only. So names that are
+// drawn the same are the same.
 func cleanName(field, s string, maximum int) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", fmt.Errorf("%s is not valid UTF-8", field)
 	}
-	s = norm.NFC.String(strings.TrimSpace(s))
+	s = norm.NFC.String(strings.Join(strings.FieldsFunc(withoutUnseen(strings.TrimSpace(s)), isSpace), " "))
 	switch n := utf8.RuneCountInString(s); {
 	case n == 0:
 		return "", fmt.Errorf("%s is empty", field)
@@ -34,13 +40,22 @@ func cleanName(field, s string, maximum int) (string, error) {
 		return "", fmt.Errorf("%s too long (max %d characters)", field, maximum)
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return "", fmt.Errorf("%s contains control characters", field)
+	case strings.ContainsFunc(s, isMeaningless):
+		return "", fmt.Errorf("%s contains line separators, or characters without a meaning", field)
 	}
-	return s, nil
+	return s, checkMarks(field, s)
 }
 
 // SignedInID returns the userId of somebody whom the site has signed in, by what
-// the site calls them.
-func SignedInID(name string) (string, error) { return cleanName("user", name, MaxSignedIn) }
+// the site calls them. It fails where that would become somebody else's by being
+// cleaned of what cannot be seen.
+func SignedInID(name string) (string, error) {
+	cleaned, err := cleanName("user", name, MaxSignedIn)
+	if err == nil && cleaned != norm.NFC.String(strings.TrimSpace(name)) {
+		err = errors.New("user contains characters that cannot be seen, or unusual spaces")
+	}
+	return cleaned, err
+}
 
 // candidates returns the userIds that a new member may get, in order of
 // preference: the username, the username with a short suffix, a UUID.

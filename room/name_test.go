@@ -38,6 +38,28 @@ func TestNames(t *testing.T) {
 		{"anna\xc3", ""},
 		{" ", ""},
 		{"\u2003\u00a0", ""},
+		{"anna  \u3000 b", "anna b"},
+		{"an\u200bna\ufeff", "anna"},         // no width
+		{"\u202eanna\u2066", "anna"},         // direction
+		{"anna\u00ad", "anna"},               // soft hyphen
+		{"anna\U000e0061\U000e007f", "anna"}, // tags
+		{"an\u034fna\u180b\ufe0f", "anna"},   // selectors and the like
+		{"\u115f\u3164\uffa0\u2800", ""},     // all of them blank
+		{"\u200d", ""},
+		{"❤\ufe0f\u200d🔥", "❤\ufe0f\u200d🔥"}, // a heart on fire
+		{"1\ufe0f\u20e3", "1\ufe0f\u20e3"},   // a key
+		{"👍🏽", "👍🏽"},                         // with a tone of skin
+		{"a\u200d🔥", "a🔥"},
+		{"می\u200cخواهم", "می\u200cخواهم"}, // Persian joins letters unless it is told not to
+		{"می\u200c", "می"},
+		{"क\u094d\u200dष", "क\u094d\u200dष"}, // Devanagari, two letters instead of a ligature
+		{"\U0001fae9", "\U0001fae9"},         // of a Unicode that this Go does not know
+		{"\u0338anna", ""},                   // a mark on what stands in front
+		{"a" + strings.Repeat("\u0338", 4), "a" + strings.Repeat("\u0338", 4)},
+		{"a" + strings.Repeat("\u0338", 5), ""},
+		{"anna\u2028b", ""},
+		{"anna\ue000", ""}, // for private use
+		{"anna\ufffe", ""}, // no character
 	} {
 		a, err := rooms.Create(t.Context(), room.NewRoom{Name: "x", Username: c.name})
 		if c.want == "" {
@@ -66,6 +88,68 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestLook checks which names look alike.
+func TestLook(t *testing.T) {
+	for _, names := range [][]string{
+		{"anna", "Anna", "ANNA", "\u0430nna", "\uff41nna", "\u1d00\u0274\u0274\u1d00", "𝓪𝓷𝓷𝓪", "an\u200dna", "ann\u03b1"},
+		{"paypal", "PayPaI", "paypa1", "\u0440\u0430\u0443\u0440\u0430\u04cf", "PAYPAL", "paypa|"},
+		{"Hans", "\u041d\u0430ns", "\u0397ans"}, // en of Cyrillic, eta of Greek
+		{"bob", "b0b", "\u0412ob", "BOB"},
+		{"modern", "rnodern", "MODERN", "m\u043edern"},
+		{"vivian", "\u03bdivian", "vivlan"},
+		{"will", "vvi11"},
+		{"anna-b", "anna\u2010b", "anna\u2013b", "anna\u2014b"},
+		{"Вера", "вера", "Bepa"},
+		{"می\u200cخواهم", "میخواهم"},
+		{"한", "\u1112\u1161\u11ab"},
+	} {
+		for _, name := range names[1:] {
+			if room.Look(name) != room.Look(names[0]) {
+				t.Errorf("%q looks like %q, %q like %q", name, room.Look(name), names[0], room.Look(names[0]))
+			}
+		}
+	}
+	distinct := []string{
+		"anna", "ann", "annä", "hanna", "anna b", "anna2", "bob", "bobby", "René", "Rene", "Вера", "Иван", "Νίκος", "田中", "田", "한", "ann-a", "", "🦊", "🐺",
+	}
+	for i, a := range distinct {
+		for _, b := range distinct[:i] {
+			if room.Look(a) == room.Look(b) {
+				t.Errorf("%q and %q look alike", a, b)
+			}
+		}
+	}
+}
+
+// TestSignedInID checks that what a site calls somebody stays what it is, or is
+// refused: cleaned, it could be somebody else's.
+func TestSignedInID(t *testing.T) {
+	for name, want := range map[string]string{
+		"anna": "anna", "Admin": "Admin", " anna@example.com ": "anna@example.com", "Rene\u0301": "Ren\u00e9",
+		"an\u200bna": "", "anna\u202e": "", "anna  b": "", "anna\u00a0b": "", "\u3164": "", "a\nb": "", "": "",
+	} {
+		got, err := room.SignedInID(name)
+		if want == "" && err == nil || want != "" && (err != nil || got != want) {
+			t.Errorf("%q became %q, %v; want %q", name, got, err, want)
+		}
+	}
+}
+
+// TestReservedNames has somebody join who claims to be in charge.
+func TestReservedNames(t *testing.T) {
+	rooms, _ := newRooms(t)
+	r := create(t, rooms, room.NewRoom{Username: "System"}) // whoever creates a room is
+	for _, name := range []string{"admin", "Admin!", "★ ADMIN ★", "\u0430dmin", "adrnin", "a d m i n", "Moderator", "system", "[Server]", "Administrator"} {
+		_, err := rooms.Join(t.Context(), room.Newcomer{RoomID: r.Room.ID, Username: name})
+		expect(t, name, err, room.ErrInvalidRequest)
+	}
+	for _, name := range []string{"adminton", "Sam Admin", "mod", "serverin"} {
+		if joined := join(t, rooms, r.Room.ID, name); joined.UserID != name {
+			t.Errorf("%q became %q", name, joined.UserID)
+		}
+	}
+}
+
 // TestSameLookSameName checks that two ways to write one name are one name.
 func TestSameLookSameName(t *testing.T) {
 	rooms, _ := newRooms(t)
@@ -76,7 +160,7 @@ func TestSameLookSameName(t *testing.T) {
 }
 
 func FuzzName(f *testing.F) {
-	for _, seed := range []string{"anna", " Rene\u0301 ", "\xff", "a\x00", "\u2028", strings.Repeat("e\u0301", 40), "👩\u200d👧", "\u0344\u1fc1"} {
+	for _, seed := range []string{"1\ufe0f\u20e3\u200d🔥", "\u0430nn\u0391", "\u0130\u212a", "\u3164\u0338", "anna", " Rene\u0301 ", "\xff", "a\x00", "\u2028", strings.Repeat("e\u0301", 40), "👩\u200d👧", "\u0344\u1fc1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -94,6 +178,12 @@ func FuzzName(f *testing.F) {
 		}
 		if !norm.NFC.IsNormalString(got) || strings.ContainsFunc(got, unicode.IsControl) || strings.TrimSpace(got) != got {
 			t.Fatalf("%q became %q, which is not clean", name, got)
+		}
+		if strings.ContainsFunc(got, func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }) {
+			t.Fatalf("%q became %q, which turns what is around it", name, got)
+		}
+		if look := room.Look(got); look != room.Look(look) || look == "" {
+			t.Fatalf("%q looks like %q, and that like %q", got, look, room.Look(look))
 		}
 		again, err := rooms.Create(t.Context(), room.NewRoom{Name: got})
 		if err != nil || again.Room.Name != got {

@@ -129,7 +129,8 @@ type CreateLimits struct {
 // Join asks for a new membership.
 type Join struct {
 	// Candidates are userIds in order of preference. The first that was never
-	// given out in the room is taken.
+	// given out in the room is taken; where the room is not for those whom a site
+	// has signed in, the first that does not look like one that was, see Look.
 	Candidates []string
 	// MaxOnline is how many users may be online for somebody new to join.
 	MaxOnline int

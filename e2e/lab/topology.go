@@ -75,5 +75,7 @@ func roomKeys(t topology, id string) []string {
 	if t.tagged() {
 		id = "{" + id + "}"
 	}
-	return []string{"room:" + id, "room:messages:" + id, "room:roomUser:" + id, "room:online:" + id, "room:sent:" + id}
+	return []string{
+		"room:" + id, "room:messages:" + id, "room:roomUser:" + id, "room:online:" + id, "room:sent:" + id, "room:names:" + id,
+	}
 }

@@ -1,8 +1,9 @@
 -- create makes a room: with one member, the admin, or a life of a standing room,
 -- without members.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: createdAt (ms), lobby (s), admin or '', roomName, ttl (s), epoch, key,
---       pass or '', adminPass or '', life or '', 1 for the site's users or ''
+--       pass or '', adminPass or '', life or '', 1 for the site's users or '',
+--       look of the admin's name or ''
 -- reply: {0, time}; {6, time} if its lobby time is over, so that its entry in
 -- the lobby list may be gone; {7, time, fields} if the room exists
 local time = now()
@@ -26,5 +27,8 @@ for _, field in ipairs({ { 'pass', ARGV[8] }, { 'adminPass', ARGV[9] }, { 'signe
 end
 if ARGV[3] ~= '' then
   redis.call('SADD', KEYS[3], ARGV[3])
+end
+if ARGV[12] ~= '' then
+  redis.call('SADD', KEYS[6], ARGV[12])
 end
 return { 0, time }

@@ -1,5 +1,5 @@
 -- delete ends the room.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, event, life
 -- reply: {0}; {1}: no such room
 local room = redis.call('HMGET', KEYS[1], 'seq', 'life')

@@ -1,5 +1,5 @@
 -- enter says that a connection of a member was opened on a node.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, userId, field of online, socketId, session tag, event,
 --       maxOnline, surplus (fields of online beyond one a user), 1 if the user
 --       is online, life

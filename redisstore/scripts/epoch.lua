@@ -1,5 +1,5 @@
 -- epoch names the numbering anew, unless somebody else has.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, old epoch, new epoch, event, life
 -- reply: {0, the epoch}; {1}: no such room
 local room = redis.call('HMGET', KEYS[1], 'epoch', 'life')

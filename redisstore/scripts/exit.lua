@@ -1,5 +1,5 @@
 -- exit says that users are no longer connected to a node.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, life, and for each user: field of online, socketId that it must
 --       have or '', event
 -- reply: for each user 1 if the field was there and is gone; nothing if the room

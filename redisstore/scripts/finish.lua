@@ -2,7 +2,7 @@
 -- node knows. Redis has expired the keys already where its clock agrees, and
 -- touching them frees them; where it has lost the deadline they are still there.
 -- A standing room may be in its next life.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, event, deadline (ms), life
 -- reply: {1, time}: the room is gone; {0, time}: it is not
 local time = now()

@@ -1,6 +1,6 @@
 -- history reads a run of messages. The list holds the numbers up to seq without
 -- a hole, so that a number gives its index.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: 'before' or 'after', number (before 0: the newest), most entries, most
 --       bytes, life
 -- reply: {0, epoch, oldest, newest, first, entries}; {1}: no such room

@@ -1,7 +1,8 @@
--- join makes a new member under the first candidate that was never given out.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- join makes a new member under the first candidate that was never given out and
+-- does not look like one that was. The site's users may look alike.
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: maxOnline, surplus (fields of online beyond one a user), maxMembers,
---       life, candidates...
+--       life, candidates, each followed by its look...
 -- reply: {0, time, fields, userId}; {1, time}: no such room; {4, time}: locked;
 -- {5, time, 1}: too many online; {5, time, 0}: too many members or none free
 local room = fields()
@@ -18,12 +19,24 @@ end
 if redis.call('SCARD', KEYS[3]) >= tonumber(ARGV[3]) then
   return { 5, time, 0 }
 end
-for i = 5, #ARGV do
-  if redis.call('HEXISTS', KEYS[1], 'x:' .. ARGV[i]) == 0 and redis.call('SADD', KEYS[3], ARGV[i]) == 1 then
-    if room[3] and redis.call('SCARD', KEYS[3]) == 1 then
-      redis.call('PEXPIREAT', KEYS[3], room[3])
+-- A key that comes into being now gets the deadline at once.
+local function add(key, member)
+  if redis.call('SADD', key, member) == 0 then
+    return false
+  end
+  if room[3] and redis.call('SCARD', key) == 1 then
+    redis.call('PEXPIREAT', key, room[3])
+  end
+  return true
+end
+for i = 5, #ARGV, 2 do
+  local name, look = ARGV[i], ARGV[i + 1]
+  if redis.call('HEXISTS', KEYS[1], 'x:' .. name) == 0
+      and (room[15] or redis.call('SISMEMBER', KEYS[6], look) == 0) and add(KEYS[3], name) then
+    if not room[15] then
+      add(KEYS[6], look)
     end
-    return { 0, time, room, ARGV[i] }
+    return { 0, time, room, name }
   end
 end
 return { 5, time, 0 }

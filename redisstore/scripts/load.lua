@@ -1,5 +1,5 @@
 -- load reads the room and how a user stands to it.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: life or '' for whichever it is in, userId (optional)
 -- reply: {0, time, fields, stranger 0 or member 1 or removed 2}; {1, time}: no
 -- such room

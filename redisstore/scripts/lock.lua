@@ -1,5 +1,5 @@
 -- lock locks or unlocks the room for new members.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, 1 or 0, event, life
 -- reply: {0}; {1}: no such room
 local room = redis.call('HMGET', KEYS[1], 'seq', 'locked', 'life')

@@ -1,5 +1,5 @@
 -- post stores a message under the next number and tells it.
--- KEYS: room, messages, roomUser, online, sent
+-- KEYS: room, messages, roomUser, online, sent, names
 -- ARGV: channel, userId, body, session tag, id or 0, history, messages between
 --       two trims, life, id that the session has been told is stored, or 0
 -- reply: the number, its negative less 16 if the message has started the room;

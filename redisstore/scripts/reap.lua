@@ -1,5 +1,5 @@
 -- reap ends the room if it is the one that was queued and was never started.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, event, createdAt (ms), life
 -- reply: {1 if it was reaped}
 local room = redis.call('HMGET', KEYS[1], 'createdAt', 'deadline', 'life')

@@ -1,5 +1,5 @@
 -- remove ends a membership for the rest of the room's life.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, userId, event, 1 to mark also somebody who is no member, life
 -- reply: {0}; {1}: no such room; {3}: not a member
 local room = redis.call('HMGET', KEYS[1], 'seq', 'life')

@@ -1,6 +1,6 @@
 -- resume gives the room back a deadline that it had before Redis lost it. The
 -- earlier of two deadlines is the one that holds.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, startedAt (ms), deadline (ms), life
 -- reply: {0, time}; {1, time}: no such room
 local time = now()

@@ -2,7 +2,7 @@
 -- numbers up to seq without a hole, so that a number gives its index; and what it
 -- holds is JSON as package room makes it, in which what is looked for here cannot
 -- be part of a name or a text.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, number, epoch of the number or '', userId, field of the message
 --       that says who sent it, 1 if it may be anybody, life
 -- reply: {0}; {1}: no such room; {2}: the user was removed; {8}: no such message;
@@ -34,10 +34,10 @@ end
 redis.call('LSET', KEYS[2], number - newest - 1, retracted .. string.sub(entry, text))
 -- What is no longer kept is dropped here, so that posts need not look after it.
 local oldest = newest - redis.call('LLEN', KEYS[2]) + 1
-redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', oldest - 1)
-redis.call('ZADD', KEYS[6], ARGV[2], ARGV[2])
-if room[2] and redis.call('ZCARD', KEYS[6]) == 1 then
-  redis.call('PEXPIREAT', KEYS[6], room[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', oldest - 1)
+redis.call('ZADD', KEYS[7], ARGV[2], ARGV[2])
+if room[2] and redis.call('ZCARD', KEYS[7]) == 1 then
+  redis.call('PEXPIREAT', KEYS[7], room[2])
 end
 redis.call('PUBLISH', ARGV[1], '{"type":"retracted","seq":' .. ARGV[2] .. ',"oldest":' .. oldest .. '}')
 return { 0 }

@@ -1,5 +1,5 @@
 -- start gives the room its deadline unless it has one.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, life
 -- reply: {0, time, startedAt, deadline, 1 if this call started it}; {1, time}: no
 -- such room

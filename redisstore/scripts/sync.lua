@@ -1,6 +1,6 @@
 -- sync reads the state of the room, and marks the moment in its channel: what
 -- comes before the mark is part of the reply, what comes after it is not.
--- KEYS: room, messages, roomUser, online, sent, retracted
+-- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, mark, number of the message to return or '' for the newest,
 --       life, new epoch if another server has had the room or '' not to look,
 --       event of that, userIds whose removal marks to return...
@@ -28,5 +28,5 @@ for i = 7, #ARGV do
   removed[#removed + 1] = redis.call('HEXISTS', KEYS[1], 'x:' .. ARGV[i])
 end
 local kept = redis.call('LLEN', KEYS[2])
-local retracted = redis.call('ZRANGEBYSCORE', KEYS[6], newest - kept + 1, '+inf')
+local retracted = redis.call('ZRANGEBYSCORE', KEYS[7], newest - kept + 1, '+inf')
 return { 0, now(), room, kept, message, redis.call('HGETALL', KEYS[4]), removed, retracted }

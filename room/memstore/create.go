@@ -57,11 +57,12 @@ func (s *Store) add(r room.Room, limits room.CreateLimits) (existing *liveRoom, 
 		room:        r,
 		due:         r.CreatedAt.Add(limits.Lobby),
 		memberships: make(map[string]room.Membership),
+		looks:       make(map[string]bool),
 		online:      make(map[string]int),
 		sent:        make(map[string]uint64),
 	}
 	if r.Admin != "" {
-		l.memberships[r.Admin], l.members = room.IsMember, 1
+		l.admit(r.Admin)
 	}
 
 	s.mu.Lock()

@@ -26,6 +26,7 @@ type liveRoom struct {
 	// still are.
 	memberships map[string]room.Membership
 	members     int
+	looks       map[string]bool   // of the names of everybody who ever joined
 	online      map[string]int    // on how many feeds a user is
 	sent        map[string]uint64 // highest Post.ID by session tag
 	history     history
@@ -78,7 +79,7 @@ func (l *liveRoom) end(reason room.EndReason) {
 	for _, f := range l.feeds {
 		f.present, f.exited = nil, nil
 	}
-	l.room, l.memberships, l.online, l.sent, l.history, l.feeds = room.Room{}, nil, nil, nil, history{}, nil
+	l.room, l.memberships, l.looks, l.online, l.sent, l.history, l.feeds = room.Room{}, nil, nil, nil, nil, history{}, nil
 	l.retracted = nil
 }
 
@@ -115,13 +116,21 @@ func (l *liveRoom) join(join room.Join) (userID string, err error) {
 		return "", room.ErrRoomFull
 	}
 	for _, userID := range join.Candidates {
-		if l.memberships[userID] == room.Stranger {
-			l.memberships[userID] = room.IsMember
-			l.members++
+		if l.memberships[userID] == room.Stranger && (l.room.SignedIn || !l.looks[room.Look(userID)]) {
+			l.admit(userID)
 			return userID, nil
 		}
 	}
 	return "", room.ErrRoomFull
+}
+
+// admit makes somebody a member who never was one.
+func (l *liveRoom) admit(userID string) {
+	l.memberships[userID] = room.IsMember
+	l.members++
+	if !l.room.SignedIn {
+		l.looks[room.Look(userID)] = true
+	}
 }
 
 func (l *liveRoom) remove(userID string) error {

@@ -10,6 +10,7 @@ import (
 
 var joinTests = map[string]func(*testing.T, Backend){
 	"Candidates":      testCandidates,
+	"Looks":           testLooks,
 	"SameNameAtOnce":  testSameNameAtOnce,
 	"FullByMembers":   testFullByMembers,
 	"FullByOnline":    testFullByOnline,
@@ -33,7 +34,7 @@ func testCandidates(t *testing.T, b Backend) {
 		{[]string{"bert", "bert-2"}, "bert-2"},
 		{[]string{admin, "admin-2"}, "admin-2"},
 		{[]string{"carla", "anna"}, "carla"},
-		{[]string{"anna", "bert", "Anna", "unused"}, "Anna"},
+		{[]string{"anna", "bert", "Anna", "\u0430nna", "Bert\ufe0f", "unused"}, "unused"},
 		{[]string{"Ünal 🦊 \"x\"\\"}, "Ünal 🦊 \"x\"\\"},
 	} {
 		joined, err := b.node(i).Join(t.Context(), r.ID, joinAs(c.candidates...))
@@ -54,6 +55,40 @@ func testCandidates(t *testing.T, b Backend) {
 	}
 	if _, m, err := b.node(1).Member(t.Context(), r.ID, "bert"); err != nil || m != room.WasRemoved {
 		t.Errorf("bert is %d (%v), want removed", m, err)
+	}
+}
+
+// testLooks expects that no name is given out that looks like another, whoever had
+// it and whether or not they still do, unless names are the site's.
+func testLooks(t *testing.T, b Backend) {
+	r := create(t, b, longTTL, longLobby)
+	for i, c := range []struct{ wanted, otherwise, want string }{
+		{"Paypal", "paypal-2", "Paypal"},
+		{"PayPaI", "paypal-3", "paypal-3"},
+		{"\u0440\u0430ypal", "paypal-4", "paypal-4"}, // er and a of Cyrillic
+		{"P\u0430ypal-3", "paypal-5", "paypal-5"},
+		{"Admin", "admin-2", "admin-2"}, // the creator is called admin
+		{"Paypaul", "paypal-6", "Paypaul"},
+	} {
+		joined, err := b.node(i).Join(t.Context(), r.ID, joinAs(c.wanted, c.otherwise))
+		if err != nil || joined.UserID != c.want {
+			t.Errorf("Join as %q: %q, %v; want %q", c.wanted, joined.UserID, err, c.want)
+		}
+	}
+	if err := b.node(0).Remove(t.Context(), r.ID, "Paypaul"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.node(1).Join(t.Context(), r.ID, joinAs("paypaul")); !errors.Is(err, room.ErrRoomFull) {
+		t.Errorf("Join under a name that looks like that of somebody removed: %v, want ErrRoomFull", err)
+	}
+
+	site := newRoom(longTTL)
+	site.SignedIn = true
+	createAs(t, b, site, longLobby)
+	for i, userID := range []string{"Anna", "anna", "\u0430nna", "Admin"} {
+		if joined, err := b.node(i).Join(t.Context(), site.ID, joinAs(userID)); err != nil || joined.UserID != userID {
+			t.Errorf("Join as %q of the site's users: %q, %v", userID, joined.UserID, err)
+		}
 	}
 }
 

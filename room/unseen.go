@@ -1,0 +1,117 @@
+package room
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+const (
+	zeroWidthNonJoiner = '\u200c'
+	zeroWidthJoiner    = '\u200d'
+	textStyle          = '\ufe0e' // variation selectors that choose between the
+	emojiStyle         = '\ufe0f' // two forms of a symbol
+)
+
+// blank are characters that are drawn as nothing, though they are neither spaces
+// nor format characters: those of them that Unicode has no other name for than
+// Default_Ignorable_Code_Point, and the empty pattern of Braille.
+var blank = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x034f, Hi: 0x034f, Stride: 1}, // combining grapheme joiner
+		{Lo: 0x115f, Hi: 0x1160, Stride: 1}, // Hangul fillers
+		{Lo: 0x17b4, Hi: 0x17b5, Stride: 1}, // Khmer inherent vowels
+		{Lo: 0x180b, Hi: 0x180f, Stride: 1}, // Mongolian variation selectors
+		{Lo: 0x2800, Hi: 0x2800, Stride: 1},
+		{Lo: 0x3164, Hi: 0x3164, Stride: 1}, // Hangul filler
+		{Lo: 0xfe00, Hi: 0xfe0f, Stride: 1}, // variation selectors
+		{Lo: 0xffa0, Hi: 0xffa0, Stride: 1}, // halfwidth Hangul filler
+	},
+	R32: []unicode.Range32{
+		{Lo: 0x1d173, Hi: 0x1d17a, Stride: 1}, // beams and slurs of music
+		{Lo: 0xe0000, Hi: 0xe0fff, Stride: 1}, // tags and variation selectors
+	},
+}
+
+// joining are the scripts in which joiners change how letters are drawn.
+var joining = []*unicode.RangeTable{
+	unicode.Adlam, unicode.Arabic, unicode.Bengali, unicode.Devanagari, unicode.Gujarati, unicode.Gurmukhi,
+	unicode.Hanifi_Rohingya, unicode.Kannada, unicode.Khmer, unicode.Malayalam, unicode.Mandaic, unicode.Mongolian,
+	unicode.Myanmar, unicode.Nko, unicode.Oriya, unicode.Phags_Pa, unicode.Sinhala, unicode.Syriac, unicode.Tamil,
+	unicode.Telugu, unicode.Tibetan,
+}
+
+// isUnseen reports whether a character is drawn as nothing, or only changes how, or
+// in which direction, others are drawn.
+func isUnseen(r rune) bool { return unicode.Is(unicode.Cf, r) || unicode.Is(blank, r) }
+
+func isSpace(r rune) bool { return unicode.Is(unicode.Zs, r) }
+
+// isMeaningless reports whether a character separates lines, is for private use, or
+// never will be one. Those that are not assigned yet may be the emoji of next year.
+func isMeaningless(r rune) bool {
+	return unicode.In(r, unicode.Zl, unicode.Zp, unicode.Co) || unicode.Is(unicode.Noncharacter_Code_Point, r)
+}
+
+// withoutUnseen returns a text without the characters that are not seen, but for
+// joiners where they are part of how a language, or an emoji, is written, and for
+// the style of symbols.
+func withoutUnseen(s string) string {
+	if !strings.ContainsFunc(s, isUnseen) {
+		return s
+	}
+	runes := []rune(s)
+	kept := make([]rune, 0, len(runes))
+	for i, r := range runes {
+		if isUnseen(r) {
+			var before, after rune
+			if len(kept) > 0 {
+				before = kept[len(kept)-1]
+			}
+			if i+1 < len(runes) {
+				after = runes[i+1]
+			}
+			if !isSeenBetween(before, r, after) {
+				continue
+			}
+		}
+		kept = append(kept, r)
+	}
+	return string(kept)
+}
+
+// isSeenBetween reports whether a character that by itself is not seen changes how
+// those beside it are drawn, in a way that belongs to what they say.
+func isSeenBetween(before, r, after rune) bool {
+	switch r {
+	case zeroWidthJoiner:
+		return (isSymbol(before) || before == emojiStyle) && isSymbol(after) ||
+			unicode.In(before, joining...) && (unicode.In(after, joining...) || after == 0)
+	case zeroWidthNonJoiner:
+		return unicode.In(before, joining...) && unicode.In(after, joining...)
+	case textStyle, emojiStyle:
+		const keycap = '\u20e3'
+		return isSymbol(before) || after == keycap
+	default:
+		return false
+	}
+}
+
+// isSymbol reports whether a character may be an emoji, or the tone of its skin.
+func isSymbol(r rune) bool { return unicode.In(r, unicode.So, unicode.Sk) && !unicode.Is(blank, r) }
+
+// checkMarks fails if a name begins with a mark, which would go onto whatever
+// stands in front of the name, or has more than maxMarks in a row.
+func checkMarks(field, s string) error {
+	marks := maxMarks // none may come first
+	for _, r := range s {
+		if !unicode.In(r, unicode.Mn, unicode.Me) || unicode.Is(blank, r) {
+			marks = 0
+			continue
+		}
+		if marks++; marks > maxMarks {
+			return fmt.Errorf("%s has too many marks on one character, or begins with one", field)
+		}
+	}
+	return nil
+}
