@@ -86,6 +86,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //	    join_rate     <count> <window> | off
 //	    create_rate   <count> <window> | off
 //	    password_rate <count> <window> | off
+//	    room_password_rate <count> <window> | off
 //	    origins       <origin>...
 //	    user          <placeholder>
 //	    page          on | off

@@ -75,6 +75,7 @@ var rateOptions = []struct {
 	{"join_rate", func(h *Handler) **Rate { return &h.JoinRate }},
 	{"create_rate", func(h *Handler) **Rate { return &h.CreateRate }},
 	{"password_rate", func(h *Handler) **Rate { return &h.PasswordRate }},
+	{"room_password_rate", func(h *Handler) **Rate { return &h.RoomPasswordRate }},
 }
 
 // check reports whether a value is one that the option may have.
@@ -123,6 +124,7 @@ func (h *Handler) setDefaults() {
 	orDefault(&h.JoinRate, &Rate{Count: 600, Window: 60 * second})
 	orDefault(&h.CreateRate, &Rate{Count: 20, Window: 60 * second})
 	orDefault(&h.PasswordRate, &Rate{Count: 10, Window: 60 * second})
+	orDefault(&h.RoomPasswordRate, &Rate{Count: 100, Window: 60 * second})
 }
 
 func orDefault[T comparable](value *T, otherwise T) {

@@ -90,6 +90,10 @@ type Handler struct {
 	// in `1m`.
 	PasswordRate *Rate `json:"password_rate,omitempty"`
 
+	// How many wrong passwords all clients together may try on one room, at one node.
+	// While they are used up, nobody new gets in by a password. Default: 100 in `1m`.
+	RoomPasswordRate *Rate `json:"room_password_rate,omitempty"`
+
 	// Origins whose pages may use the chat besides those of the site itself,
 	// such as `https://www.example.com`: scheme, host, and port unless it is the
 	// scheme's default.
@@ -133,7 +137,9 @@ type Handler struct {
 	createLimiter  *limiter
 	joinLimiter    *limiter
 	passwordLimits *limiter
-	page           func() *web.File // made when it is first asked for
+	// roomPasswordLimits has keys without a client.
+	roomPasswordLimits *limiter
+	page               func() *web.File // made when it is first asked for
 
 	// held is the store that Provision took and Cleanup has to give back, nil if
 	// there is none; and voice what the chat tells its events by.
@@ -174,6 +180,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.createLimiter = newLimiter(*h.CreateRate)
 	h.joinLimiter = newLimiter(*h.JoinRate)
 	h.passwordLimits = newLimiter(*h.PasswordRate)
+	h.roomPasswordLimits = newLimiter(*h.RoomPasswordRate)
 	h.page = sync.OnceValue(h.makePage)
 
 	chat, key, err := takeChat(h.store)

@@ -114,17 +114,24 @@ func (e *rateLimitedError) Error() string { return room.ErrRateLimited.Error() }
 func (e *rateLimitedError) Unwrap() error { return room.ErrRateLimited }
 
 // passwordGuard returns the guard of one attempt on the password of a room. A
-// token is spent before the password is checked, so that parallel attempts
-// count as well, and is given back unless the password was wrong.
+// token of the client and one of the room are spent before the password is checked,
+// so that parallel attempts count as well, and are given back unless the password
+// was wrong. A client that has none left spends none of the room's.
 func (h *Handler) passwordGuard(client netip.Addr, roomID string) room.Guard {
 	return func() (func(wrong bool), error) {
-		key := limitKey{client: client, roomID: roomID}
-		if err := h.passwordLimits.take(key, time.Now()); err != nil {
+		own, all := limitKey{client: client, roomID: roomID}, limitKey{roomID: roomID}
+		now := time.Now()
+		if err := h.passwordLimits.take(own, now); err != nil {
 			return nil, fmt.Errorf("%w: too many wrong passwords", err)
+		}
+		if err := h.roomPasswordLimits.take(all, now); err != nil {
+			h.passwordLimits.giveBack(own)
+			return nil, fmt.Errorf("%w: too many wrong passwords for this room", err)
 		}
 		return func(wrong bool) {
 			if !wrong {
-				h.passwordLimits.giveBack(key)
+				h.passwordLimits.giveBack(own)
+				h.roomPasswordLimits.giveBack(all)
 			}
 		}, nil
 	}

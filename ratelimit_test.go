@@ -84,8 +84,34 @@ func TestPasswordRateInParallel(t *testing.T) {
 	}
 }
 
+// TestRoomPasswordRate guesses from many addresses, each of which has attempts left.
+func TestRoomPasswordRate(t *testing.T) {
+	s := newSite(t)
+	loadWith(t, "servers {\n\ttrusted_proxies static 127.0.0.0/8\n}",
+		s.block("ephemeral_chat {\npassword_rate 2 1h\nroom_password_rate 4 1h\n}"))
+	first, second := s.create(t, "password", "tea"), s.create(t, "password", "tea")
+	attempt := func(room, password string, address int) reply {
+		return s.post(t, "/joinRoom", object(t, "roomId", room, "password", password), from(clientNumber(address).String()))
+	}
+	for n := range 5 { // right ones cost nothing
+		attempt(first.room, "tea", n).ok(t)
+	}
+	attempt(first.room, "coffee", 0).refused(t, 403, "wrong_password")
+	attempt(first.room, "coffee", 0).refused(t, 403, "wrong_password")
+	for range 5 { // nor do those of somebody who has none left
+		attempt(first.room, "coffee", 0).refused(t, 429, "rate_limited")
+	}
+	attempt(first.room, "coffee", 1).refused(t, 403, "wrong_password")
+	attempt(first.room, "coffee", 2).refused(t, 403, "wrong_password")
+	attempt(first.room, "coffee", 3).refused(t, 429, "rate_limited")
+	attempt(first.room, "tea", 4).refused(t, 429, "rate_limited")
+	s.post(t, "/joinRoom", first.as(t)).ok(t) // a member needs none
+	attempt(second.room, "tea", 3).ok(t)
+	attempt(second.room, "coffee", 3).refused(t, 403, "wrong_password")
+}
+
 func TestRateOff(t *testing.T) {
-	s := serve(t, "ephemeral_chat {\ncreate_rate off\njoin_rate off\npassword_rate off\n}")
+	s := serve(t, "ephemeral_chat {\ncreate_rate off\njoin_rate off\npassword_rate off\nroom_password_rate off\n}")
 	room := s.create(t, "password", "tea").room
 	for range 30 {
 		s.create(t)

@@ -13,6 +13,7 @@ const unlimited = `
 		join_rate off
 		create_rate off
 		password_rate off
+		room_password_rate off
 		history 20000`
 
 // site is a chat on one or more nodes.
