@@ -39,7 +39,7 @@ func (f *feed) compare(ctx context.Context, r *reading) (gap, error) {
 		if err != nil {
 			return gap{}, err
 		}
-		if reply.number(0) != replyOK {
+		if reply.status() != replyOK {
 			return gap{}, errUnsettled
 		}
 		if r.room.Epoch = reply.text(1); r.room.Epoch == next {

@@ -39,7 +39,7 @@ func (s *Store) make(ctx context.Context, r room.Room, limits room.CreateLimits)
 	if err != nil {
 		return room.Room{}, false, err
 	}
-	switch reply.number(0) {
+	switch reply.status() {
 	case replyOK:
 		r.CreatedAt, r.StartedAt, r.Deadline = queued.time(1), time.Time{}, time.Time{}
 		r.Seq, r.Locked = 0, false
@@ -47,8 +47,9 @@ func (s *Store) make(ctx context.Context, r room.Room, limits room.CreateLimits)
 	case replyTooLate:
 		return room.Room{}, false, fmt.Errorf("redisstore: create: %w: it took longer than the lobby time", room.ErrUnavailable)
 	case replyRoomTaken:
-		return decodeRoom(r.ID, reply.list(2)), false, nil
+		there, err = decodeRoom(r.ID, reply.list(2))
+		return there, false, err
 	default:
-		return room.Room{}, false, room.ErrInternal
+		return room.Room{}, false, errMalformed
 	}
 }

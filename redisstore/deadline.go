@@ -45,7 +45,7 @@ func (f *feed) expire(ctx context.Context) {
 	defer f.mu.Unlock()
 	switch {
 	case f.over || !f.deadline.Equal(deadline):
-	case err == nil && r.number(0) == replyGone:
+	case err == nil && r.status() == replyGone:
 		f.end(room.EndExpired)
 	case err == nil:
 		f.armIn(deadline.Sub(r.time(1))) // it was too early

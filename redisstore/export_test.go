@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
 // What tests outside of the package need of its inside.
@@ -68,4 +70,19 @@ func (s *Store) Posting() (calls, waiting int) {
 var Scripts = map[string]*redis.Script{
 	"epoch": scriptEpoch.Script, "exit": scriptExit.Script, "reap": scriptReap.Script, "reenter": scriptReenter.Script,
 	"remove": scriptRemove.Script, "resume": scriptResume.Script, "retract": scriptRetract.Script,
+}
+
+// DecodeSync runs what a feed reads its room with, and returns the room and the number
+// of the oldest message.
+func (s *Store) DecodeSync(lifeID string, ask []string) (room.Room, uint64, error) {
+	answer, err := s.runTimed(s.ctx, scriptSync, s.keys.room(lifeID).keys)
+	if err != nil {
+		return room.Room{}, 0, err
+	}
+	if err := s.refusal(answer.status(), lifeID); err != nil {
+		return room.Room{}, 0, err
+	}
+	r := reading{removed: make(map[string]bool)}
+	err = r.decode(lifeID, answer, ask)
+	return r.room, r.oldest, err
 }

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -13,7 +14,7 @@ func (s *Store) Member(ctx context.Context, lifeID, userID string) (room.Room, r
 	if err != nil {
 		return room.Room{}, 0, err
 	}
-	if err := s.refusal(r.number(0), lifeID); err != nil {
+	if err := s.refusal(r.status(), lifeID); err != nil {
 		return room.Room{}, 0, err
 	}
 	membership := room.Stranger
@@ -23,7 +24,8 @@ func (s *Store) Member(ctx context.Context, lifeID, userID string) (room.Room, r
 	case 2:
 		membership = room.WasRemoved
 	}
-	return decodeRoom(lifeID, r.list(2)), membership, nil
+	found, err := decodeRoom(lifeID, r.list(2))
+	return found, membership, err
 }
 
 // Join implements room.Store. It is O(1), unless the room seems to be full of
@@ -41,7 +43,7 @@ func (s *Store) Join(ctx context.Context, lifeID string, join room.Join) (room.J
 		if err != nil {
 			return room.Joined{}, err
 		}
-		if r.number(0) == replyFull && r.number(2) == 1 && look == 0 {
+		if r.status() == replyFull && r.number(2) == 1 && look == 0 {
 			c, err := s.takeCensus(ctx, k)
 			if err != nil {
 				return room.Joined{}, err
@@ -49,10 +51,15 @@ func (s *Store) Join(ctx context.Context, lifeID string, join room.Join) (room.J
 			surplus = c.surplus()
 			continue
 		}
-		if err := s.refusal(r.number(0), lifeID); err != nil {
+		if err := s.refusal(r.status(), lifeID); err != nil {
 			return room.Joined{}, err
 		}
-		return room.Joined{Room: decodeRoom(lifeID, r.list(2)), UserID: r.text(3)}, nil
+		joined := room.Joined{UserID: r.text(3)}
+		if !slices.Contains(join.Candidates, joined.UserID) {
+			return room.Joined{}, errMalformed
+		}
+		joined.Room, err = decodeRoom(lifeID, r.list(2))
+		return joined, err
 	}
 	return room.Joined{}, room.ErrRoomFull
 }
@@ -76,7 +83,7 @@ func (s *Store) SetLocked(ctx context.Context, lifeID string, locked bool) error
 	if err != nil {
 		return err
 	}
-	return s.refusal(r.number(0), lifeID)
+	return s.refusal(r.status(), lifeID)
 }
 
 // Remove implements room.Store. Each node takes the user offline when it hears
@@ -87,8 +94,8 @@ func (s *Store) Remove(ctx context.Context, lifeID, userID string) error {
 	if err != nil {
 		return err
 	}
-	if r.number(0) == replyNot {
+	if r.status() == replyNot {
 		return room.ErrMemberNotFound
 	}
-	return s.refusal(r.number(0), lifeID)
+	return s.refusal(r.status(), lifeID)
 }

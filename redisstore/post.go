@@ -19,6 +19,8 @@ func (s *Store) Post(ctx context.Context, lifeID string, post room.Post) (room.R
 		return room.Receipt{Seq: uint64(-replyBegan - r), Began: true}, nil
 	case r == -replyLost:
 		return room.Receipt{Lost: true}, nil
+	case r == 0:
+		return room.Receipt{}, errMalformed
 	case r == -replyNot:
 		return room.Receipt{Duplicate: true}, nil
 	default:
@@ -43,16 +45,33 @@ func (s *Store) page(ctx context.Context, lifeID, direction string, number uint6
 	if err != nil {
 		return room.Page{}, err
 	}
-	if err := s.refusal(r.number(0), lifeID); err != nil {
+	if err := s.refusal(r.status(), lifeID); err != nil {
 		return room.Page{}, err
 	}
+	return decodePage(r)
+}
+
+// decodePage reads the reply of scripts/history.lua. What it says of messages is in
+// itself consistent, or it fails: whoever pages through a room counts on from there.
+func decodePage(r reply) (room.Page, error) {
 	page := room.Page{Epoch: r.text(1), Oldest: r.count(2), Newest: r.count(3), First: r.count(4)}
 	entries := r.list(5)
-	if len(entries) > 0 {
-		page.Entries = make([][]byte, len(entries))
-		for i := range entries {
-			page.Entries[i] = []byte(entries.text(i))
+	if page.Epoch == "" || page.Newest > maxSeq || page.Oldest > page.Newest {
+		return room.Page{}, errMalformed
+	}
+	if len(entries) == 0 {
+		page.First = 0
+		return page, nil
+	}
+	page.Entries = make([][]byte, len(entries))
+	for i := range entries {
+		page.Entries[i] = []byte(entries.text(i))
+		if seq, ok := room.SeqOfEntry(page.Entries[i]); !ok || seq != page.First+uint64(i) {
+			return room.Page{}, errMalformed
 		}
+	}
+	if page.Oldest == 0 || page.First < page.Oldest || page.Last() > page.Newest {
+		return room.Page{}, errMalformed
 	}
 	return page, nil
 }

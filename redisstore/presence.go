@@ -171,7 +171,7 @@ func (f *feed) enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 		if err != nil {
 			return 0, err
 		}
-		switch r.number(0) {
+		switch r.status() {
 		case replyNot:
 			return 0, room.ErrInvalidSession
 		case replyFull:
@@ -186,7 +186,7 @@ func (f *feed) enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 			surplus, isOnline = c.surplus(), c.has(p.UserID)
 			continue
 		}
-		if err := f.store.refusal(r.number(0), f.lifeID); err != nil {
+		if err := f.store.refusal(r.status(), f.lifeID); err != nil {
 			return 0, err
 		}
 		return r.count(1), nil

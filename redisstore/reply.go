@@ -1,13 +1,35 @@
 package redisstore
 
 import (
+	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
+// errMalformed means that a script has not replied what it says at its top: a
+// server that only looks like Redis, or a room that somebody else has written to.
+var errMalformed = fmt.Errorf("redisstore: %w: malformed reply", room.ErrInternal)
+
+// maxSeq is the highest number of a message: the highest that Lua has exactly.
+const maxSeq = 1<<53 - 1
+
 // reply is the list that a script returns. What is missing or of another type
-// reads as zero.
+// reads as zero; where zero would be taken for an answer, status or an error says
+// that there is none.
 type reply []any
+
+// replyMalformed is the status of a reply that has none.
+const replyMalformed = -1
+
+// status is the first number, where a script says so.
+func (r reply) status() int64 {
+	if n, ok := r.at(0).(int64); ok {
+		return n
+	}
+	return replyMalformed
+}
 
 func (r reply) at(i int) any {
 	if i >= len(r) {

@@ -37,7 +37,7 @@ func (f *feed) restore(ctx context.Context, r *reading) error {
 // since it was read, it must be looked at again.
 func (f *feed) write(ctx context.Context, sc script, args ...any) error {
 	reply, err := f.store.run(ctx, sc, f.keys.keys, args...)
-	if err == nil && reply.number(0) == replyGone {
+	if err == nil && reply.status() == replyGone {
 		return errUnsettled
 	}
 	return err

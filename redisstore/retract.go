@@ -23,7 +23,7 @@ func (s *Store) retract(ctx context.Context, k roomKeys, lifeID string, r room.R
 	if err != nil {
 		return err
 	}
-	return s.refusal(reply.number(0), lifeID)
+	return s.refusal(reply.status(), lifeID)
 }
 
 // applyRetracted tells a retraction, unless it was told. The caller holds mu.

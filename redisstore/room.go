@@ -2,15 +2,21 @@ package redisstore
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
 // decodeRoom makes a room of what scripts/fields.lua returns. Of the id, only what
-// names the room counts.
-func decodeRoom(lifeID string, fields reply) room.Room {
+// names the room counts. It fails where something is missing that every room has:
+// sessions are signed with the key, and a time to live of zero is over at once.
+func decodeRoom(lifeID string, fields reply) (room.Room, error) {
 	id, _ := room.SplitLifeID(lifeID)
+	seconds := fields.number(5)
+	if fields.text(1) == "" || fields.text(9) == "" || seconds <= 0 || seconds > math.MaxInt64/int64(time.Second) {
+		return room.Room{}, errMalformed
+	}
 	return room.Room{
 		ID:        id,
 		Seq:       fields.count(0),
@@ -18,7 +24,7 @@ func decodeRoom(lifeID string, fields reply) room.Room {
 		Deadline:  fields.time(2),
 		StartedAt: fields.time(3),
 		CreatedAt: fields.time(4),
-		TTL:       time.Duration(fields.number(5)) * time.Second,
+		TTL:       time.Duration(seconds) * time.Second,
 		Locked:    fields.text(6) != "",
 		Admin:     fields.text(7),
 		Name:      fields.text(8),
@@ -28,7 +34,7 @@ func decodeRoom(lifeID string, fields reply) room.Room {
 		AdminPassword: fields.bytes(12),
 		Life:          fields.text(13),
 		SignedIn:      fields.text(14) == flag(true),
-	}
+	}, nil
 }
 
 // lobbyOf is how long the room may wait to be started.
@@ -52,10 +58,10 @@ func (s *Store) Load(ctx context.Context, lifeID string) (room.Room, error) {
 	if err != nil {
 		return room.Room{}, err
 	}
-	if err := s.refusal(r.number(0), lifeID); err != nil {
+	if err := s.refusal(r.status(), lifeID); err != nil {
 		return room.Room{}, err
 	}
-	return decodeRoom(lifeID, r.list(2)), nil
+	return decodeRoom(lifeID, r.list(2))
 }
 
 // Start implements room.Store.
@@ -65,10 +71,14 @@ func (s *Store) Start(ctx context.Context, lifeID string) (room.Clock, error) {
 	if err != nil {
 		return room.Clock{}, err
 	}
-	if err := s.refusal(r.number(0), lifeID); err != nil {
+	if err := s.refusal(r.status(), lifeID); err != nil {
 		return room.Clock{}, err
 	}
-	return room.Clock{StartedAt: r.time(2), Deadline: r.time(3), Began: r.number(4) == 1}, nil
+	c := room.Clock{StartedAt: r.time(2), Deadline: r.time(3), Began: r.number(4) == 1}
+	if c.StartedAt.IsZero() || !c.Deadline.After(c.StartedAt) {
+		return room.Clock{}, errMalformed
+	}
+	return c, nil
 }
 
 // Delete implements room.Store.
@@ -78,7 +88,7 @@ func (s *Store) Delete(ctx context.Context, lifeID string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.refusal(r.number(0), lifeID); err != nil {
+	if err := s.refusal(r.status(), lifeID); err != nil {
 		return err
 	}
 	s.ended.add(lifeID)

@@ -38,7 +38,7 @@ var (
 	scriptBeat    = newScript("beat", "now")
 )
 
-// The first number of a reply, where a script says so.
+// The status of a reply.
 const (
 	replyOK        = 0
 	replyGone      = 1 // no such room

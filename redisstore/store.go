@@ -150,17 +150,23 @@ func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) 
 	return result, nil
 }
 
-// runTimed runs a script whose reply has the server's time second.
+// runTimed runs a script whose reply has the server's time second. Without one it
+// fails: the clock would go back to the year 1.
 func (s *Store) runTimed(ctx context.Context, sc script, keys []string, args ...any) (reply, error) {
 	sent := s.clock.local()
 	r, err := s.run(ctx, sc, keys, args...)
-	if err == nil {
-		s.clock.add(r.time(1), sent, s.clock.local())
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	now := r.time(1)
+	if now.IsZero() {
+		return nil, errMalformed
+	}
+	s.clock.add(now, sent, s.clock.local())
+	return r, nil
 }
 
-// refusal is the error that the first number of a reply stands for. A room that
+// refusal is the error that the status of a reply stands for. A room that
 // this node still watches though it is gone is looked at.
 func (s *Store) refusal(code int64, lifeID string) error {
 	switch code {
@@ -182,7 +188,7 @@ func (s *Store) refusal(code int64, lifeID string) error {
 	case replyNotOwn:
 		return room.ErrNotAdmin
 	default:
-		return room.ErrInternal
+		return errMalformed
 	}
 }
 

@@ -161,18 +161,12 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 		return nil, err
 	}
 	r.now = reply.time(1)
-	if reply.number(0) == replyGone {
+	if reply.status() == replyGone {
 		f.gone(r.now)
 		return nil, room.ErrRoomNotFound
 	}
-	r.room, r.lobby = decodeRoom(f.lifeID, reply.list(2)), lobbyOf(reply.list(2))
-	r.oldest = r.room.Seq - reply.count(3) + 1
-	r.entry = reply.text(4)
-	for i := range reply.list(7) {
-		r.retracted.Add(reply.list(7).count(i))
-	}
-	for i, user := range ask {
-		r.removed[user] = reply.list(6).number(i) == 1
+	if err := r.decode(f.lifeID, reply, ask); err != nil {
+		return nil, err
 	}
 	if err := f.part(ctx, r, pairsOf(reply.list(5))); err != nil {
 		return nil, err
@@ -189,6 +183,27 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 	case <-ctx.Done():
 		return nil, unavailable("sync", ctx.Err())
 	}
+}
+
+// decode reads the reply of scripts/sync.lua, which was asked about these users.
+func (r *reading) decode(lifeID string, reply reply, ask []string) (err error) {
+	fields, kept := reply.list(2), reply.count(3)
+	if r.room, err = decodeRoom(lifeID, fields); err != nil {
+		return err
+	}
+	if r.room.Seq > maxSeq || kept > r.room.Seq {
+		return errMalformed
+	}
+	r.lobby = lobbyOf(fields)
+	r.oldest = r.room.Seq - kept + 1
+	r.entry = reply.text(4)
+	for i := range reply.list(7) {
+		r.retracted.Add(reply.list(7).count(i))
+	}
+	for i, user := range ask {
+		r.removed[user] = reply.list(6).number(i) == 1
+	}
+	return nil
 }
 
 // part tells those who are online from those who only seem to be.

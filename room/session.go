@@ -39,9 +39,10 @@ func NewSession(key []byte, roomID, userID string, role Role) string {
 
 // VerifySession returns the session that sessionID stands for, or
 // ErrInvalidSession if it was not issued to this user, for this room, under
-// this key.
+// this key. Nothing is good under a key that is not the length of one: whoever
+// knows that a room has lost its key could sign with none.
 func VerifySession(key []byte, roomID, userID, sessionID string) (Session, error) {
-	if len(sessionID) != sessionEncoding.EncodedLen(sessionSize) {
+	if len(key) != keySize || len(sessionID) != sessionEncoding.EncodedLen(sessionSize) {
 		return Session{}, ErrInvalidSession
 	}
 	b, err := sessionEncoding.DecodeString(sessionID)

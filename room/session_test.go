@@ -51,8 +51,11 @@ func TestSessionOfAnother(t *testing.T) {
 	otherKey := append([]byte(nil), sessionKey...)
 	otherKey[31] ^= 1
 	for name, verify := range map[string]func() (room.Session, error){
-		"another key":  func() (room.Session, error) { return room.VerifySession(otherKey, "room", "anna", id) },
-		"no key":       func() (room.Session, error) { return room.VerifySession(nil, "room", "anna", id) },
+		"another key": func() (room.Session, error) { return room.VerifySession(otherKey, "room", "anna", id) },
+		"no key":      func() (room.Session, error) { return room.VerifySession(nil, "room", "anna", id) },
+		"signed with no key": func() (room.Session, error) {
+			return room.VerifySession(nil, "room", "anna", room.NewSession(nil, "room", "anna", room.RoleAdmin))
+		},
 		"another room": func() (room.Session, error) { return room.VerifySession(sessionKey, "moor", "anna", id) },
 		"another user": func() (room.Session, error) { return room.VerifySession(sessionKey, "room", "Anna", id) },
 		// The same bytes in a row, divided otherwise.

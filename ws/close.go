@@ -74,6 +74,10 @@ func goingAwayFrame(after time.Duration) *frame {
 // fail closes the connection for an error.
 func (c *conn) fail(err error) {
 	switch {
+	case errors.Is(err, websocket.ErrReadLimit):
+		// gorilla/websocket has closed it, unless the size of the frame, or of the
+		// fragments together, was beyond 63 bits.
+		c.close(closeGrace, closeFrame(websocket.CloseMessageTooBig, ""))
 	case errors.Is(err, errDisconnected):
 		_, network := errors.AsType[net.Error](err)
 		_, closed := errors.AsType[*websocket.CloseError](err)

@@ -10,6 +10,7 @@ const (
 	opText         = 0x1
 	opClose        = 0x8
 	opPing         = 0x9
+	opPong         = 0xa
 
 	final  = 0x80
 	rsv1   = 0x40
