@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -195,4 +196,58 @@ func TestAdminStatistics(t *testing.T) {
 		t.Errorf("statistics of one store %+v", only)
 	}
 	s.scrape(t).expect(t, float64(got.SentBytes), "sent_bytes_total", `store="`+got.Name+`"`)
+}
+
+// FuzzAdmin asks the admin endpoint for anything. It knows what it has, and takes
+// nothing away that it was not told to.
+func FuzzAdmin(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"GET", ""},
+		{"HEAD", "rooms"},
+		{"GET", "rooms/"},
+		{"GET", "?store=memory"},
+		{"GET", "rooms?store=x&store=memory"},
+		{"DELETE", "rooms/AAAAAAAAAAAAAAAAAAAAAA"},
+		{"DELETE", "rooms/..%2f"},
+		{"DELETE", "rooms/%00"},
+		{"DELETE", "rooms//"},
+		{"POST", "rooms"},
+		{"GET", "../config/"},
+		{"GET", "rooms/%zz"},
+		{"DELETE", "?%"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	handler := provisioned(f, &ephemeralchat.Handler{})
+	request := httptest.NewRequestWithContext(f.Context(), http.MethodPost, "/createRoom", strings.NewReader(`{"roomName":"x"}`))
+	request.Header.Set("Content-Type", "application/json")
+	made := httptest.NewRecorder()
+	if err := handler.ServeHTTP(made, asInCaddy(request), noNext(f)); err != nil || made.Code != http.StatusOK {
+		f.Fatal(made.Code, err)
+	}
+	var room struct{ RoomID string }
+	if err := json.Unmarshal(made.Body.Bytes(), &room); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, method, path string) {
+		target, err := url.Parse("/ephemeral_chat/" + path)
+		if err != nil || !strings.HasPrefix(target.Path, "/ephemeral_chat/") {
+			return // Caddy's server refuses it, or it goes elsewhere
+		}
+		r := (&http.Request{Method: method, URL: target, Header: make(http.Header), Body: http.NoBody}).WithContext(t.Context())
+		w := httptest.NewRecorder()
+		err = new(ephemeralchat.AdminAPI).Routes()[0].Handler.ServeHTTP(w, r)
+		refused, isRefused := errors.AsType[caddy.APIError](err)
+		switch {
+		case isRefused && (refused.HTTPStatus == http.StatusNotFound || refused.HTTPStatus == http.StatusMethodNotAllowed):
+		case err != nil:
+			t.Errorf("%s %q: %v", method, path, err)
+		case w.Code == http.StatusNoContent:
+			if method != http.MethodDelete || !strings.Contains(target.Path, room.RoomID) {
+				t.Errorf("%s %q has ended a room", method, path)
+			}
+		case w.Code != http.StatusOK || method != http.MethodGet && method != http.MethodHead || !json.Valid(w.Body.Bytes()):
+			t.Errorf("%s %q: %d %s", method, path, w.Code, w.Body)
+		}
+	})
 }

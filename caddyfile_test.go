@@ -130,6 +130,7 @@ func TestRefusedCaddyfiles(t *testing.T) {
 		"origin with path":    {"ephemeral_chat {\norigins https://a.example/\n}", "must be scheme://host", 3},
 		"origin with port":    {"ephemeral_chat {\norigins https://a.example:\n}", "must be scheme://host", 3},
 		"origin with user":    {"ephemeral_chat {\norigins https://u@a.example\n}", "must be scheme://host", 3},
+		"origin not in ASCII": {"ephemeral_chat {\norigins https://bücher.example\n}", "in ASCII", 3},
 		"origin that is null": {"ephemeral_chat {\norigins null\n}", "must be scheme://host", 3},
 		"page of its own":     {"ephemeral_chat {\npage index.html\n}", `page is on or off, not "index.html"`, 3},
 		"user of nothing":     {"ephemeral_chat {\nuser\n}", "wrong argument count", 3},

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,25 +17,45 @@ import (
 	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
 )
 
-// FuzzRequestBody sends bodies to every endpoint. Whatever comes, the answer is
-// a success or a problem document, and a success is only for a JSON object in
-// UTF-8.
-func FuzzRequestBody(f *testing.F) {
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: f.Context()})
-	handler := &ephemeralchat.Handler{
-		MaxRooms:   1000,
-		CreateRate: &ephemeralchat.Rate{Off: true},
-		JoinRate:   &ephemeralchat.Rate{Off: true},
-	}
-	f.Cleanup(func() {
+// provisioned prepares a handler, without limits on what a client may do. It is
+// cleaned up with the test.
+func provisioned(tb testing.TB, handler *ephemeralchat.Handler) *ephemeralchat.Handler {
+	tb.Helper()
+	handler.CreateRate, handler.JoinRate = &ephemeralchat.Rate{Off: true}, &ephemeralchat.Rate{Off: true}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.WithoutCancel(tb.Context())})
+	tb.Cleanup(func() {
 		if err := handler.Cleanup(); err != nil {
-			f.Error(err)
+			tb.Error(err)
 		}
 		cancel()
 	})
 	if err := handler.Provision(ctx); err != nil {
-		f.Fatal(err)
+		tb.Fatal(err)
 	}
+	return handler
+}
+
+// asInCaddy gives a request what Caddy gives it before a handler sees it.
+func asInCaddy(r *http.Request) *http.Request {
+	ctx := context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{caddyhttp.ClientIPVarKey: "192.0.2.1"})
+	r = r.WithContext(ctx)
+	return r.WithContext(context.WithValue(ctx, caddy.ReplacerCtxKey, caddyhttp.NewTestReplacer(r)))
+}
+
+// noNext is for requests that are a handler's own.
+func noNext(tb testing.TB) caddyhttp.Handler {
+	tb.Helper()
+	return caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		tb.Errorf("%s was handed on", r.URL)
+		return nil
+	})
+}
+
+// FuzzRequestBody sends bodies to every endpoint. Whatever comes, the answer is
+// a success or a problem document, and a success is only for a JSON object in
+// UTF-8.
+func FuzzRequestBody(f *testing.F) {
+	handler := provisioned(f, &ephemeralchat.Handler{MaxRooms: 1000})
 	paths := []string{
 		"/createRoom", "/joinRoom", "/startChat", "/deleteRoom", "/removeMember", "/lockRoom", "/leaveRoom", "/roomInfo",
 	}
@@ -47,18 +68,12 @@ func FuzzRequestBody(f *testing.F) {
 			f.Add(byte(i), []byte(body))
 		}
 	}
-	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
-		f.Error("an endpoint was handed on")
-		return nil
-	})
 	f.Fuzz(func(t *testing.T, which byte, body []byte) {
 		path := paths[int(which)%len(paths)]
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, bytes.NewReader(body))
 		request.Header.Set("Content-Type", "application/json")
-		request = request.WithContext(context.WithValue(t.Context(), caddyhttp.VarsCtxKey,
-			map[string]any{caddyhttp.ClientIPVarKey: "192.0.2.1"}))
 		recorder := httptest.NewRecorder()
-		if err := handler.ServeHTTP(recorder, request, next); err != nil {
+		if err := handler.ServeHTTP(recorder, asInCaddy(request), noNext(t)); err != nil {
 			t.Fatal(err)
 		}
 		var answer map[string]any
@@ -140,6 +155,46 @@ func FuzzCaddyfile(f *testing.F) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// FuzzConfig provisions a handler from JSON. What is accepted is within what the
+// documentation says, and gives back all that it takes.
+func FuzzConfig(f *testing.F) {
+	for _, config := range []string{
+		`{}`, `{"ttl":"1h","max_ttl":"1d","lobby":"5m","history":10,"max_message":4096,"max_members":5,"max_rooms":7}`,
+		`{"ttl":-1}`, `{"ttl":9223372036854775807}`, `{"history":100001}`, `{"ping_interval":"1ns"}`, `{"flush_interval":-1}`,
+		`{"message_rate":{"count":1,"window":"1s"},"join_rate":{"off":true}}`, `{"create_rate":{"count":9223372036854775807,"window":1}}`,
+		`{"store":{"store":"redis","address":"127.0.0.1:1","db":3,"key_prefix":"x:"}}`, `{"store":{"store":"redis","cluster":true,"nodes":["a"]}}`,
+		`{"store":{"store":"memory","name":"x"}}`, `{"store":null}`, `{"store":[]}`, `{"store":{"store":"x"}}`, `{"store":{"store":""}}`,
+		`{"origins":["https://a.example","http://[::1]:80"],"user":"{http.auth.user.id}","path_prefix":"/chat"}`, `{"origins":["null"]}`,
+		`{"rooms":[{"id":"lounge","name":"Lounge","password":"x","admin_password":"y"}]}`, `{"rooms":[{"id":"a"},{"id":"a"}]}`, `{"rooms":[{}]}`,
+		`{"path_prefix":"//x"}`, `{"path_prefix":"/{x}"}`, `{"user":"anna"}`, `[]`, `null`, `{"extended_connect":true,"disable_page":true}`,
+	} {
+		f.Add([]byte(config))
+	}
+	f.Fuzz(func(t *testing.T, config []byte) {
+		if bytes.Contains(config, []byte(`\u`)) || bytes.Contains(config, []byte("{file")) || bytes.Contains(config, []byte("{env")) || bytes.ContainsRune(config, '/') && bytes.Contains(bytes.ToLower(config), []byte("tls")) {
+			t.Skip("of the machine: its files, and its environment")
+		}
+		handler := new(ephemeralchat.Handler)
+		if json.Unmarshal(config, handler) != nil {
+			return
+		}
+		handler.ExtendedConnect = false // is for a Caddy that runs
+		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+		defer cancel()
+		err := handler.Provision(ctx)
+		if err == nil {
+			ttl, most := time.Duration(handler.TTL), time.Duration(handler.MaxTTL)
+			if ttl < time.Second || ttl > most || handler.Lobby < caddy.Duration(time.Second) || handler.PingInterval < caddy.Duration(time.Second) ||
+				handler.History < 1 || handler.History > 100_000 || handler.MaxMessage < 1 || handler.MaxMessage > 1<<20 || handler.MaxMembers < 1 {
+				t.Errorf("accepted: %s", config)
+			}
+		}
+		if err := handler.Cleanup(); err != nil {
+			t.Errorf("%s: %v", config, err)
 		}
 	})
 }

@@ -1,11 +1,18 @@
 package ephemeralchat_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/text/unicode/norm"
+
+	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
 )
 
 // signedIn says who the site has signed in.
@@ -172,4 +179,68 @@ func (s *site) connectAs(t *testing.T, user string, m member) *connection {
 		t.Errorf("%s is welcomed as %v", user, welcome["userId"])
 	}
 	return c
+}
+
+// FuzzUser has the site call two users anything. Who is let in has a name that can be
+// shown, always the same one; and two of whom the site does not say the same, but for
+// the space around it and its Unicode form, are not one.
+func FuzzUser(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"anna", "ben"},
+		{" anna ", "anna"},
+		{"Ren\u00e9", "Rene\u0301"},
+		{"", " "},
+		{"anna", "\u0430nna"},
+		{"a\x00", "a\x7f"},
+		{"\xff", "\ufffd"},
+		{"anna\u200b", "anna"},
+		{"{http.vars.x}", "{env.HOME}"},
+		{"\u202eanna", "anna"},
+		{strings.Repeat("x", 300), strings.Repeat("x", 301)},
+		{"anna@example.com", "ANNA@example.com"},
+		{"\u1e9b\u0323", "\u1e69"},
+		{"\u2028", "\u0085"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	handler := provisioned(f, &ephemeralchat.Handler{User: "{http.request.header.X-User}", MaxRooms: 1000})
+	userOf := func(t *testing.T, name string) (string, bool) {
+		t.Helper()
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/createRoom", strings.NewReader(`{"roomName":"x"}`))
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-User", name)
+		w := httptest.NewRecorder()
+		if err := handler.ServeHTTP(w, asInCaddy(request), noNext(t)); err != nil {
+			t.Fatal(err)
+		}
+		var answer struct{ UserID string }
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		switch w.Code {
+		case http.StatusOK, http.StatusServiceUnavailable: // too many rooms
+		case http.StatusBadRequest, http.StatusUnauthorized:
+			return "", false
+		default:
+			t.Fatalf("%q: %d %s", name, w.Code, w.Body)
+		}
+		return answer.UserID, w.Code == http.StatusOK
+	}
+	f.Fuzz(func(t *testing.T, one, other string) {
+		first, ok := userOf(t, one)
+		if !ok {
+			return
+		}
+		if first == "" || !utf8.ValidString(first) || !norm.NFC.IsNormalString(first) || strings.TrimSpace(first) != first ||
+			strings.ContainsFunc(first, unicode.IsControl) {
+			t.Errorf("%q is called %q", one, first)
+		}
+		if again, ok := userOf(t, one); ok && again != first {
+			t.Errorf("%q is called %q and %q", one, first, again)
+		}
+		same := norm.NFC.String(strings.TrimSpace(one)) == norm.NFC.String(strings.TrimSpace(other))
+		if second, ok := userOf(t, other); ok && second == first && !same {
+			t.Errorf("%q and %q are both called %q", one, other, first)
+		}
+	})
 }

@@ -6,11 +6,18 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
 )
 
 // TestMount checks where the endpoints are found, and that everything else
@@ -222,4 +229,79 @@ func TestTwoSites(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzPath asks for any path, under any prefix that a configuration may have. What is
+// not the chat's is handed on as it came, and nobody is sent elsewhere than to the page
+// below what they have asked for.
+func FuzzPath(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"", "/"},
+		{"", "/client.js"},
+		{"/chat", "/chat"},
+		{"/chat", "/CHAT/embed.js"},
+		{"/chat", "/chat/assets/0123456789abcdef/page.js"},
+		{"", "/assets/0123456789abcdef/../page.js"},
+		{"", "/assets//page.js"},
+		{"", "/assets/0123456789abcdef/web.go"},
+		{"", "/index.html"},
+		{"/a:b", "/a:b"},
+		{"/\\evil.example", "/\\evil.example"},
+		{"/a/..", "/a/.."},
+		{"/a/.", "/a/."},
+		{"/chat", "//chat"},
+		{"/chat", "/chat?//evil.example"},
+		{"/s", "/\u017f"},
+		{"/K", "/\u212a/"},
+		{"", ""},
+		{"/x", "/x/ws/"},
+		{"/\xff", "/\xff"},
+		{"/a", "/a\x00"},
+		{"/a\r\nX: y", "/a\r\nX: y"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	provisioned(f, new(ephemeralchat.Handler)) // keeps the store
+	f.Fuzz(func(t *testing.T, prefix, path string) {
+		handler := &ephemeralchat.Handler{PathPrefix: prefix}
+		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+		defer cancel()
+		defer func() {
+			if err := handler.Cleanup(); err != nil {
+				t.Error(err)
+			}
+		}()
+		if handler.Provision(ctx) != nil {
+			return
+		}
+		asked := &url.URL{Scheme: "https", Host: "chat.example", Path: path}
+		r := (&http.Request{Method: http.MethodGet, URL: asked, Host: asked.Host, Header: make(http.Header), Body: http.NoBody}).WithContext(t.Context())
+		handedOn := false
+		w := httptest.NewRecorder()
+		if err := handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+			handedOn = true
+			if r.URL.Path != path {
+				t.Errorf("%q is handed on as %q", path, r.URL.Path)
+			}
+			return nil
+		})); err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case handedOn:
+		case !strings.EqualFold(path, prefix) && !strings.EqualFold(path[:min(len(path), len(prefix))], prefix):
+			t.Errorf("%q is answered below %q: %d", path, prefix, w.Code)
+		case w.Code == http.StatusPermanentRedirect:
+			to, err := asked.Parse(w.Header().Get("Location"))
+			if want := (&url.URL{Path: path + "/"}).JoinPath(); err != nil || to.Host != asked.Host || to.Scheme != asked.Scheme || to.JoinPath().Path != want.Path {
+				t.Errorf("%q is sent to %q, which is %v (%v)", path, w.Header().Get("Location"), to, err)
+			}
+		case w.Code == http.StatusOK:
+			if w.Body.Len() == 0 || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%q: %d bytes, %v", path, w.Body.Len(), w.Header())
+			}
+		case w.Code != http.StatusMethodNotAllowed && w.Code != http.StatusBadRequest:
+			t.Errorf("%q: status %d", path, w.Code)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -32,11 +33,13 @@ func parseOrigins(texts []string) (origins, error) {
 	return listed, nil
 }
 
-// parseOrigin reads what stands in an Origin header: scheme://host[:port].
+// parseOrigin reads what stands in an Origin header: scheme://host[:port]. Browsers
+// write it in ASCII (RFC 6454, section 6.2), also where a host has other letters, so
+// that what is not can only be a mistake or a disguise.
 func parseOrigin(text string) (origin, error) {
-	bad := fmt.Errorf("origin %q must be scheme://host or scheme://host:port and nothing else", text)
+	bad := fmt.Errorf("origin %q must be scheme://host or scheme://host:port, in ASCII (xn--…), and nothing else", text)
 	scheme, host, ok := strings.Cut(text, "://")
-	if !ok || scheme == "" || host == "" || strings.ContainsAny(host, "*/?#@\\ {}") {
+	if !ok || scheme == "" || host == "" || strings.ContainsAny(host, "*/?#@%\\ {}") || strings.ContainsFunc(host, beyondASCII) {
 		return origin{}, bad
 	}
 	u, err := url.Parse(text)
@@ -45,6 +48,8 @@ func parseOrigin(text string) (origin, error) {
 	}
 	return originOf(strings.ToLower(u.Scheme), u.Hostname(), u.Port()), nil
 }
+
+func beyondASCII(r rune) bool { return r > unicode.MaxASCII }
 
 func originOf(scheme, host, port string) origin {
 	if port == "" {

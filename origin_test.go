@@ -2,9 +2,13 @@ package ephemeralchat_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
 )
 
 func host(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
@@ -32,6 +36,8 @@ func TestOrigin(t *testing.T) {
 		{"chat.example", "http://chat.example/", false, false},
 		{"chat.example", "http://chat.example evil", false, false},
 		{"chat.example", "capacitor://chat.example", false, false},
+		{"chat.example", "http://chat.e%78ample", false, false},
+		{"kit.example", "http://\u212ait.example", false, false},
 		{"chat.example", "null", false, false},
 		{"chat.example", "chat.example", false, false},
 		{"chat.example", "//chat.example", false, false},
@@ -106,4 +112,75 @@ func TestOriginOverTLS(t *testing.T) {
 	for _, origin := range []string{"http://" + s.address, "http://localhost", "http://localhost:443"} {
 		s.post(t, "/createRoom", body, overTLS, host("localhost"), header("Origin", origin)).refused(t, 403, "origin_not_allowed")
 	}
+}
+
+// FuzzOrigin has pages of any origin ask for a room, on a site of any name. Those who
+// are answered are of the site itself or listed, and only those who are listed may
+// read it from elsewhere.
+func FuzzOrigin(f *testing.F) {
+	const listed = "https://app.example"
+	for _, seed := range [][2]string{
+		{"chat.example", "http://chat.example"},
+		{"chat.example:8080", "https://CHAT.example:8080"},
+		{"[::1]:80", "http://[::1]"},
+		{"chat.example", listed},
+		{"chat.example", "https://app.example:443"},
+		{"chat.example", "https://app.example:"},
+		{"chat.example", "http://chat.example@evil.example"},
+		{"chat.example", "http://evil.example#chat.example"},
+		{"chat.example", "http://chat.example\\.evil.example"},
+		{"chat.example", "http://chat.example%00.evil"},
+		{"chat.example", "null"},
+		{"", "http://"},
+		{"[::1", "http://[::1"},
+		{"[fe80::1%25eth0]", "http://[fe80::1%25eth0]"},
+		{"chat.example", "javascript://chat.example"},
+		{":80", "http://:80"},
+		{"chat.example:80:80", "http://chat.example:80:80"},
+		{"K.example", "http://\u212a.example"},
+	} {
+		f.Add(seed[0], seed[1], false)
+		f.Add(seed[0], seed[1], true)
+	}
+	handler := provisioned(f, &ephemeralchat.Handler{Origins: []string{listed}})
+	f.Fuzz(func(t *testing.T, site, origin string, secure bool) {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/roomInfo", strings.NewReader(`{"roomId":"x"}`))
+		if !secure {
+			request.TLS = nil
+		} else {
+			request = httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://x/roomInfo", strings.NewReader(`{"roomId":"x"}`))
+		}
+		request.Host = site
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		if err := handler.ServeHTTP(w, asInCaddy(request), noNext(t)); err != nil {
+			t.Fatal(err)
+		}
+		from, err := url.Parse(origin)
+		plain := err == nil && from.User == nil && from.Path == "" && from.RawQuery == "" && from.Fragment == "" && from.Opaque == ""
+		// What a page of a listed origin sends, but for its case and a port that is the default.
+		isListed := plain && strings.EqualFold(from.Scheme, "https") && lower(from.Hostname()) == "app.example" && (from.Port() == "" || from.Port() == "443")
+		isOwn := plain && (strings.EqualFold(from.Scheme, "http") && !secure || strings.EqualFold(from.Scheme, "https")) &&
+			lower(from.Hostname()) == lower((&url.URL{Host: site}).Hostname())
+		switch allowed := w.Header().Get("Access-Control-Allow-Origin"); {
+		case w.Code == http.StatusForbidden && allowed == "":
+		case w.Code != http.StatusNotFound:
+			t.Errorf("status %d: %s", w.Code, w.Body)
+		case allowed != "" && (!isListed || allowed != origin):
+			t.Errorf("%q may read what %q is answered", allowed, origin)
+		case allowed == "" && !isOwn:
+			t.Errorf("%q uses the chat of %q", origin, site)
+		}
+	})
+}
+
+// lower lowers the letters that a name of a host may have.
+func lower(host string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r - 'A' + 'a'
+		}
+		return r
+	}, host)
 }

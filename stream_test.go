@@ -1,0 +1,154 @@
+package ephemeralchat_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
+)
+
+// streamResponse is the response of a server of HTTP/2 to a request over a stream, and
+// fails the test for what such a server does not stand.
+type streamResponse struct {
+	tb     testing.TB
+	header http.Header
+
+	mu     sync.Mutex
+	status int
+	body   bytes.Buffer
+	over   bool // the handler has returned
+}
+
+func (s *streamResponse) Header() http.Header { return s.header }
+
+func (s *streamResponse) WriteHeader(status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inUse()
+	if s.status == 0 {
+		s.status = status
+	}
+}
+
+func (s *streamResponse) Write(p []byte) (int, error) {
+	s.WriteHeader(http.StatusOK)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.body.Write(p)
+}
+
+// FlushError implements what http.ResponseController looks for, as do the next two.
+func (s *streamResponse) FlushError() error { return s.use() }
+
+func (s *streamResponse) SetReadDeadline(time.Time) error { return s.use() }
+
+func (s *streamResponse) SetWriteDeadline(time.Time) error { return s.use() }
+
+func (s *streamResponse) use() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inUse()
+	return nil
+}
+
+func (s *streamResponse) inUse() {
+	if s.over {
+		s.tb.Error("the response is used when the handler has returned")
+	}
+}
+
+// FuzzStream asks for a WebSocket over a stream, with any query, version and bytes on
+// it. The handler returns when they have ended, and uses neither the request nor the
+// response after that; a refusal is a problem document.
+func FuzzStream(f *testing.F) {
+	frame := func(first byte, payload string) []byte {
+		return append([]byte{first, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
+	}
+	for _, seed := range []struct {
+		query, version string
+		frames         []byte
+	}{
+		{"", "13", frame(0x81, `{"type":"join","roomId":"x","userId":"y","sessionId":"z"}`)},
+		{"", "13", append(frame(0x89, "ping"), frame(0x88, "\x03\xe8")...)},
+		{"", "13", frame(0x01, `{"type":`)},
+		{"", "13", []byte{0x81, 2, '{', '}'}},
+		{"", "13", frame(0xc1, "{}")},
+		{"", "13", nil},
+		{"", "8", nil},
+		{"", "", nil},
+		{"", "13, 8", nil},
+		{"roomId=x", "13", nil},
+		{"roomId=x&userId=y&sessionId=z&after=0&epoch=e", "13", nil},
+		{"roomId=x&after=-1", "13", nil},
+		{"roomId=AAAAAAAAAAAAAAAAAAAAAA&after=9007199254740992", "13", nil},
+		{"roomId", "13", nil},
+		{"%zz", "13", nil},
+		{"a;b", "13", nil},
+		{"userId=x", "13", frame(0x81, "null")},
+	} {
+		f.Add(seed.query, seed.version, seed.frames, false)
+		f.Add(seed.query, seed.version, seed.frames, true)
+	}
+	handler := provisioned(f, new(ephemeralchat.Handler))
+	handler.ExtendedConnect = true // when Provision looks, for a Caddy that runs
+	f.Fuzz(func(t *testing.T, query, version string, frames []byte, newest bool) {
+		r := (&http.Request{
+			Method: http.MethodConnect, URL: &url.URL{Path: "/ws", RawQuery: query}, Host: "chat.example", RemoteAddr: "192.0.2.1:1",
+			Proto: "HTTP/2.0", ProtoMajor: 2, Header: http.Header{":protocol": {"websocket"}, "Sec-Websocket-Version": {version}},
+			Body: io.NopCloser(bytes.NewReader(frames)), ContentLength: -1,
+		}).WithContext(t.Context())
+		if newest {
+			r.Proto, r.ProtoMajor = "websocket", 3
+			r.Header.Del(":protocol")
+		}
+		w := &streamResponse{tb: t, header: make(http.Header)}
+		done := make(chan error, 1)
+		// It ends when the handler returns, which is what is tested.
+		go func() { done <- handler.ServeHTTP(w, asInCaddy(r), noNext(t)) }()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("the handler does not return")
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.over = true
+		if err := w.check(); err != nil {
+			t.Errorf("%v: %d %q", err, w.status, w.body.Bytes())
+		}
+	})
+}
+
+// check looks at what was answered: frames, or a problem.
+func (s *streamResponse) check() error {
+	if s.status != http.StatusOK {
+		var problem struct {
+			Status int
+			Code   string
+		}
+		if err := json.Unmarshal(s.body.Bytes(), &problem); err != nil {
+			return err
+		}
+		if problem.Status != s.status || problem.Code == "" || s.status < 400 {
+			return errors.New("no problem document")
+		}
+		return nil
+	}
+	for rest := s.body.Bytes(); len(rest) > 0; {
+		if len(rest) < 2 || rest[0]&0x70 != 0 || rest[0]&0x80 == 0 || rest[1] >= 126 || len(rest) < 2+int(rest[1]) {
+			return errors.New("not a frame of a server's") // in an answer to a stranger, none is long
+		}
+		rest = rest[2+int(rest[1]):]
+	}
+	return nil
+}
