@@ -215,7 +215,17 @@ func TestBadUpgrades(t *testing.T) {
 		r.Header.Set("Sec-WebSocket-Version", "13")
 		r.Header.Set("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")
 	}
-	s.send(t, http.MethodGet, "/ws", "").refused(t, 400, "invalid_request")
+	for name, edit := range map[string]func(*http.Request){
+		"no upgrade":      func(*http.Request) {},
+		"another version": func(r *http.Request) { upgrade(r); r.Header.Set("Sec-WebSocket-Version", "8") },
+		"no version":      func(r *http.Request) { upgrade(r); r.Header.Del("Sec-WebSocket-Version") },
+	} {
+		got := s.send(t, http.MethodGet, "/ws", "", edit)
+		got.refused(t, 426, "upgrade_required")
+		if got.header.Get("Sec-WebSocket-Version") != "13" || got.header.Get("Upgrade") != "websocket" || got.header.Get("Connection") != "Upgrade" {
+			t.Errorf("%s: the head is %v", name, got.header)
+		}
+	}
 	s.send(t, http.MethodGet, "/ws", "{}", upgrade).refused(t, 400, "invalid_request")
 	s.send(t, http.MethodGet, "/ws", "", upgrade, func(r *http.Request) { r.Header.Del("Sec-WebSocket-Key") }).refused(t, 400, "invalid_request")
 	s.send(t, http.MethodGet, "/ws", "", upgrade, header("Origin", "http://evil.example")).refused(t, 403, "origin_not_allowed")

@@ -61,7 +61,7 @@ func TestOrigin(t *testing.T) {
 				if preflight.status != http.StatusNoContent {
 					t.Errorf("preflight: %d %s", preflight.status, preflight.body)
 				}
-				socket.refused(t, 400, "invalid_request") // no upgrade
+				socket.refused(t, 426, "upgrade_required")
 			} else {
 				got.refused(t, 403, "origin_not_allowed")
 				preflight.refused(t, 403, "origin_not_allowed")

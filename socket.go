@@ -1,6 +1,11 @@
 package ephemeralchat
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
 
 // serveSocket opens a WebSocket. Over HTTP/1.1 it goes on when this has returned,
 // without the request and without this handler; over a stream of HTTP/2 or HTTP/3 this
@@ -27,6 +32,19 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		w, r = &streamWriter{w, s}, upgrade
 	}
 	if err := h.chat.hub.Serve(w, r, settings); err != nil { //nolint:contextcheck // it outlives the request
+		if errors.Is(err, room.ErrUpgradeRequired) {
+			offerUpgrade(w, r)
+		}
 		h.refuse(w, r, err)
+	}
+}
+
+// offerUpgrade says in the head of a response what would be served (RFC 9110, section
+// 15.5.22; RFC 6455, section 4.4). Beyond HTTP/1.1 nothing is upgraded.
+func offerUpgrade(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Sec-WebSocket-Version", "13")
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
 	}
 }

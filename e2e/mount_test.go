@@ -145,7 +145,7 @@ func TestJoinByQuery(t *testing.T) {
 		}
 
 		// No upgrade at all.
-		for method, status := range map[string]int{http.MethodGet: 400, http.MethodPost: 405} {
+		for method, status := range map[string]int{http.MethodGet: 426, http.MethodPost: 405} {
 			if got := s.api(0).do(t, method, "/ws", nil, http.NoBody); got.status != status || got.code() == "" {
 				t.Errorf("%s /ws: %d %s", method, got.status, got.body)
 			}

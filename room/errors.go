@@ -55,6 +55,9 @@ var (
 	// ErrUnsupportedMediaType means that the request body is not declared as
 	// application/json.
 	ErrUnsupportedMediaType = errors.New("content type must be application/json")
+	// ErrUpgradeRequired means that a request is not for a WebSocket, of the one
+	// version that there is, though nothing else is to be had.
+	ErrUpgradeRequired = errors.New("not an upgrade to WebSocket version 13, or a proxy has not passed it on")
 	// ErrOriginNotAllowed means that a page of another, unlisted origin asks.
 	ErrOriginNotAllowed = errors.New("origin not allowed")
 

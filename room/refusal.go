@@ -42,6 +42,7 @@ var refusals = []struct {
 	{ErrBodyTooLarge, Refusal{413, "body_too_large", 0}},
 	{ErrBodyTooSlow, Refusal{408, "body_too_slow", 0}},
 	{ErrUnsupportedMediaType, Refusal{415, "unsupported_media_type", 0}},
+	{ErrUpgradeRequired, Refusal{426, "upgrade_required", 0}},
 	{ErrOriginNotAllowed, Refusal{403, "origin_not_allowed", 0}},
 
 	{ErrUnknownType, Refusal{0, "unknown_type", 0}},

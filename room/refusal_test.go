@@ -36,6 +36,7 @@ var sentinels = map[string]error{
 	"ErrBodyTooLarge":         room.ErrBodyTooLarge,
 	"ErrBodyTooSlow":          room.ErrBodyTooSlow,
 	"ErrUnsupportedMediaType": room.ErrUnsupportedMediaType,
+	"ErrUpgradeRequired":      room.ErrUpgradeRequired,
 	"ErrOriginNotAllowed":     room.ErrOriginNotAllowed,
 	"ErrUnknownType":          room.ErrUnknownType,
 	"ErrInvalidFrame":         room.ErrInvalidFrame,

@@ -94,23 +94,23 @@ func TestUpgradeRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
-	for name, change := range map[string]func(*http.Request) *http.Request{
-		"no upgrade":      func(r *http.Request) *http.Request { r.Header.Del("Upgrade"); return r },
-		"another method":  func(r *http.Request) *http.Request { r.Method = http.MethodPut; return r },
-		"another version": func(r *http.Request) *http.Request { r.Header.Set("Sec-WebSocket-Version", "12"); return r },
-		"no key":          func(r *http.Request) *http.Request { r.Header.Del("Sec-WebSocket-Key"); return r },
-		"a body": func(r *http.Request) *http.Request {
-			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("body")), 4
-			return r
-		},
-		"a chunked body": func(r *http.Request) *http.Request {
-			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("body")), -1
-			return r
-		},
+	for name, test := range map[string]struct {
+		status int
+		change func(*http.Request)
+	}{
+		"no upgrade":      {426, func(r *http.Request) { r.Header.Del("Upgrade") }},
+		"another version": {426, func(r *http.Request) { r.Header.Set("Sec-WebSocket-Version", "12") }},
+		"two versions":    {426, func(r *http.Request) { r.Header.Add("Sec-WebSocket-Version", "12") }},
+		"another method":  {400, func(r *http.Request) { r.Method = http.MethodPut }},
+		"no key":          {400, func(r *http.Request) { r.Header.Del("Sec-WebSocket-Key") }},
+		"a body":          {400, func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("body")), 4 }},
+		"a chunked body":  {400, func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("body")), -1 }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := s.get(t, change(s.upgradeRequest(t, joinQuery(admin)))); got != http.StatusBadRequest {
-				t.Errorf("status %d, want 400", got)
+			r := s.upgradeRequest(t, joinQuery(admin))
+			test.change(r)
+			if got := s.get(t, r); got != test.status {
+				t.Errorf("status %d, want %d", got, test.status)
 			}
 		})
 	}

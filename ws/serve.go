@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -29,17 +30,17 @@ var writeBuffers sync.Pool
 // the request matters, the caller has checked it.
 //
 // If Serve returns an error, nothing has been written to w, and the caller has
-// to answer with the error's room.Refusal: room.ErrInvalidRequest if the request
-// is no upgrade, and what the query of the request is refused for if it holds a
-// join.
+// to answer with the error's room.Refusal: room.ErrUpgradeRequired if the request
+// is no upgrade, room.ErrInvalidRequest if it is a wrong one, and what the query of
+// the request is refused for if it holds a join.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 	if r.ContentLength != 0 {
 		// What is not read of it would be taken for frames, and the server's read
 		// deadline for it would outlive the upgrade.
 		return fmt.Errorf("%w: an upgrade must not have a body", room.ErrInvalidRequest)
 	}
-	if !websocket.IsWebSocketUpgrade(r) {
-		return fmt.Errorf("%w: not a WebSocket upgrade", room.ErrInvalidRequest)
+	if !asksForWebSocket(r) {
+		return room.ErrUpgradeRequired
 	}
 	// The connection outlives the request, and must not keep it.
 	ctx, cancel := context.WithCancel(context.Background())
@@ -67,6 +68,14 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 		return nil // there is nobody left to be answered
 	}
 	return err
+}
+
+// asksForWebSocket reports whether a request is for a WebSocket of the version that
+// there is (RFC 6455, section 4.2.1). An upgrade in HTTP/1.0 is to be ignored (RFC
+// 9110, section 7.8).
+func asksForWebSocket(r *http.Request) bool {
+	return r.ProtoAtLeast(1, 1) && websocket.IsWebSocketUpgrade(r) &&
+		slices.Equal(r.Header.Values("Sec-Websocket-Version"), []string{"13"})
 }
 
 // joinByQuery joins with what stands in the query of the request. It returns
