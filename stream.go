@@ -17,6 +17,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
 // isStream reports whether a request asks for a WebSocket over a stream of HTTP/2 (RFC
@@ -34,16 +36,23 @@ func isStream(r *http.Request) bool {
 // request, and what it is sent the body of the response. It looks like a connection
 // that was taken over from HTTP/1.1, so that the rest need not know of it.
 type stream struct {
-	body    io.ReadCloser
-	writer  http.ResponseWriter
-	control *http.ResponseController
+	body   io.ReadCloser
+	writer http.ResponseWriter // for the head, of which others take note
+	// reads controls it, and sets the deadline of reads: Caddy's time-out of reads must
+	// know of it.
+	reads *http.ResponseController
+	// bottom is the writer that the server made, and writes controls it. Not what
+	// Caddy puts around it: a connection has its deadline set while something is
+	// written, and Caddy's time-out of writes is not made for that.
+	bottom http.ResponseWriter
+	writes *http.ResponseController
 	local   net.Addr
 	remote  net.Addr
 	ended   chan struct{} // closed by Close
 
 	closing sync.Once
 
-	// Neither the writer nor its controller may be used once the handler has
+	// Neither the writers nor their controllers may be used once the handler has
 	// returned. Close takes both locks.
 	writing   sync.Mutex // held while something is written
 	deadlines sync.Mutex // held while a deadline is set
@@ -64,8 +73,10 @@ func asUpgrade(w http.ResponseWriter, r *http.Request) (*stream, *http.Request) 
 	if writer != nil {
 		writer.Override(math.MaxInt64/2, 0, math.MaxInt32)
 	}
+	bottom := ws.Bottom(w)
 	s := &stream{
-		body: r.Body, writer: w, control: http.NewResponseController(w),
+		body: r.Body, writer: w, reads: http.NewResponseController(w),
+		bottom: bottom, writes: http.NewResponseController(bottom),
 		remote: streamAddr(r.RemoteAddr), ended: make(chan struct{}),
 	}
 	s.local, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr)
@@ -120,11 +131,11 @@ func (s *stream) Write(p []byte) (int, error) {
 		}
 		s.answered = true
 		s.writer.WriteHeader(http.StatusOK)
-		return len(p), s.control.Flush()
+		return len(p), s.reads.Flush()
 	}
-	n, err := s.writer.Write(p)
+	n, err := s.bottom.Write(p)
 	if err == nil {
-		err = s.control.Flush()
+		err = s.writes.Flush()
 	}
 	return n, err
 }
@@ -137,7 +148,7 @@ func (s *stream) Close() error {
 		if !s.writing.TryLock() {
 			// It may be stalled. Otherwise the stream is to end cleanly, which a
 			// deadline would prevent.
-			_ = s.control.SetWriteDeadline(time.Unix(1, 0))
+			_ = s.writes.SetWriteDeadline(time.Unix(1, 0))
 			s.writing.Lock()
 		}
 		s.closed = true
@@ -163,12 +174,12 @@ func (s *stream) SetDeadline(t time.Time) error {
 
 // SetReadDeadline implements net.Conn.
 func (s *stream) SetReadDeadline(t time.Time) error {
-	return s.setDeadline(s.control.SetReadDeadline, t)
+	return s.setDeadline(s.reads.SetReadDeadline, t)
 }
 
 // SetWriteDeadline implements net.Conn.
 func (s *stream) SetWriteDeadline(t time.Time) error {
-	return s.setDeadline(s.control.SetWriteDeadline, t)
+	return s.setDeadline(s.writes.SetWriteDeadline, t)
 }
 
 func (s *stream) setDeadline(set func(time.Time) error, t time.Time) error {

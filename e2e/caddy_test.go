@@ -22,9 +22,10 @@ const (
 // node is a Caddy process.
 type node struct {
 	*process
-	binary string // what startNodeIn was given
-	dir    string // its configuration, data and logs
-	admin  string // address of its admin endpoint
+	binary string   // what startNodeIn was given
+	dir    string   // its configuration, data and logs
+	admin  string   // address of its admin endpoint
+	extra  []string // of its environment
 }
 
 // startNode runs Caddy with a Caddyfile, and waits until the addresses are
@@ -39,13 +40,19 @@ func startNode(t *testing.T, options, sites string, addresses ...string) *node {
 func startNodeIn(t *testing.T, binary, dir, options, sites string, addresses ...string) *node {
 	t.Helper()
 	n := &node{binary: binary, dir: dir, admin: freeAddress(t)}
+	n.start(t, options, sites, addresses...)
+	return n
+}
+
+// start does it with a node that has no process yet.
+func (n *node) start(t *testing.T, options, sites string, addresses ...string) {
+	t.Helper()
 	n.write(t, options, sites)
-	cmd := exec.Command(binary, "run", "--config", n.config(), "--adapter", "caddyfile")
-	cmd.Dir, cmd.Env = dir, n.environment()
+	cmd := exec.Command(n.binary, "run", "--config", n.config(), "--adapter", "caddyfile")
+	cmd.Dir, cmd.Env = n.dir, n.environment()
 	n.process = startProcess(t, "caddy", cmd)
 	t.Cleanup(func() { n.finish(t) })
 	n.awaitListening(t, addresses...)
-	return n
 }
 
 func (n *node) awaitListening(t *testing.T, addresses ...string) {
@@ -74,11 +81,11 @@ func (n *node) config() string { return filepath.Join(n.dir, "Caddyfile") }
 // environment keeps what Caddy stores within the directory of the node, and
 // spares it the second for which the race detector waits at the end.
 func (n *node) environment() []string {
-	return append(os.Environ(),
+	return append(append(os.Environ(),
 		"GORACE=atexit_sleep_ms=0",
 		"HOME="+n.dir,
 		"XDG_CONFIG_HOME="+filepath.Join(n.dir, "config"),
-		"XDG_DATA_HOME="+filepath.Join(n.dir, "data"))
+		"XDG_DATA_HOME="+filepath.Join(n.dir, "data")), n.extra...)
 }
 
 // write writes the Caddyfile.

@@ -122,7 +122,7 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
 			}
 		},
 	}
-	taken := &takeover{ResponseWriter: bottom(w)}
+	taken := &takeover{ResponseWriter: Bottom(w)}
 	ws, err := upgrader.Upgrade(taken, r, nil)
 	if refused != nil {
 		return refused
@@ -142,10 +142,10 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// bottom returns the writer that the server made. A connection that was taken
+// Bottom returns the writer that the server made. A connection that was taken
 // over from a wrapper of it would keep the wrapper, and with it the request,
 // for as long as it lives.
-func bottom(w http.ResponseWriter) http.ResponseWriter {
+func Bottom(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {

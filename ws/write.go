@@ -179,7 +179,10 @@ func (c *conn) stopWriting() {
 	if c.closing {
 		// The peer has this long to answer the close frame.
 		_ = c.out.SetReadDeadline(time.Now().Add(closeGrace))
-	} else if c.timed {
+	}
+	if c.timed {
+		// Over a stream of HTTP/2 it would reset the stream, also when nothing is
+		// written any more.
 		c.timed = false
 		_ = c.out.Conn.SetWriteDeadline(time.Time{})
 	}
