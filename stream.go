@@ -46,9 +46,9 @@ type stream struct {
 	// written, and Caddy's time-out of writes is not made for that.
 	bottom http.ResponseWriter
 	writes *http.ResponseController
-	local   net.Addr
-	remote  net.Addr
-	ended   chan struct{} // closed by Close
+	local  net.Addr
+	remote net.Addr
+	ended  chan struct{} // closed by Close
 
 	closing sync.Once
 
