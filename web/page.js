@@ -2,7 +2,7 @@
 
 import { h } from './dom.js'
 import { icon, mark } from './icons.js'
-import { pickLanguage, translator } from './strings.js'
+import { isolated, pickLanguage, translator } from './strings.js'
 import './element.js'
 
 const language = pickLanguage(navigator.languages)
@@ -31,7 +31,7 @@ function follow() {
 }
 
 function entitle() {
-  document.title = (unread > 0 ? `(${unread}) ` : '') + (roomName ? `${roomName} · ${t('page.brand')}` : t('page.title'))
+  document.title = (unread > 0 ? `(${unread}) ` : '') + (roomName ? `${isolated(roomName)} · ${t('page.brand')}` : t('page.title'))
 }
 
 /**

@@ -4,6 +4,7 @@ import { fill, h, svg, unique } from './dom.js'
 import { icon } from './icons.js'
 import { qrCode } from './qr.js'
 import { show } from './dialog.js'
+import { isolated } from './strings.js'
 
 /** @typedef {import('./ui.js').Ui} Ui */
 
@@ -46,7 +47,7 @@ export function shareBox(ui, invitation, withCode) {
     h('p', { class: 'hint' }, t(sealed ? 'share.hintSealed' : 'share.hint')),
     h('div', { class: 'link' }, input),
     h('div', { class: 'buttons' }, copy,
-      canShare && h('button', { type: 'button', on: { click: () => navigator.share({ title: roomName, url: link }).catch(() => {}) } }, icon('share'), t('share.system')),
+      canShare && h('button', { type: 'button', on: { click: () => navigator.share({ title: isolated(roomName), url: link }).catch(() => {}) } }, icon('share'), t('share.system')),
       !withCode && h('button', { type: 'button', 'data-action': 'qr', on: { click: () => shareDialog(ui, invitation) } }, icon('qr'), t('share.qr'))),
     withCode && codeImage(link, t('share.qrAlt')))
 }

@@ -199,11 +199,12 @@ export function translator(language) {
 
 /**
  * Keeps a name that runs from right to left from turning what is around it
- * (Unicode Standard Annex #9).
+ * (Unicode Standard Annex #9), where there is no element to do so: in a sentence,
+ * in the title of a window.
  *
  * @param {string} value
  */
-function isolated(value) {
+export function isolated(value) {
   if (!/[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/.test(value)) return value
   return `\u2068${value.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069`
 }

@@ -98,7 +98,7 @@ func upgrade(conn net.Conn, target *url.URL) (rest []byte, err error) {
 func checkUpgrade(head, key string) error {
 	lines := strings.Split(head, "\r\n")
 	if fields := strings.Fields(lines[0]); len(fields) < 2 || fields[1] != "101" {
-		return fmt.Errorf("%w: %s", errUpgrade, lines[0])
+		return fmt.Errorf("%w: %q", errUpgrade, lines[0])
 	}
 	hash := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // see the import
 	for _, line := range lines[1:] {

@@ -86,7 +86,7 @@ func refusal(url string, answer *http.Response, text []byte) error {
 		Code string `json:"code"`
 	}
 	if json.Unmarshal(text, &problem) != nil || problem.Code == "" {
-		return fmt.Errorf("load: %s: %s: is this where the chat is mounted?", url, answer.Status)
+		return fmt.Errorf("load: %s: %q: is this where the chat is mounted?", url, answer.Status)
 	}
 	hint := ""
 	switch problem.Code {
@@ -101,7 +101,7 @@ func refusal(url string, answer *http.Response, text []byte) error {
 	case "too_many_rooms":
 		hint = ": raise max_rooms of the site"
 	}
-	return fmt.Errorf("load: %s: %s%s", url, problem.Code, hint)
+	return fmt.Errorf("load: %s: %q%s", url, problem.Code, hint)
 }
 
 var (

@@ -18,6 +18,7 @@ const progressInterval = 5 * time.Second
 
 // Main is the command line, and returns the exit status.
 func Main(name string, args []string, dialect Dialect, stdout, stderr io.Writer) int {
+	stdout, stderr = terminal{stdout}, terminal{stderr}
 	o, err := ParseOptions(name, args, stderr)
 	if errors.Is(err, errHelp) {
 		return 0

@@ -195,7 +195,7 @@ func (m *meter) get(ctx context.Context, url string) error {
 		return fmt.Errorf("load: %s: %w", url, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("load: %s: %s", url, response.Status)
+		return fmt.Errorf("load: %s: %q", url, response.Status)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (r *Result) String() string {
 	row("faults", "%d lost, %d doubled, %d reordered, %d refused, %d disconnected",
 		r.Lost, r.Duplicated, r.Reordered, r.Refused, r.Disconnected)
 	if r.RefusedFor != "" {
-		row("", "refused: %s", r.RefusedFor)
+		row("", "refused: %q", r.RefusedFor)
 	}
 	if r.LostBy != "" {
 		row("", "disconnected: %s", r.LostBy)

@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,8 +18,10 @@ type chat struct {
 	// fault says what a connection, numbered from 0 in its room, gets instead of
 	// a message: any number of messages. Nil is no fault.
 	fault func(conn int, seq uint64) []uint64
-	// refuse refuses a message that would get this number.
-	refuse uint64
+	// refuse refuses a message that would get this number, with the code refuseAs,
+	// rate_limited if that is empty.
+	refuse   uint64
+	refuseAs string
 	// hangUp closes connection 1 of a room instead of giving it this message.
 	hangUp uint64
 	// status is the answer to joinRoom, if not 0.
@@ -110,7 +113,8 @@ func (c *chat) say(room *chatRoom, from *websocket.Conn, text string) {
 	defer c.mu.Unlock()
 	if c.refuse == room.seq+1 {
 		c.refuse = 0
-		_ = from.WriteMessage(websocket.TextMessage, []byte(`{"type":"error","code":"rate_limited","message":"no"}`))
+		// As it stands, which need not be JSON.
+		_ = from.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, `{"type":"error","code":"%s","message":"no"}`, cmp.Or(c.refuseAs, "rate_limited")))
 		return
 	}
 	room.seq++
