@@ -265,6 +265,9 @@ func TestAttackInjectionPage(t *testing.T) {
 		eval[any](anna, fmt.Sprintf("[...document.querySelector('ephemeral-chat').shadowRoot.querySelectorAll('.person')].find(row => row.dataset.user === %s).querySelector('[data-action=remove]').click()", quoted(t, name)))
 		anna.find("button", "Cancel")
 		anna.isText("removing " + name)
+		if lock := anna.find("switch", "And lock the room"); lock.states["checked"] == "true" {
+			lock.click()
+		}
 		anna.click("button", "Remove")
 		k.awaitClose(t, 4403)
 		anna.heard(name, "removed")
