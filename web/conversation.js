@@ -12,7 +12,6 @@ import { connectionSign } from './net.js'
 import { roomPanel } from './panel.js'
 import { shareBox, shareDialog } from './share.js'
 import { statusLine } from './status.js'
-import { isolated } from './strings.js'
 import { heading, tool } from './ui.js'
 
 /** How broad it must be, in pixels, for the panel to stand beside it. */
@@ -92,7 +91,7 @@ export function conversation(ui, room, { link, seen, unread }) {
   }
 
   function openPanel() {
-    const dialog = show(ui, isolated(room.roomName), panel.node)
+    const dialog = show(ui, room.roomName, panel.node)
     dialog.addEventListener('close', place, { once: true })
   }
 
