@@ -58,7 +58,7 @@ func (g *victim) attacker(ctx context.Context, n int) *attacker {
 
 // addressOf is the address of an attacker.
 func addressOf(n int) net.Addr {
-	return &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+n))} //nolint:gosec // G115: there are few
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+n))}
 }
 
 // flood begins a flood, and returns what stops it and tells how connections were ended
