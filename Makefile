@@ -26,6 +26,7 @@ SOAK     ?=
 
 .PHONY: test
 test: packages ## everything that has to pass: lint, vet, all tests with -race, end-to-end tests, 10 s of each fuzz target
+	@$(MAKE) verify
 	@$(MAKE) lint
 	go vet ./...
 	go test -race -timeout 20m ./...
@@ -49,6 +50,16 @@ screenshots: packages ## pictures of the page in all of its states, in ./bin/scr
 		cp "$(BIN)/screenshots/$$name.webp" docs/screenshots/; \
 	done
 
+.PHONY: verify
+verify: ## whether the modules that are compiled are those of go.sum
+	go mod verify
+	cd bench && go mod verify
+	cd e2e && go mod verify
+
+.PHONY: licenses
+licenses: ## the licences of all that is compiled into Caddy
+	go test -count 1 -v -run '^TestLicenses$$' .
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## static checks
 	$(GOLANGCI_LINT) run ./...
@@ -59,6 +70,9 @@ lint: $(GOLANGCI_LINT) ## static checks
 fmt: $(GOLANGCI_LINT) ## formats the code
 	$(GOLANGCI_LINT) fmt ./...
 
+# An input that only finds something new is not worth being made small for a minute,
+# which is what go test would take.
+#
 # When the time of go test -fuzz is over while it waits for a worker, it fails with
 # "context deadline exceeded", although there is no input that fails.
 .PHONY: fuzz
@@ -68,7 +82,7 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 		listed="$$(go test -list '^Fuzz' "$$package")"; \
 		for target in $$(grep '^Fuzz' <<<"$$listed" || true); do \
 			echo "go test -fuzz $$target -fuzztime $(FUZZTIME) $$package"; \
-			if output="$$(go test -run '^$$' -fuzz "^$$target\$$" -fuzztime "$(FUZZTIME)" "$$package" 2>&1)"; then \
+			if output="$$(go test -run '^$$' -fuzz "^$$target\$$" -fuzztime "$(FUZZTIME)" -fuzzminimizetime 100x "$$package" 2>&1)"; then \
 				tail -n 2 <<<"$$output"; \
 			elif grep -q '^    context deadline exceeded$$' <<<"$$output" && ! grep -q 'Failing input' <<<"$$output"; then \
 				echo "the time was over while an input was being tried"; \
