@@ -57,7 +57,7 @@ verify: ## whether the modules that are compiled are those of go.sum
 	cd e2e && go mod verify
 
 .PHONY: licenses
-licenses: ## the licences of all that is compiled into Caddy
+licenses: ## the licenses of all that is compiled into Caddy
 	go test -count 1 -v -run '^TestLicenses$$' .
 
 .PHONY: lint

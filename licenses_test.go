@@ -39,7 +39,7 @@ var licensesAccepted = map[string]string{
 
 var licenseName = regexp.MustCompile(`(?i)^(licen[cs]e|copying)(\.|-|$)`)
 
-// TestLicenses reads the licences of all modules that are compiled into Caddy with
+// TestLicenses reads the licenses of all modules that are compiled into Caddy with
 // this one.
 func TestLicenses(t *testing.T) {
 	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}", "./cmd/caddy")
@@ -68,16 +68,16 @@ func TestLicenses(t *testing.T) {
 		if _, ok := accepted[module]; ok {
 			delete(accepted, module)
 		} else if !permissive {
-			t.Errorf("%s has the licences %v", module, names)
+			t.Errorf("%s has the licenses %v", module, names)
 		}
 	}
 	for module := range accepted {
 		t.Errorf("%s is accepted, and is not there", module)
 	}
-	t.Logf("%d modules, some under more than one licence: %v", len(dirs), count)
+	t.Logf("%d modules, some under more than one license: %v", len(dirs), count)
 }
 
-// licensesIn returns the licences in a directory, and whether there is one and all are
+// licensesIn returns the licenses in a directory, and whether there is one and all are
 // permissive.
 func licensesIn(t *testing.T, dir string) (names []string, permissive bool) {
 	t.Helper()
