@@ -87,6 +87,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //	    create_rate   <count> <window> | off
 //	    password_rate <count> <window> | off
 //	    room_password_rate <count> <window> | off
+//	    max_connections <count>
 //	    origins       <origin>...
 //	    user          <placeholder>
 //	    page          on | off

@@ -20,6 +20,9 @@ const (
 	defaultMaxMembers   = 1000
 	defaultMaxRooms     = 100_000
 	defaultPingInterval = 30 * time.Second
+	// defaultMaxConnections is not less than how many people there are behind one
+	// address where there are many: who is refused cannot help it.
+	defaultMaxConnections = 1000
 	// defaultFlushInterval is a delay that nobody notices in a room where so many
 	// talk that it matters.
 	defaultFlushInterval = 25 * time.Millisecond
@@ -31,6 +34,7 @@ const (
 	maxMaxMessage = 1 << 20
 	maxMaxMembers = 1_000_000
 	maxMaxRooms   = 1_000_000_000
+	maxMaxConns   = 1_000_000
 	maxLifetime   = caddy.Duration(10 * 365 * 24 * time.Hour)
 	maxPing       = caddy.Duration(time.Hour)
 
@@ -65,6 +69,7 @@ var countOptions = []option[int]{
 	{"max_message", func(h *Handler) *int { return &h.MaxMessage }, 1, maxMaxMessage, 1},
 	{"max_members", func(h *Handler) *int { return &h.MaxMembers }, 1, maxMaxMembers, 1},
 	{"max_rooms", func(h *Handler) *int { return &h.MaxRooms }, 1, maxMaxRooms, 1},
+	{"max_connections", func(h *Handler) *int { return &h.MaxConnections }, 1, maxMaxConns, 1},
 }
 
 var rateOptions = []struct {
@@ -115,6 +120,7 @@ func (h *Handler) setDefaults() {
 	orDefault(&h.History, defaultHistory)
 	orDefault(&h.MaxMessage, defaultMaxMessage)
 	orDefault(&h.MaxMembers, defaultMaxMembers)
+	orDefault(&h.MaxConnections, defaultMaxConnections)
 	orDefault(&h.PingInterval, caddy.Duration(defaultPingInterval))
 	orDefault(&h.FlushInterval, caddy.Duration(defaultFlushInterval))
 	if _, ok := h.store.(*MemoryStore); ok {

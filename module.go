@@ -94,6 +94,11 @@ type Handler struct {
 	// While they are used up, nobody new gets in by a password. Default: 100 in `1m`.
 	RoomPasswordRate *Rate `json:"room_password_rate,omitempty"`
 
+	// How many WebSocket connections a client address may have open at a time, from
+	// 1 to 1000000. They are counted for each store, also across a reload. Default:
+	// 1000, as many as people may share one address at a school or in an office.
+	MaxConnections int `json:"max_connections,omitempty"`
+
 	// Origins whose pages may use the chat besides those of the site itself,
 	// such as `https://www.example.com`: scheme, host, and port unless it is the
 	// scheme's default.
@@ -199,11 +204,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.rooms = room.NewRooms(chat.store, h.limits(), standing...)
 	h.settings = ws.Settings{
-		Rooms:         h.rooms,
-		PingInterval:  timeOf(h.PingInterval),
-		MessageRate:   h.MessageRate.perSecond(),
-		MessageBurst:  h.MessageRate.Count,
-		FlushInterval: max(0, timeOf(h.FlushInterval)),
+		Rooms:          h.rooms,
+		PingInterval:   timeOf(h.PingInterval),
+		MessageRate:    h.MessageRate.perSecond(),
+		MessageBurst:   h.MessageRate.Count,
+		FlushInterval:  max(0, timeOf(h.FlushInterval)),
+		MaxConnections: h.MaxConnections,
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
+	settings.Client = clientOf(r)
 	if streamed {
 		s, upgrade := asUpgrade(w, r)
 		defer s.wait()

@@ -14,6 +14,7 @@ const unlimited = `
 		create_rate off
 		password_rate off
 		room_password_rate off
+		max_connections 1000000
 		history 20000`
 
 // site is a chat on one or more nodes.

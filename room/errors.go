@@ -40,6 +40,9 @@ var (
 	ErrTooManyRooms = errors.New("too many rooms")
 	// ErrRateLimited means that the client asks too often.
 	ErrRateLimited = errors.New("too many requests")
+	// ErrTooManyConnections means that the client has as many connections open as
+	// it may.
+	ErrTooManyConnections = errors.New("too many connections")
 	// ErrUnavailable means that the store cannot be asked, or not in time. The
 	// request may or may not have taken effect.
 	ErrUnavailable = errors.New("store is not available")

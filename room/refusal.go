@@ -35,6 +35,7 @@ var refusals = []struct {
 	{ErrMessageNotFound, Refusal{404, "message_not_found", 0}},
 	{ErrTooManyRooms, Refusal{503, "too_many_rooms", 0}},
 	{ErrRateLimited, Refusal{429, "rate_limited", 0}},
+	{ErrTooManyConnections, Refusal{429, "too_many_connections", 0}},
 	{ErrUnavailable, Refusal{503, "unavailable", 1013}},
 	{ErrInternal, Refusal{500, "internal_error", 1011}},
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,11 @@ type Settings struct {
 	// connections of one room; what is said meanwhile goes out together. The first
 	// connection to a room decides for the room. Zero is none.
 	FlushInterval time.Duration
+	// Client is the address that the connection counts for, and MaxConnections how
+	// many of one address the hub may have open; zero is no limit. Addresses are
+	// counted for the whole hub, whatever limits the sites that share it have.
+	Client         netip.Addr
+	MaxConnections int
 	// UserID is the user whom the site has signed in, whatever the client says;
 	// empty where clients say who they are.
 	UserID string
@@ -60,7 +66,9 @@ type Hub struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[*conn]struct{}
-	rooms  map[string]*liveRoom // by the ids of their lives
+	// clients has how many of the connections each address has; nobody has none.
+	clients map[netip.Addr]int
+	rooms   map[string]*liveRoom // by the ids of their lives
 	// standing has the lives of standing rooms, by the ids of the rooms: of those
 	// that are open, the one that was opened last.
 	standing map[string]*liveRoom
@@ -78,6 +86,7 @@ func NewHub(store room.Store, log func() *zap.Logger) *Hub {
 		tellsAtOnce: tellsAtOnce,
 		counters:    newCounters(),
 		conns:       make(map[*conn]struct{}),
+		clients:     make(map[netip.Addr]int),
 		rooms:       make(map[string]*liveRoom),
 		standing:    make(map[string]*liveRoom),
 	}
@@ -125,15 +134,20 @@ func (h *Hub) Close() {
 	<-gone
 }
 
-// add registers a connection.
+// add registers a connection, unless its client has too many.
 func (h *Hub) add(c *conn) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return room.ErrGoingAway
 	}
+	client, most := c.settings.Client, c.settings.MaxConnections
+	if most > 0 && h.clients[client] >= most {
+		return room.ErrTooManyConnections
+	}
 	h.running.Add(1)
 	h.conns[c] = struct{}{}
+	h.clients[client]++
 	return nil
 }
 
@@ -141,6 +155,11 @@ func (h *Hub) add(c *conn) error {
 func (h *Hub) drop(c *conn) {
 	h.mu.Lock()
 	delete(h.conns, c)
+	if client := c.settings.Client; h.clients[client] > 1 {
+		h.clients[client]--
+	} else {
+		delete(h.clients, client)
+	}
 	h.mu.Unlock()
 	h.running.Done()
 }

@@ -31,8 +31,9 @@ var writeBuffers sync.Pool
 //
 // If Serve returns an error, nothing has been written to w, and the caller has
 // to answer with the error's room.Refusal: room.ErrUpgradeRequired if the request
-// is no upgrade, room.ErrInvalidRequest if it is a wrong one, and what the query of
-// the request is refused for if it holds a join.
+// is no upgrade, room.ErrInvalidRequest if it is a wrong one,
+// room.ErrTooManyConnections if the client has too many, and what the query of the
+// request is refused for if it holds a join.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 	if r.ContentLength != 0 {
 		// What is not read of it would be taken for frames, and the server's read

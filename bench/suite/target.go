@@ -124,6 +124,7 @@ const caddyfile = `{
 		join_rate off
 		create_rate off
 		password_rate off
+		max_connections 1000000
 		max_members 1000000
 	}
 }

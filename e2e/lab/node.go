@@ -70,6 +70,7 @@ http://%s {
 		message_rate off
 		join_rate off
 		create_rate off
+		max_connections 1000000
 	}
 }
 `, n.admin, n.listen, store, lobby, pingInterval)
