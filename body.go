@@ -60,6 +60,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (*body, error) {
 		}
 		return nil, invalid("the body could not be read")
 	}
+	defer clear(raw) // parseBody has copied what it needs
 	return parseBody(raw)
 }
 
@@ -68,13 +69,34 @@ func readInTime(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// Where a writer in between knows no deadlines, the server's own hold.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	raw, err := readWhole(http.MaxBytesReader(w, r.Body, maxBody), r.ContentLength)
 	if err == nil {
 		// Over HTTP/1.1 the server goes on reading, to notice when the client goes. After
 		// a failure it must not: the connection is of no more use.
 		_ = control.SetReadDeadline(time.Time{})
 	}
 	return raw, err
+}
+
+// readWhole reads a body of so many bytes; -1 if that is not known. It leaves
+// nothing of it anywhere but in what it returns.
+func readWhole(r io.Reader, size int64) ([]byte, error) {
+	if size < 0 {
+		size = maxBody
+	}
+	raw := make([]byte, 0, size+1) // one more, to see that it is over
+	for len(raw) < cap(raw) {
+		n, err := r.Read(raw[len(raw):cap(raw)])
+		raw = raw[:len(raw)+n]
+		if errors.Is(err, io.EOF) {
+			return raw, nil
+		}
+		if err != nil {
+			clear(raw)
+			return nil, err
+		}
+	}
+	return raw, nil
 }
 
 // isJSON reports whether a media type is application/json. The charset, which
@@ -101,14 +123,22 @@ func parseBody(raw []byte) (*body, error) {
 		return nil, invalid("the body is not a JSON object")
 	}
 	b := new(body)
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if err := decoder.Decode(&b.fields); err != nil {
-		return nil, invalid("the body is not valid JSON")
+	if json.Unmarshal(raw, &b.fields) == nil {
+		return b, nil
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+	// What is wrong with it is the concern of few.
+	if json.NewDecoder(bytes.NewReader(raw)).Decode(&b.fields) == nil {
 		return nil, invalid("something follows the JSON object")
 	}
-	return b, nil
+	return nil, invalid("the body is not valid JSON")
+}
+
+// wipe overwrites what the client has sent. No method may be called after it.
+func (b *body) wipe() {
+	for _, raw := range b.fields {
+		clear(raw)
+	}
+	b.fields = nil
 }
 
 func invalid(detail string) error { return fmt.Errorf("%w: %s", room.ErrInvalidRequest, detail) }

@@ -55,6 +55,7 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, serve en
 		return
 	}
 	b.user = user
+	defer b.wipe()
 	answer, err := serve(h, r, b)
 	if err != nil {
 		h.refuse(w, r, err)

@@ -17,6 +17,7 @@ import (
 //   - A time-out is short, and a dead address is given up at the first attempt:
 //     meanwhile somebody waits, and another server may have taken over.
 //   - A context that is done ends the call.
+//   - Connections forget what has gone over them (wipedConn).
 //   - Nothing is sent on connecting but what logs in. CLIENT SETINFO and
 //     notifications of maintenance need rights that are not needed otherwise.
 const (
@@ -53,7 +54,7 @@ func (p *place) servers() servers {
 }
 
 func (p *place) options() *redis.Options {
-	return &redis.Options{
+	o := &redis.Options{
 		Network: p.network, Addr: p.addrs[0],
 		Username: p.username, Password: p.password, DB: p.db, TLSConfig: p.tls,
 		Protocol: protocol, DisableIdentity: true,
@@ -63,6 +64,8 @@ func (p *place) options() *redis.Options {
 		ContextTimeoutEnabled: true,
 		PoolSize:              poolSize, MaxActiveConns: poolSize,
 	}
+	o.Dialer = wiping(o.NewDialer())
+	return o
 }
 
 // failoverOptions are for whichever server the sentinels say is the master. The
@@ -80,9 +83,9 @@ func (p *place) failoverOptions(e *election) *redis.FailoverOptions {
 		Username: p.username, Password: p.password, DB: p.db, TLSConfig: p.tls,
 		Protocol: protocol, DisableIdentity: true, // it never asks for notifications of maintenance
 		MaxRetries: -1, DialerRetries: 1,
-		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		Dialer: wiping(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			return e.dial(ctx, network, addr, p.tls)
-		},
+		}),
 		DialTimeout: lookupTimeout, ReadTimeout: replyTimeout, WriteTimeout: replyTimeout, PoolTimeout: replyTimeout,
 		ContextTimeoutEnabled: true,
 		PoolSize:              poolSize, MaxActiveConns: poolSize,
@@ -93,6 +96,7 @@ func (p *place) clusterOptions() *redis.ClusterOptions {
 	return &redis.ClusterOptions{
 		Addrs:    p.addrs,
 		Username: p.username, Password: p.password, TLSConfig: p.tls,
+		Dialer:   wiping(redis.NewDialer(&redis.Options{DialTimeout: dialTimeout, TLSConfig: p.tls})),
 		Protocol: protocol, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		MaxRetries:               -1, DialerRetries: 1,

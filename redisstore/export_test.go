@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -86,3 +87,6 @@ func (s *Store) DecodeSync(lifeID string, ask []string) (room.Room, uint64, erro
 	err = r.decode(lifeID, answer, ask)
 	return r.room, r.oldest, err
 }
+
+// Wiped is wiped.
+func Wiped(conn net.Conn) net.Conn { return wiped(conn) }

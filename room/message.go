@@ -2,7 +2,6 @@ package room
 
 import (
 	"bytes"
-	"encoding/json"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -45,21 +44,32 @@ func EncodeBody(message string, at time.Time, userID string, id uint64, session 
 	return b.Bytes()
 }
 
-// writeString writes s as a JSON string. HTML characters stay as they are: the
-// text is data, and escaping them would only make it longer.
+// writeString writes s as a JSON string, byte for byte as encoding/json does: that
+// would keep what it has encoded in a buffer that is used again, also when the room
+// in which it was said is gone. HTML characters stay as they are: the text is data,
+// and escaping them would only make it longer.
 func writeString(b *bytes.Buffer, s string) {
+	b.WriteByte('"')
 	if isPlain(s) {
-		b.WriteByte('"')
 		b.WriteString(s)
 		b.WriteByte('"')
 		return
 	}
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	// A string always encodes and a Buffer always takes it; the encoder adds a
-	// newline, which is cut off.
-	_ = e.Encode(s)
-	b.Truncate(b.Len() - 1)
+	from := 0 // what precedes is written
+	for i := 0; i < len(s); {
+		r, size := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(s[i:])
+		}
+		if escape := escapeOf(r, size); escape != "" {
+			b.WriteString(s[from:i])
+			b.WriteString(escape)
+			from = i + size
+		}
+		i += size
+	}
+	b.WriteString(s[from:])
+	b.WriteByte('"')
 }
 
 // isPlain reports whether s is a JSON string as it is: most of what people write
@@ -71,6 +81,37 @@ func isPlain(s string) bool {
 		}
 	}
 	return true
+}
+
+// escapeOf returns what stands in a JSON string for a character of so many bytes,
+// nothing if the character itself does (RFC 8259, section 7). The line separators
+// U+2028 and U+2029 may stand in JSON, and not in JavaScript of old.
+func escapeOf(r rune, size int) string {
+	switch {
+	case r == '"':
+		return `\"`
+	case r == '\\':
+		return `\\`
+	case r >= ' ' && r < utf8.RuneSelf:
+		return ""
+	case r == '\n':
+		return `\n`
+	case r == '\r':
+		return `\r`
+	case r == '\t':
+		return `\t`
+	case r == '\b':
+		return `\b`
+	case r == '\f':
+		return `\f`
+	case r == utf8.RuneError && size == 1:
+		return `\ufffd` // no UTF-8
+	case r < ' ' || r == '\u2028' || r == '\u2029':
+		const digits = "0123456789abcdef"
+		return string([]byte{'\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15]})
+	default:
+		return ""
+	}
 }
 
 // Entry returns the entry of the message seq with the given body.

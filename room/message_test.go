@@ -175,6 +175,26 @@ func FuzzSeq(f *testing.F) {
 	})
 }
 
+// TestTextIsEscapedLikeJSON compares with encoding/json, which clients may use.
+func TestTextIsEscapedLikeJSON(t *testing.T) {
+	var all strings.Builder
+	for r := range rune(0x3000) {
+		all.WriteRune(r)
+	}
+	for _, text := range append(hostile, all.String(), "\xff \xe2\x80 \ufffd 😀") {
+		var want bytes.Buffer
+		encoder := json.NewEncoder(&want)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(text); err != nil {
+			t.Fatal(err)
+		}
+		body := room.EncodeBody(text, moment, "anna", 0, "")
+		if !bytes.HasPrefix(body, append([]byte(`"message":`), bytes.TrimSpace(want.Bytes())...)) {
+			t.Errorf("%q, want %s", body, want.Bytes())
+		}
+	}
+}
+
 func FuzzEncodeBody(f *testing.F) {
 	for i, text := range hostile {
 		f.Add(text, "anna", uint64(i), "tag")

@@ -1,12 +1,10 @@
 package ws
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -25,9 +23,6 @@ const (
 	// a message has found the room gone.
 	endTimeout = time.Second
 )
-
-// readBuffers hold frames while they are decoded.
-var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // run is the beginning of a connection after its upgrade. ctx is what c.cancel
 // ends; joined is nil if the client has yet to join.
@@ -167,23 +162,18 @@ func (c *conn) read(handle func(data []byte) error) error {
 	if kind != websocket.TextMessage {
 		return room.ErrBadFrame
 	}
-	buffer, _ := readBuffers.Get().(*bytes.Buffer)
-	defer func() {
-		if buffer.Cap() <= minFrameLimit {
-			buffer.Reset()
-			readBuffers.Put(buffer)
-		}
-	}()
-	if _, err := buffer.ReadFrom(r); err != nil {
+	buffer := takeScratch()
+	defer buffer.release()
+	if err := buffer.fill(r); err != nil {
 		return fmt.Errorf("%w: %w", errDisconnected, err)
 	}
-	if !utf8.Valid(buffer.Bytes()) {
+	if !utf8.Valid(buffer.bytes) {
 		return room.ErrNotUTF8
 	}
 	if c.isClosing() {
 		return nil // what a client says after a close frame is not heard
 	}
-	return handle(buffer.Bytes())
+	return handle(buffer.bytes)
 }
 
 // handle handles a frame of a client that has joined. An error ends the

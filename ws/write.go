@@ -15,7 +15,9 @@ const gatherSize = 64 << 10
 type writer struct {
 	batch  []*frame
 	buffer []byte
-	count  uint64 // bytes written since takeCount
+	// gathered is how many bytes of buffer hold something, whatever its length.
+	gathered int
+	count    uint64 // bytes written since takeCount
 
 	// For a write that does not wait.
 	attempt func(fd uintptr) bool
@@ -38,8 +40,11 @@ func takeWriter() *writer {
 	return w
 }
 
+// release gives the writer to others, without what it has written.
 func (w *writer) release() {
 	clear(w.batch)
+	clear(w.buffer[:w.gathered])
+	w.gathered = 0
 	w.batch, w.data, w.err, w.count = w.batch[:0], nil, nil, 0
 	if cap(w.buffer) > 2*gatherSize {
 		w.buffer = nil // a rare large one is left to the collector
@@ -65,6 +70,7 @@ func (w *writer) gather() (data []byte, size int) {
 		w.buffer = append(w.buffer, f.bytes...)
 		size += f.size
 	}
+	w.gathered = max(w.gathered, len(w.buffer))
 	return w.buffer, size
 }
 
