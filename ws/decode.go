@@ -3,7 +3,6 @@ package ws
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -23,25 +22,40 @@ const (
 // clientFrame is a frame of a client. Which fields mean something depends on
 // the type.
 type clientFrame struct {
-	Type string `json:"type"`
+	Type string
 
 	// join
-	RoomID    string  `json:"roomId"`
-	UserID    string  `json:"userId"`
-	SessionID string  `json:"sessionId"`
-	After     *uint64 `json:"after"`
-	Epoch     string  `json:"epoch"`
+	RoomID    string
+	UserID    string
+	SessionID string
+	After     *uint64
+	Epoch     string
 
 	// message
-	ID      *uint64 `json:"id"`
-	Message string  `json:"message"`
+	ID      *uint64
+	Message string
 
 	// retract, with Epoch
-	Seq *uint64 `json:"seq"`
+	Seq *uint64
 
 	// history
-	Before *uint64 `json:"before"`
-	Limit  *int    `json:"limit"`
+	Before *uint64
+	Limit  *int
+}
+
+// field is one of a frame: its name, and where its value goes.
+type field struct {
+	name  string
+	value any
+}
+
+// fields are all that mean something.
+func (f *clientFrame) fields() [11]field {
+	return [...]field{
+		{"type", &f.Type}, {"roomId", &f.RoomID}, {"userId", &f.UserID}, {"sessionId", &f.SessionID},
+		{"after", &f.After}, {"epoch", &f.Epoch}, {"id", &f.ID}, {"message", &f.Message}, {"seq", &f.Seq},
+		{"before", &f.Before}, {"limit", &f.Limit},
+	}
 }
 
 // decodeFrame decodes a frame. It fails with room.ErrBadFrame if the bytes are
@@ -56,17 +70,23 @@ func decodeFrame(data []byte) (clientFrame, error) {
 	return decodeJSON(data)
 }
 
+// decodeJSON matches names exactly, unlike encoding/json does with structs: what
+// looks like another field to whoever reads along must not be one here.
 func decodeJSON(data []byte) (clientFrame, error) {
 	var f clientFrame
-	// encoding/json takes null for an empty object.
-	if object := bytes.TrimLeft(data, " \t\r\n"); len(object) == 0 || object[0] != '{' {
+	var values map[string]json.RawMessage
+	// encoding/json takes null for no object.
+	if err := json.Unmarshal(data, &values); err != nil || values == nil {
 		return f, room.ErrBadFrame
 	}
-	if err := json.Unmarshal(data, &f); err != nil {
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return f, fmt.Errorf("%w: %s has the wrong type", room.ErrInvalidFrame, wrong.Field)
+	wrong := ""
+	for _, field := range f.fields() {
+		if raw, ok := values[field.name]; ok && json.Unmarshal(raw, field.value) != nil && wrong == "" {
+			wrong = field.name
 		}
-		return f, room.ErrBadFrame
+	}
+	if wrong != "" {
+		return f, fmt.Errorf("%w: %s has the wrong type", room.ErrInvalidFrame, wrong)
 	}
 	switch {
 	case f.ID != nil && (*f.ID == 0 || *f.ID > maxInteger):

@@ -78,6 +78,25 @@ func FuzzDecodeFrame(f *testing.F) {
 	})
 }
 
+// TestNamesAreExact checks that a field has one name: readers in between, who take
+// names as they are, must not see another frame than the server.
+func TestNamesAreExact(t *testing.T) {
+	for _, data := range []string{
+		`{"TYPE":"message","Message":"hi","ID":1}`,
+		`{"Type":"join","ROOMID":"r","userid":"u","SessionId":"s","AFTER":1,"Epoch":"e"}`,
+		`{"\u017feq":1,"me\u017fsage":"hi","se\u017f\u017fionId":"s"}`, // a long s, which folds to an s
+		`{"Seq":-1,"Before":"x","LIMIT":1e400}`,
+	} {
+		if f, err := decodeFrame([]byte(data)); err != nil || !reflect.DeepEqual(f, clientFrame{}) {
+			t.Errorf("%s is %+v, %v; want nothing", data, f, err)
+		}
+	}
+	f, err := decodeFrame([]byte(`{"type":"message","message":"hi","TYPE":"typing","MESSAGE":5,"Message":"other"}`))
+	if err != nil || f.Type != "message" || f.Message != "hi" {
+		t.Errorf("beside others it is %+v, %v", f, err)
+	}
+}
+
 func BenchmarkDecodeFrame(b *testing.B) {
 	data := []byte(`{"type":"message","id":123456,"message":"` + strings.Repeat("all work and no play ", 8) + `"}`)
 	b.ReportAllocs()
