@@ -99,6 +99,17 @@ func readWhole(r io.Reader, size int64) ([]byte, error) {
 	return raw, nil
 }
 
+// giveUpBody is called where the body of a request may not have been read, before it
+// is refused: over HTTP/1.1 the server reads the rest of a small one before it sends
+// the response. That must not take longer than a body may; and a client that waits to
+// be asked for the body (RFC 9110, section 10.1.1) is told at once and not asked.
+func giveUpBody(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	if r.ProtoMajor == 1 && r.Header.Get("Expect") != "" {
+		w.Header().Set("Connection", "close")
+	}
+}
+
 // isJSON reports whether a media type is application/json. The charset, which
 // JSON has no use for, may only name the one that it is in.
 func isJSON(contentType string) bool {
