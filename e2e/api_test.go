@@ -86,7 +86,12 @@ func (a *api) send(request *http.Request) (*answer, error) {
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	got := &answer{status: response.StatusCode, header: response.Header}
+	return answerOf(response)
+}
+
+// answerOf reads a response.
+func answerOf(response *http.Response) (got *answer, err error) {
+	got = &answer{status: response.StatusCode, header: response.Header}
 	if got.body, err = io.ReadAll(response.Body); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,334 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestAttackSmuggling hides a request that a proxy refuses in one that it lets
+// through: between two Caddys, of which the one in front refuses to end rooms.
+func TestAttackSmuggling(t *testing.T) {
+	count := newAttacks(t)
+	back, front := freeAddress(t), freeAddress(t)
+	n := startNode(t, "", fmt.Sprintf(`
+http://%s {
+	ephemeral_chat {
+		%s
+	}
+}
+http://%s {
+	@refused path /deleteRoom
+	respond @refused "refused in front" 403
+	reverse_proxy %[1]s
+}`, back, unlimited, front), back, front)
+	a := newAPI(t, "http://"+front)
+	admin := a.create(t, 600)
+	credentials := fmt.Sprintf(`{"roomId":%q,"userId":%q,"sessionId":%q}`, admin.RoomID, admin.UserID, admin.SessionID)
+	hidden := rawPost("/deleteRoom", front, credentials)
+	info := fmt.Sprintf(`{"roomId":%q}`, admin.RoomID)
+	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(info), info)
+	request := func(body string, headers ...string) string {
+		return "POST /roomInfo HTTP/1.1\r\nHost: " + front + "\r\nContent-Type: application/json\r\n" + lines(headers) + "\r\n" + body
+	}
+	length := func(n int) string { return fmt.Sprint("Content-Length: ", n) }
+	const te = "Transfer-Encoding: chunked"
+	for what, bytes := range map[string]string{
+		"by chunks, with the length of all":   request(chunked+hidden, length(len(chunked+hidden)), te),
+		"by chunks, with a short length":      request(chunked+hidden, length(4), te),
+		"with a length, and chunks of all":    request(fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hidden), hidden), length(3), te),
+		"a coding that is none":               request(chunked+hidden, "Transfer-Encoding: xchunked", length(len(chunked))),
+		"a coding after another":              request(chunked+hidden, "Transfer-Encoding: gzip, chunked"),
+		"codings in two lines":                request(chunked+hidden, te, "Transfer-Encoding: identity", length(len(chunked))),
+		"a coding after a tab":                request(chunked+hidden, "Transfer-Encoding:\tchunked", length(len(chunked+hidden))),
+		"a coding with a vertical tab":        request(chunked+hidden, "Transfer-Encoding: \x0bchunked", length(len(chunked))),
+		"a blank before the colon":            request(chunked+hidden, "Transfer-Encoding : chunked", length(len(chunked))),
+		"a coding on a line that goes on":     request(chunked+hidden, "Transfer-Encoding:\r\n chunked", length(len(chunked))),
+		"a coding behind a bare newline":      request(chunked+hidden, "X: y\nTransfer-Encoding: chunked", length(len(chunked+hidden))),
+		"a coding behind a bare return":       request(chunked+hidden, "X: y\rTransfer-Encoding: chunked", length(len(chunked+hidden))),
+		"two lengths":                         request(info+hidden, length(len(info)), length(len(info+hidden))),
+		"two lengths in a line":               request(info+hidden, fmt.Sprintf("Content-Length: %d, %d", len(info), len(info+hidden))),
+		"a length with a plus":                request(info+hidden, fmt.Sprintf("Content-Length: +%d", len(info))),
+		"a negative length":                   request(info+hidden, "Content-Length: -1"),
+		"a hexadecimal length":                request(info+hidden, fmt.Sprintf("Content-Length: 0x%x", len(info))),
+		"a length that wraps":                 request(info+hidden, "Content-Length: 18446744073709551616"),
+		"a length of nothing":                 request(hidden, "Content-Length: 0"),
+		"no length":                           request(hidden),
+		"a size of a chunk that wraps":        request("10000000000000000\r\n"+hidden, te),
+		"a negative size of a chunk":          request("-1\r\n"+hidden, te),
+		"a chunk with a bare newline":         request(fmt.Sprintf("%x\n%s\n0\n\n", len(info), info)+hidden, te),
+		"a chunk with an extension":           request(fmt.Sprintf("%x;\nx\r\n%s\r\n0\r\n\r\n", len(info), info)+hidden, te),
+		"a chunk longer than it says":         request(fmt.Sprintf("2\r\n%s\r\n0\r\n\r\n", info)+hidden, te),
+		"a trailer that is a length":          request(fmt.Sprintf("%x\r\n%s\r\n0\r\nContent-Length: 0\r\n\r\n", len(info), info)+hidden, te),
+		"an upgrade with a body":              rawUpgrade("/ws", front, length(len(hidden))) + hidden,
+		"an upgrade with chunks":              rawUpgrade("/ws", front, te) + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hidden), hidden),
+		"an upgrade that is none":             strings.Replace(rawUpgrade("/ws", front), "Version: 13", "Version: 12", 1) + hidden,
+		"an upgrade of a file":                rawUpgrade("/embed.js", front) + hidden,
+		"an upgrade to HTTP/2":                "POST /roomInfo HTTP/1.1\r\nHost: " + front + "\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n" + hidden,
+		"a request line in the path":          "POST /roomInfo HTTP/1.1\r\nX: POST /deleteRoom HTTP/1.1\r\nHost: " + front + "\r\nContent-Length: 0\r\n\r\n" + hidden,
+		"an absolute address":                 strings.Replace(hidden, "/deleteRoom", "http://"+back+"/deleteRoom", 1),
+		"an absolute address and another":     strings.Replace(hidden, "/deleteRoom", "http://x/deleteRoom", 1),
+		"two hosts":                           strings.Replace(hidden, "Host: ", "Host: x\r\nHost: ", 1),
+		"a path that is escaped":              strings.Replace(hidden, "/deleteRoom", "/%64eleteRoom", 1),
+		"a path in other letters":             strings.Replace(hidden, "/deleteRoom", "/DELETEROOM", 1),
+		"a path with two slashes":             strings.Replace(hidden, "/deleteRoom", "//deleteRoom", 1),
+		"a path through another":              strings.Replace(hidden, "/deleteRoom", "/x/../deleteRoom", 1),
+		"a path with a dot":                   strings.Replace(hidden, "/deleteRoom", "/./deleteRoom", 1),
+		"a path with an escaped slash":        strings.Replace(hidden, "/deleteRoom", "/x%2f..%2fdeleteRoom", 1),
+		"a path with a backslash":             strings.Replace(hidden, "/deleteRoom", `/x\..\deleteRoom`, 1),
+		"a path with a slash at its end":      strings.Replace(hidden, "/deleteRoom", "/deleteRoom/", 1),
+		"a path with a semicolon":             strings.Replace(hidden, "/deleteRoom", "/deleteRoom;x", 1),
+		"a path with a NUL":                   strings.Replace(hidden, "/deleteRoom", "/deleteRoom%00", 1),
+		"a path with a blank":                 strings.Replace(hidden, "/deleteRoom", "/deleteRoom%20", 1),
+		"a path that is told otherwise":       strings.Replace(hidden, "/deleteRoom HTTP/1.1", "/roomInfo HTTP/1.1\r\nX-Original-URL: /deleteRoom\r\nX-Rewrite-URL: /deleteRoom\r\nX-Forwarded-Uri: /deleteRoom\r\nX-Forwarded-Prefix: /deleteRoom", 1),
+		"a method that is told otherwise":     strings.Replace(hidden, "POST", "PATCH", 1),
+		"an old version":                      strings.Replace(hidden, "HTTP/1.1", "HTTP/0.9", 1),
+		"a new version":                       strings.Replace(hidden, "HTTP/1.1", "HTTP/2.0", 1),
+		"the head of HTTP/2":                  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + hidden,
+		"a header that a hop is to take away": strings.Replace(hidden, "Connection: close", "Connection: close, Content-Type, Content-Length, Host", 1),
+	} {
+		conn, reader := rawConn(t, front)
+		if _, err := io.WriteString(conn, bytes); err != nil {
+			t.Fatal(err)
+		}
+		method, _, _ := strings.Cut(bytes, " ")
+		// The first answer is that to the request as the one in front sees it; what
+		// follows it, if anything, shall be from in front. Half-closed, it ends.
+		if tcp, ok := conn.(interface{ CloseWrite() error }); ok {
+			_ = tcp.CloseWrite()
+		}
+		_, _ = readRaw(reader, method)
+		_, _ = io.Copy(io.Discard, reader)
+		_ = conn.Close()
+		got := newAPI(t, "http://"+back).call(t, "/roomInfo", fields{"roomId": admin.RoomID})
+		count.hold(got.status == http.StatusOK, "%s: %d %s", what, got.status, got.body)
+		if got.status != http.StatusOK {
+			t.FailNow() // there is no room for the others
+		}
+	}
+	// The one in front refuses, and the one at the back does not.
+	if got := a.call(t, "/deleteRoom", admin.credentials()); string(got.body) != "refused in front" {
+		t.Errorf("in front: %d %s", got.status, got.body)
+	}
+	newAPI(t, "http://"+back).succeed(t, "/deleteRoom", admin.credentials())
+	if lines := n.errorsLogged(t); len(lines) > 0 {
+		t.Logf("logged: %s", lines)
+	}
+}
+
+// TestAttackPaths spells the path of what needs a password at a site in other ways.
+func TestAttackPaths(t *testing.T) {
+	count := newAttacks(t)
+	listen := freeAddress(t)
+	startNode(t, "", fmt.Sprintf(`http://%s {
+	@create path /chat/createRoom
+	basic_auth @create {
+		anna %s
+	}
+	ephemeral_chat /chat/* {
+		%s
+	}
+}`, listen, passwordHash(t, "secret"), unlimited), listen)
+	for _, path := range []string{
+		"/chat/createRoom", "/CHAT/createRoom", "/Chat/createRoom", "/chat/CREATEROOM", "/chat/createroom", "/chat/%63reateRoom", "/ch%61t/createRoom", "/%63hat/%63reateRoom",
+		"//chat/createRoom", "/chat//createRoom", "//chat//createRoom", "///chat/createRoom", "/./chat/createRoom", "/chat/./createRoom", "/chat/x/../createRoom", "/x/../chat/createRoom",
+		"/chat/%2e/createRoom", "/chat/x/%2e%2e/createRoom", "/chat%2fcreateRoom", "/chat/%2fcreateRoom", "/%2fchat/createRoom", "/chat/createRoom/", "/chat/createRoom/.", "/chat/createRoom/x/..",
+		"/chat/createRoom%00", "/chat/createRoom%20", "/chat/createRoom%09", "/chat/createRoom%2f", "/chat/createRoom%3f", "/chat/createRoom%23", "/chat/createRoom;", "/chat/createRoom;x=y",
+		"/chat/;/createRoom", "/chat;x/createRoom", "/chat/createRoom.json", `/chat\createRoom`, `\chat\createRoom`, `/chat/x\..\createRoom`, "/chat/createRoom?x", "/chat/createRoom?/x", "/chat/createRoom#x",
+		"/cha%74/createRoo%6d", "/chat/create%52oom", "/chat/cre%c3%a4teRoom", "/chat/\u212ain", "/chat/createRoom%ef%bb%bf", "/chat/%252e/createRoom", "/chat/%63%72eateRoom/%2e",
+		"http://x/chat/createRoom", "http://" + listen + "/chat/createRoom", "chat/createRoom", "/createRoom", "*",
+	} {
+		got, err := raw(t, listen, rawPost(path, listen, `{"roomName":"n"}`))
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		// Where nobody answers, Caddy does, with nothing.
+		count.hold(got.status >= 400 || len(got.body) == 0, "%s without the password: %d %s", path, got.status, got.body)
+	}
+	newAPI(t, "http://"+listen+"/chat").as(t, "Authorization", basicAuth("anna")).create(t, 60)
+}
+
+// TestAttackHeads is of requests that want more than an answer.
+func TestAttackHeads(t *testing.T) {
+	count := newAttacks(t)
+	s := memorySite(t, unlimited)
+	a := s.api(0)
+	address := strings.TrimPrefix(a.base, "http://")
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	_, _ = io.WriteString(writer, `{"roomName":"n","x":"`+strings.Repeat("x", 4<<20)+`"}`)
+	_ = writer.Close()
+	if packed.Len() > 60<<10 {
+		t.Fatalf("%d bytes: they would be too many in any case", packed.Len())
+	}
+	for _, coding := range []string{"gzip", "deflate", "br", "zstd"} {
+		header := jsonHeader()
+		header.Set("Content-Encoding", coding)
+		count.refused("a bomb as "+coding, a.do(t, http.MethodPost, "/createRoom", header, bytes.NewReader(packed.Bytes())), 400, "invalid_request")
+	}
+	for _, method := range []string{"HEAD", "OPTIONS", "TRACE", "PUT", "PROPFIND", "POST1", "post", "DEBUG", "TRACK", "MOVE"} {
+		for _, path := range []string{"/createRoom", "/ws", "/"} {
+			got, err := raw(t, address, method+" "+path+" HTTP/1.1\r\nHost: "+address+"\r\nConnection: close\r\nX-Secret: marker-77\r\nCookie: marker-77\r\nContent-Length: 0\r\n\r\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := http.StatusMethodNotAllowed
+			if method == http.MethodHead && path == "/" {
+				want = http.StatusOK
+			}
+			count.hold(got.status == want && !strings.Contains(fmt.Sprint(got.header, string(got.body)), "marker-77"),
+				"%s %s: %d %v %s", method, path, got.status, got.header, got.body)
+		}
+	}
+	// A body that is refused is not asked for.
+	for what, head := range unwanted(address) {
+		got, err := raw(t, address, strings.Replace(head, "\r\n", "\r\nExpect: 100-continue\r\n", 1))
+		count.hold(err == nil && got.status >= 400, "%s: %+v, %v", what, got, err)
+	}
+	s.noErrors(t)
+}
+
+// unwanted are heads of requests that are refused whatever their bodies are.
+func unwanted(address string) map[string]string {
+	head := func(line string, headers ...string) string {
+		return line + " HTTP/1.1\r\nHost: " + address + "\r\n" + lines(headers) + "\r\n"
+	}
+	const json, length = "Content-Type: application/json", "Content-Length: 1000"
+	return map[string]string{
+		"another type":    head("POST /createRoom", "Content-Type: text/plain", length),
+		"another origin":  head("POST /createRoom", json, "Origin: http://x", length),
+		"another method":  head("PUT /createRoom", json, length),
+		"too long a body": head("POST /createRoom", json, "Content-Length: 65537"),
+		"a page":          head("POST /", json, length),
+		"an upgrade":      strings.Replace(rawUpgrade("/ws", address), "\r\n\r\n", "\r\n"+length+"\r\n\r\n", 1),
+	}
+}
+
+// TestAttackSlowRefusals sends requests that are refused without their bodies, and then
+// the bodies a byte at a time. It is refused before long, and the connection is closed.
+func TestAttackSlowRefusals(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	count := newAttacks(t)
+	s := memorySite(t, unlimited)
+	address := strings.TrimPrefix(s.base(0), "http://")
+	var slow sync.WaitGroup
+	defer slow.Wait()
+	begun := time.Now()
+	readers := make(map[string]*bufio.Reader)
+	for what, head := range unwanted(address) {
+		conn, reader := rawConn(t, address)
+		if err := conn.SetDeadline(begun.Add(3 * waitTime)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, head); err != nil {
+			t.Fatal(err)
+		}
+		readers[what] = reader
+		slow.Go(func() { // it ends when the server closes the connection, or at its deadline
+			for {
+				if _, err := conn.Write([]byte(" ")); err != nil {
+					return
+				}
+				pause(t.Context(), 500*time.Millisecond)
+			}
+		})
+	}
+	for what, reader := range readers {
+		got, err := readRaw(reader, http.MethodPost)
+		_, more := reader.ReadByte()
+		count.hold(err == nil && got.status >= 400 && more != nil && !errors.Is(more, os.ErrDeadlineExceeded) && time.Since(begun) < 2*waitTime,
+			"%s: %+v, %v, and then %v after %s", what, got, err, more, time.Since(begun))
+	}
+}
+
+// TestAttackCaches asks for the page and what it is made of with every header that
+// might find its way into an answer, which a cache would then give to others.
+func TestAttackCaches(t *testing.T) {
+	count := newAttacks(t)
+	listen := freeAddress(t)
+	startNode(t, "", "http://:"+portOf(t, listen)+" {\n\tephemeral_chat /chat/*\n}", listen)
+	a := newAPI(t, "http://"+listen)
+	a.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	ask := func(path string, header http.Header) (*answer, string) {
+		header = maps.Clone(header)
+		if header == nil {
+			header = make(http.Header)
+		}
+		header.Set("Accept-Encoding", "identity") // or else the client asks by itself
+		got := a.do(t, http.MethodGet, path, header, http.NoBody)
+		got.header.Del("Date")
+		return got, fmt.Sprint(got.status, got.header, string(got.body))
+	}
+	page, _ := ask("/chat/", nil)
+	asset := between(string(page.body), `src="`, `"`)
+	if asset == "" {
+		t.Fatalf("no asset in %s", page.body)
+	}
+	for _, path := range []string{"/chat/", "/chat/embed.js", "/chat/client.js", "/chat/" + asset, "/chat"} {
+		plain, want := ask(path, nil)
+		if (path == "/chat") != (plain.status == http.StatusPermanentRedirect) || path != "/chat" && plain.status != http.StatusOK {
+			t.Fatalf("%s: %d", path, plain.status)
+		}
+		for _, name := range []string{
+			"X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Path", "X-Host",
+			"X-Original-URL", "X-Rewrite-URL", "X-Original-Host", "X-HTTP-Method-Override", "Forwarded", "Via", "True-Client-Ip", "X-Real-Ip", "Accept-Language", "Accept",
+			"Accept-Charset", "User-Agent", "Referer", "Cookie", "Authorization", "Origin", "Range", "If-Range", "X-Requested-With", "Sec-Fetch-Site", "Sec-Fetch-Dest",
+			"Save-Data", "Content-Type", "Pragma", "Cache-Control", "TE", "Upgrade-Insecure-Requests", "If-Modified-Since", "If-Match", "X-User",
+		} {
+			for _, value := range []string{`evil.example"><script>alert(1)</script>`, "http", "bytes=0-3", "http://evil.example"} {
+				_, got := ask(path, http.Header{name: {value}})
+				count.hold(got == want, "%s with %s: %s\n%.300s, without\n%.300s", path, name, value, got, want)
+			}
+		}
+		for _, query := range []string{"?room=x", `?"><script>`, "?lang=xx", "?_method=POST", "?callback=x"} {
+			got, _ := ask(path+query, nil)
+			if path == "/chat" {
+				location := got.header.Get("Location")
+				count.hold(strings.HasPrefix(location, "chat/?"), "%s leads to %s", path+query, location)
+				continue
+			}
+			count.hold(string(got.body) == string(plain.body) && got.status == plain.status, "%s: %d %.300s", path+query, got.status, got.body)
+		}
+		for _, host := range []string{"evil.example", "evil.example:80", `x"><script>`, "[::1]"} {
+			got, err := raw(t, listen, "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := fmt.Sprint(got.header, string(got.body))
+			count.hold(!strings.Contains(text, "evil.example") && !strings.Contains(text, `x"><script>`), "%s at %s: %.300s", path, host, text)
+		}
+	}
+	// What is answered to one is not given to another; what does not change, may be.
+	for path, want := range map[string]string{
+		"/chat/": "no-cache", "/chat/embed.js": "no-cache", "/chat/" + asset: "public, max-age=31536000, immutable",
+		"/chat/" + strings.Replace(asset, asset[7:23], "0123456789abcdef", 1): "no-cache", // of another version
+	} {
+		got, _ := ask(path, nil)
+		count.hold(got.header.Get("Cache-Control") == want && (got.header.Get("Vary") == "Accept-Encoding" || len(got.body) < 100) && got.header.Get("X-Content-Type-Options") == "nosniff",
+			"%s: %v", path, got.header)
+	}
+	for _, endpoint := range endpointNames {
+		got := a.call(t, "/chat"+endpoint, fields{"roomName": "n", "roomId": "x", "userId": "x", "sessionId": "x", "memberId": "x", "locked": true})
+		count.hold(got.header.Get("Cache-Control") == "no-store" && got.header.Get("X-Content-Type-Options") == "nosniff", "%s: %v", endpoint, got.header)
+	}
+}
+
+// between is what stands in text after one mark and before another.
+func between(text, after, before string) string {
+	_, rest, _ := strings.Cut(text, after)
+	found, _, ok := strings.Cut(rest, before)
+	if !ok {
+		return ""
+	}
+	return found
+}
