@@ -41,8 +41,18 @@ func TestAttackAddresses(t *testing.T) {
 		t.Fatalf("the first: %d %s", got.status, got.body)
 	}
 	for _, said := range [][]string{
-		{seen}, {"192.0.2.1, " + seen}, {"192.0.2.2,192.0.2.3," + seen}, {"2001:db8::1, " + seen}, {"::ffff:192.0.2.4, " + seen}, {"unknown, " + seen}, {", " + seen},
-		{"192.0.2.5", seen}, {"127.0.0.1, " + seen}, {"::ffff:" + seen}, {"192.0.2.6, " + seen + ", 127.0.0.1"}, {"192.0.2.6", seen + ", 127.0.0.1"},
+		{seen},
+		{"192.0.2.1, " + seen},
+		{"192.0.2.2,192.0.2.3," + seen},
+		{"2001:db8::1, " + seen},
+		{"::ffff:192.0.2.4, " + seen},
+		{"unknown, " + seen},
+		{", " + seen},
+		{"192.0.2.5", seen},
+		{"127.0.0.1, " + seen},
+		{"::ffff:" + seen},
+		{"192.0.2.6, " + seen + ", 127.0.0.1"},
+		{"192.0.2.6", seen + ", 127.0.0.1"},
 	} {
 		count.refused(fmt.Sprintf("%q", said), ask(behind, "/createRoom", from(said...)), 429, "rate_limited")
 	}

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func TestAttackForgedSessions(t *testing.T) {
 		for n := range len(admin.SessionID) {
 			forged[fmt.Sprint("cut at ", n)] = admin.SessionID[:n]
 		}
-		for what, session := range map[string]string{
+		maps.Copy(forged, map[string]string{
 			"another room's": elsewhere.SessionID, "another user's": ben.SessionID,
 			"padded": admin.SessionID + "=", "padded twice": admin.SessionID + "==", "longer": admin.SessionID + "A", "twice": admin.SessionID + admin.SessionID,
 			"a newline at its end": admin.SessionID + "\n", "a newline within": admin.SessionID[:32] + "\n" + admin.SessionID[32:],
@@ -46,9 +47,7 @@ func TestAttackForgedSessions(t *testing.T) {
 			"a NUL at its end": admin.SessionID + "\x00", "in quotes": `"` + admin.SessionID + `"`, "null": "null", "undefined": "undefined",
 			"very long": strings.Repeat("A", 60_000), "the user's name": admin.UserID, "the room's id": admin.RoomID,
 			"one more bit": admin.SessionID[:63] + string(nextInAlphabet(admin.SessionID[63])),
-		} {
-			forged[what] = session
-		}
+		})
 		other := 0
 		for what, session := range forged {
 			thief := admin
