@@ -70,10 +70,10 @@ http://%s {
 		"a chunk with an extension":           request(fmt.Sprintf("%x;\nx\r\n%s\r\n0\r\n\r\n", len(info), info)+hidden, te),
 		"a chunk longer than it says":         request(fmt.Sprintf("2\r\n%s\r\n0\r\n\r\n", info)+hidden, te),
 		"a trailer that is a length":          request(fmt.Sprintf("%x\r\n%s\r\n0\r\nContent-Length: 0\r\n\r\n", len(info), info)+hidden, te),
-		"an upgrade with a body":              rawUpgrade("/ws", front, length(len(hidden))) + hidden,
-		"an upgrade with chunks":              rawUpgrade("/ws", front, te) + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hidden), hidden),
-		"an upgrade that is none":             strings.Replace(rawUpgrade("/ws", front), "Version: 13", "Version: 12", 1) + hidden,
-		"an upgrade of a file":                rawUpgrade("/embed.js", front) + hidden,
+		"an upgrade with a body":              upgradeRequest("/ws", front, length(len(hidden))) + hidden,
+		"an upgrade with chunks":              upgradeRequest("/ws", front, te) + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hidden), hidden),
+		"an upgrade that is none":             strings.Replace(upgradeRequest("/ws", front), "Version: 13", "Version: 12", 1) + hidden,
+		"an upgrade of a file":                upgradeRequest("/embed.js", front) + hidden,
 		"an upgrade to HTTP/2":                "POST /roomInfo HTTP/1.1\r\nHost: " + front + "\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n" + hidden,
 		"a request line in the path":          "POST /roomInfo HTTP/1.1\r\nX: POST /deleteRoom HTTP/1.1\r\nHost: " + front + "\r\nContent-Length: 0\r\n\r\n" + hidden,
 		"an absolute address":                 strings.Replace(hidden, "/deleteRoom", "http://"+back+"/deleteRoom", 1),
@@ -210,7 +210,7 @@ func unwanted(address string) map[string]string {
 		"another method":  head("PUT /createRoom", json, length),
 		"too long a body": head("POST /createRoom", json, "Content-Length: 65537"),
 		"a page":          head("POST /", json, length),
-		"an upgrade":      strings.Replace(rawUpgrade("/ws", address), "\r\n\r\n", "\r\n"+length+"\r\n\r\n", 1),
+		"an upgrade":      strings.Replace(upgradeRequest("/ws", address), "\r\n\r\n", "\r\n"+length+"\r\n\r\n", 1),
 	}
 }
 

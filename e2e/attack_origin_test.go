@@ -161,7 +161,7 @@ func fromElsewhere(count *attacks, what, site, host, origin string, admin *membe
 		count.hold(got.header.Get("Vary") == "Origin", "%s: Vary is %q", what, got.header["Vary"])
 	}
 	query := url.Values{"roomId": {admin.RoomID}, "userId": {admin.UserID}, "sessionId": {admin.SessionID}}
-	upgrade := rawUpgrade("/ws?"+query.Encode(), host, "Origin: "+origin)
+	upgrade := upgradeRequest("/ws?"+query.Encode(), host, "Origin: "+origin)
 	got, err := raw(t, site, upgrade)
 	if err != nil {
 		t.Fatal(err)
@@ -169,8 +169,8 @@ func fromElsewhere(count *attacks, what, site, host, origin string, admin *membe
 	count.refused(what+", by WebSocket", got, 403, "origin_not_allowed")
 }
 
-// rawUpgrade is the handshake of a WebSocket.
-func rawUpgrade(path, host string, headers ...string) string {
+// upgradeRequest is the handshake of a WebSocket.
+func upgradeRequest(path, host string, headers ...string) string {
 	return fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%s\r\n", path, host, lines(headers))
 }

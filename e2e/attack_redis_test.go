@@ -80,7 +80,7 @@ func TestAttackStore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			known := []string{"admin", "roomName", "ttl", "key", "createdAt", "startedAt", "deadline", "lobby", "seq", "epoch"}
+			known := []string{"admin", "roomName", "ttl", "key", "createdAt", "startedAt", "deadline", "lobby", "seq", "epoch", "life"}
 			for _, field := range inRoom {
 				count.hold(strings.HasPrefix(field, "x:") || slices.Contains(known, field), "the room has a field %q", field)
 			}

@@ -52,9 +52,17 @@ type field struct {
 // fields are all that mean something.
 func (f *clientFrame) fields() [11]field {
 	return [...]field{
-		{"type", &f.Type}, {"roomId", &f.RoomID}, {"userId", &f.UserID}, {"sessionId", &f.SessionID},
-		{"after", &f.After}, {"epoch", &f.Epoch}, {"id", &f.ID}, {"message", &f.Message}, {"seq", &f.Seq},
-		{"before", &f.Before}, {"limit", &f.Limit},
+		{"type", &f.Type},
+		{"roomId", &f.RoomID},
+		{"userId", &f.UserID},
+		{"sessionId", &f.SessionID},
+		{"after", &f.After},
+		{"epoch", &f.Epoch},
+		{"id", &f.ID},
+		{"message", &f.Message},
+		{"seq", &f.Seq},
+		{"before", &f.Before},
+		{"limit", &f.Limit},
 	}
 }
 
