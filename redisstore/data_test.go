@@ -57,7 +57,7 @@ func (s *setup) expectExpiry(t *testing.T, deadline time.Time) {
 func TestNoExpiryBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
-	s.expectKeys(t, "", "roomUser:")
+	s.expectKeys(t, "", "roomUser:", "names:")
 	joinRoom(t, s.nodes[1], s.room.ID, "anna", "bert")
 	s.watches[0].enter(t, presenceOf("anna"))
 	if err := s.nodes[0].SetLocked(t.Context(), s.room.ID, true); err != nil {
@@ -66,7 +66,7 @@ func TestNoExpiryBeforeTheStart(t *testing.T) {
 	if err := s.nodes[0].Remove(t.Context(), s.room.ID, "bert"); err != nil {
 		t.Fatal(err)
 	}
-	s.expectKeys(t, "", "roomUser:", "online:")
+	s.expectKeys(t, "", "roomUser:", "names:", "online:")
 	s.expectExpiry(t, time.Time{})
 }
 
@@ -297,8 +297,8 @@ func TestManyLobbies(t *testing.T) {
 		}
 	}
 	eventually(t, patience, func() string {
-		if keys := keysOf(t, server.Client(), ""); len(keys) != 2*len(started) {
-			return fmt.Sprintf("%d keys, want %d", len(keys), 2*len(started))
+		if keys := keysOf(t, server.Client(), ""); len(keys) != 3*len(started) {
+			return fmt.Sprintf("%d keys, want %d", len(keys), 3*len(started))
 		}
 		return ""
 	})
