@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"time"
 
@@ -58,6 +59,9 @@ func (c *conn) closeEnded(reason room.EndReason) {
 
 // refusalFrame is the close frame that belongs to an error.
 func refusalFrame(err error) *frame {
+	if errors.Is(err, room.ErrGoingAway) { // whoever comes while the hub closes
+		return goingAwayFrame()
+	}
 	refusal := room.RefusalOf(err)
 	if refusal.Close == 0 {
 		refusal = room.RefusalOf(room.ErrInternal)
@@ -67,7 +71,8 @@ func refusalFrame(err error) *frame {
 
 // goingAwayFrame tells a client to come back after a while, at random so that
 // not all come back at once.
-func goingAwayFrame(after time.Duration) *frame {
+func goingAwayFrame() *frame {
+	after := rand.N(retrySpread) //nolint:gosec // G404: spreads load, guards nothing
 	return closeFrame(room.RefusalOf(room.ErrGoingAway).Close, fmt.Sprintf("retry=%d", after.Milliseconds()))
 }
 

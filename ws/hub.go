@@ -3,7 +3,6 @@ package ws
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -113,7 +112,7 @@ func (h *Hub) Close() {
 		lr.forgetLeaving()
 	}
 	for _, c := range conns {
-		c.close(awayGrace, goingAwayFrame(rand.N(retrySpread))) //nolint:gosec // G404: spreads load, guards nothing
+		c.close(awayGrace, goingAwayFrame())
 	}
 	gone := make(chan struct{})
 	// It ends when the connections have, which the deadlines below see to.

@@ -1,0 +1,29 @@
+package ws
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// TestJoinWhileGoingAway expects that whoever joins in the moment in which the hub
+// begins to close is told when to come back, as those are who were there before.
+// That moment is too short for a test from outside.
+func TestJoinWhileGoingAway(t *testing.T) {
+	for range 20 {
+		f := refusalFrame(fmt.Errorf("joining: %w", room.ErrGoingAway))
+		if code := closeCodeOf([]*frame{f}); code != websocket.CloseGoingAway {
+			t.Fatalf("closed with %d, want %d", code, websocket.CloseGoingAway)
+		}
+		const header = 4 // of the frame, and the code
+		var ms int
+		text, ok := strings.CutPrefix(string(f.bytes[header:]), "retry=")
+		if _, err := fmt.Sscan(text, &ms); !ok || err != nil || ms < 0 || ms >= int(retrySpread.Milliseconds()) {
+			t.Fatalf("the reason is %q, want retry=<ms> of less than %s", f.bytes[header:], retrySpread)
+		}
+	}
+}
