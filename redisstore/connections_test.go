@@ -1,0 +1,69 @@
+package redisstore_test
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// TestConnectionsAreSmall lets as many calls wait for Redis at a time as there may be
+// connections, which the pool then keeps. It is not parallel: others would take memory
+// as well.
+func TestConnectionsAreSmall(t *testing.T) {
+	const calls = 20
+	server := redistest.Start(t, redistest.Options{})
+	node := openNode(t, optionsOf(server))
+	ask := func() {
+		_, err := node.Before(t.Context(), room.NewID(), 0, 1, 1)
+		if !errors.Is(err, room.ErrRoomNotFound) {
+			t.Errorf("Before: %v, want ErrRoomNotFound", err)
+		}
+	}
+	ask() // what is made once has been made
+	before, connected := inUse(), connections(t, server)
+	server.Pause(t)
+	var asking sync.WaitGroup
+	for range calls {
+		asking.Go(ask)
+	}
+	<-time.After(500 * time.Millisecond) // all of them wait, in less than a call's time-out
+	server.Resume(t)
+	asking.Wait()
+	more := connections(t, server) - connected
+	if more < calls/2 {
+		t.Fatalf("%d connections more for %d calls at a time", more, calls)
+	}
+	if each := (inUse() - before) / more; each > 24<<10 {
+		t.Errorf("a connection takes %d bytes", each)
+	}
+}
+
+// inUse is how many bytes of the heap are, after what pools have kept is gone.
+func inUse() int {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc) //nolint:gosec // G115: no heap is so large
+}
+
+// connections is how many a server has.
+func connections(t *testing.T, server *redistest.Server) int {
+	t.Helper()
+	list, err := server.Client().ClientList(t.Context()).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, c := range list {
+		if c == '\n' {
+			n++
+		}
+	}
+	return n
+}
