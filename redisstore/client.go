@@ -27,9 +27,9 @@ const (
 	// One Redis core is busy with far fewer.
 	poolSize = 20
 	// bufferSize is that of each of the two buffers of a connection, in bytes. The
-	// library's own is four times as much, and nothing is faster by it. The pool of
-	// each server refers to the buffers of up to poolSize connections, and as a rule
-	// for long to those of as many that it has closed.
+	// library's own is four times as much. The pool of each server refers to the
+	// buffers of up to poolSize connections, and for long to those of as many that it
+	// has closed.
 	bufferSize = 8 << 10
 	// protocol is a version of the protocol that any server knows, and nothing
 	// here needs a newer one.

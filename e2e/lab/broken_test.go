@@ -19,6 +19,7 @@ var broken = map[string]struct {
 	from, to string // what is replaced, and by what
 	faults   []string
 	kinds    []string // of violations that show it
+	set      func(*lab.Options)
 }{
 	// Messages that are sent again because it is not known whether they were stored
 	// are stored twice.
@@ -45,6 +46,26 @@ var broken = map[string]struct {
 		to:    "",
 		kinds: []string{"expiry", "keys"},
 	},
+	// Each connection leaves a goroutine behind. Nothing ends the nodes, so that all
+	// of them are measured long enough to be judged.
+	"growth": {
+		file:   "ws/hub.go",
+		from:   "	delete(h.conns, c)",
+		to:     "	delete(h.conns, c)\n	go func() { select {} }()",
+		faults: []string{"client-reset"},
+		kinds:  []string{"growth"},
+		set: func(o *lab.Options) {
+			o.Rooms, o.Round, o.Rest, o.Duration = 3, 2*time.Second, time.Millisecond, 3*time.Minute
+		},
+	},
+	// Connections that have ended are not forgotten.
+	"connections": {
+		file:  "ws/hub.go",
+		from:  "	delete(h.conns, c)",
+		to:    "",
+		kinds: []string{"left"},
+		set:   func(o *lab.Options) { o.Duration = 5 * time.Second },
+	},
 }
 
 // TestBroken lets the laboratory look at builds that are broken on purpose. What it
@@ -56,6 +77,9 @@ func TestBroken(t *testing.T) {
 			o.Caddy = overlaid(t, b.file, b.from, b.to)
 			o.Faults, o.StopEarly = b.faults, true
 			o.Pace, o.Round, o.Duration = 400*time.Millisecond, 10*time.Second, time.Minute
+			if b.set != nil {
+				b.set(&o)
+			}
 			start := time.Now()
 			report, err := lab.Run(t.Context(), o)
 			if err != nil {

@@ -108,19 +108,3 @@ func (l *Lab) buryAll(ctx context.Context) {
 	l.inspectGraves(ctx)
 	l.journal.note("no key is left of any room %s after the last has ended", time.Since(begin).Round(time.Millisecond))
 }
-
-// measure takes a sample of each node.
-func (l *Lab) measure(ctx context.Context) {
-	var row []sample
-	for _, n := range l.nodes {
-		s, err := n.measure(ctx)
-		if err != nil {
-			l.journal.note("%s cannot be measured: %v", n.name, err)
-			return
-		}
-		row = append(row, s)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.samples = append(l.samples, row)
-}

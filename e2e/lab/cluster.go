@@ -128,6 +128,8 @@ func (c *cluster) directive(int) string {
 
 func (c *cluster) links() []*link { return c.wires }
 
+func (c *cluster) pools() int { return clusterSize }
+
 func (c *cluster) lossless() bool { return false }
 
 func (c *cluster) tagged() bool { return true }

@@ -30,13 +30,14 @@ type Lab struct {
 	nodes    []*node
 	http     *http.Client
 	people   atomic.Uint64 // numbers dice
+	living   sync.RWMutex  // held by each short life of a room, and wholly by rest
 
-	mu      sync.Mutex
-	active  map[*chat]bool // chats that take part
-	graves  []grave
-	samples [][]sample // of each quiet time, by node
-	settled []time.Duration
-	rounds  int
+	mu        sync.Mutex
+	active    map[*chat]bool // chats that take part
+	graves    []grave
+	processes []*Process // of the nodes, in the order in which they were first measured
+	settled   []time.Duration
+	rounds    int
 }
 
 // grave is a room that has ended.
@@ -75,6 +76,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	l.inspectNodes()
+	l.inspectGrowth()
 	return l.report(), nil
 }
 
@@ -117,8 +119,13 @@ func (l *Lab) run(ctx context.Context) error {
 
 	var err error
 	plan := newSchedule(l)
-	for begin := time.Now(); err == nil && ctx.Err() == nil && time.Since(begin) < l.o.Duration; {
+	begin, rested := time.Now(), time.Now()
+	for err == nil && ctx.Err() == nil && time.Since(begin) < l.o.Duration {
 		err = l.round(ctx, plan, min(l.o.Round, l.o.Duration-time.Since(begin)))
+		if err == nil && time.Since(rested) >= l.o.Rest {
+			l.rest(ctx)
+			rested = time.Now()
+		}
 	}
 	close(last)
 	if err != nil {
@@ -128,6 +135,7 @@ func (l *Lab) run(ctx context.Context) error {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
+	l.measure(ctx)
 	l.buryAll(ctx)
 	return nil
 }
@@ -176,7 +184,6 @@ func (l *Lab) round(ctx context.Context, plan *schedule, length time.Duration) e
 	l.journal.note("round %d: quiet", round)
 	l.settle(ctx, chats)
 	l.inspectGraves(ctx)
-	l.measure(ctx)
 	l.endAll(ctx, chats)
 	return nil
 }

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// liveOn has one room after the other live and die, until last is closed.
+// liveOn has one room after the other live and die, until last is closed. While the
+// laboratory rests, no new one is made.
 func (l *Lab) liveOn(ctx context.Context, last <-chan struct{}, number uint64) {
 	d := newDice(l.o.Seed, 1<<32+number)
 	for pause(ctx, d.between(0, 2*time.Second)) {
@@ -14,7 +15,9 @@ func (l *Lab) liveOn(ctx context.Context, last <-chan struct{}, number uint64) {
 		case <-last:
 			return
 		default:
+			l.living.RLock()
 			l.life(ctx, d)
+			l.living.RUnlock()
 		}
 	}
 }

@@ -159,62 +159,21 @@ func (n *node) complaint() string {
 	return ""
 }
 
-// sample is what a process takes of the machine.
-type sample struct {
-	at         time.Time
-	goroutines int
-	heap       int // bytes that are in use after a collection
-	resident   int // bytes
-	files      int // descriptors
-}
-
-// measure takes a sample of the node.
-func (n *node) measure(ctx context.Context) (s sample, err error) {
-	s.at = time.Now()
-	heap, err := n.profile(ctx, "heap?gc=1&debug=1")
+// ask asks the node's admin API for something.
+func (n *node) ask(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.admin+path, http.NoBody)
 	if err != nil {
-		return s, err
-	}
-	if at := strings.Index(heap, "# HeapAlloc = "); at >= 0 {
-		_, _ = fmt.Sscanf(heap[at:], "# HeapAlloc = %d", &s.heap) // 0 if that is not there
-	}
-	goroutines, err := n.profile(ctx, "goroutine?debug=1")
-	if err != nil {
-		return s, err
-	}
-	if _, err := fmt.Sscanf(goroutines, "goroutine profile: total %d", &s.goroutines); err != nil {
-		return s, err
-	}
-	pid := fmt.Sprint("/proc/", n.cmd.Process.Pid)
-	files, err := os.ReadDir(pid + "/fd")
-	if err != nil {
-		return s, err
-	}
-	s.files = len(files)
-	status, err := os.ReadFile(pid + "/status")
-	if err != nil {
-		return s, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			_, _ = fmt.Sscan(value, &s.resident) // 0 if that is not there
-			s.resident <<= 10
-		}
-	}
-	return s, nil
-}
-
-func (n *node) profile(ctx context.Context, name string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.admin+"/debug/pprof/"+name, http.NoBody)
-	if err != nil {
-		return "", err
+		return nil, err
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 	response, err := client.Do(request)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
-	return string(text), err
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s of %s: %s", path, n.name, response.Status)
+	}
+	return text, err
 }

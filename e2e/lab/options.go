@@ -22,6 +22,9 @@ type Options struct {
 	Duration time.Duration
 	// Round is how long there are faults between two quiet times; 40 s if zero.
 	Round time.Duration
+	// Rest is how long it is at least until all rooms end once, so that what nodes
+	// take of the machine can be compared; 1 minute if zero.
+	Rest time.Duration
 	// Pace is the mean time between two faults; 700 ms if zero.
 	Pace time.Duration
 	// Faults are the kinds that are injected; none means all that the topology can
@@ -63,7 +66,7 @@ func (o *Options) complete() error {
 	for _, d := range []struct {
 		value *time.Duration
 		usual time.Duration
-	}{{&o.Round, 40 * time.Second}, {&o.Pace, 700 * time.Millisecond}, {&o.Talk, 1500 * time.Millisecond}} {
+	}{{&o.Round, 40 * time.Second}, {&o.Rest, time.Minute}, {&o.Pace, 700 * time.Millisecond}, {&o.Talk, 1500 * time.Millisecond}} {
 		if *d.value <= 0 {
 			*d.value = d.usual
 		}

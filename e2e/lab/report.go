@@ -19,7 +19,7 @@ type Report struct {
 	Settled    Outage // how long it took until all was right, after the last fault of a round
 	Late       Outage // how long after their deadlines rooms have ended
 	Violations []Violation
-	samples    [][]sample
+	Processes  []*Process // of the nodes, as far as they were measured
 }
 
 // Outage is how long something took, how often.
@@ -52,7 +52,7 @@ func (l *Lab) report() *Report {
 		Topology: l.o.Topology, Seed: l.o.Seed, Rounds: l.rounds,
 		Faults: make(map[string]int), Counts: maps.Clone(l.journal.counts), Outages: make(map[string]Outage),
 		Settled: outageOf(l.settled), Late: outageOf(l.journal.late),
-		Violations: slices.Clone(l.journal.violations), samples: l.samples,
+		Violations: slices.Clone(l.journal.violations), Processes: slices.Clone(l.processes),
 	}
 	for _, h := range l.journal.faults {
 		r.Faults[h.kind]++
@@ -96,15 +96,7 @@ func (r *Report) Write(w io.Writer) {
 	line("  all was right after %s (median), %s (longest) of quiet", r.Settled.Median.Round(10*time.Millisecond), r.Settled.Longest.Round(10*time.Millisecond))
 	line("  rooms ended %s (median), %s (longest) after their deadlines", r.Late.Median.Round(time.Millisecond), r.Late.Longest.Round(time.Millisecond))
 	line("")
-	for i, row := range r.samples {
-		if i > 2 && i < len(r.samples)-3 && i%max(1, len(r.samples)/10) != 0 {
-			continue
-		}
-		for node, s := range row {
-			line("  quiet %3d node %d: %5d goroutines, %6.1f MiB heap, %6.1f MiB resident, %4d descriptors", i+1, node,
-				s.goroutines, float64(s.heap)/(1<<20), float64(s.resident)/(1<<20), s.files)
-		}
-	}
+	r.writeGrowth(line)
 	for i, v := range r.Violations {
 		line("  VIOLATION %d %s: %s", i+1, v.Kind, v.What)
 	}

@@ -83,6 +83,8 @@ func (s *sentinels) directive(int) string {
 
 func (s *sentinels) links() []*link { return s.wires }
 
+func (s *sentinels) pools() int { return 1 }
+
 func (s *sentinels) lossless() bool { return false }
 
 func (s *sentinels) tagged() bool { return false }

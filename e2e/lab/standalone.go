@@ -49,6 +49,8 @@ func (s *standalone) directive(node int) string { return "redis " + s.wires[node
 
 func (s *standalone) links() []*link { return s.wires }
 
+func (s *standalone) pools() int { return 1 }
+
 func (s *standalone) lossless() bool { return true }
 
 func (s *standalone) tagged() bool { return false }

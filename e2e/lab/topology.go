@@ -20,6 +20,8 @@ type topology interface {
 	directive(node int) string
 	// links are those between nodes and servers.
 	links() []*link
+	// pools is how many pools of connections to Redis a node has.
+	pools() int
 	// lossless says that what was acknowledged survives every fault of the
 	// topology.
 	lossless() bool

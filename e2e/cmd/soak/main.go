@@ -39,6 +39,7 @@ func run(args []string, out io.Writer) error {
 	flags.StringVar(&source, "source", "..", "directory of the module under test")
 	flags.StringVar(&o.Dir, "dir", "", "directory for files and logs; a temporary one, removed unless there are violations, if empty")
 	flags.DurationVar(&o.Round, "round", 0, "how long there are faults between two quiet times (default 40s)")
+	flags.DurationVar(&o.Rest, "rest", 0, "how long at least until all rooms end once and the nodes are measured (default 1m)")
 	flags.DurationVar(&o.Pace, "pace", 0, "mean time between two faults (default 700ms)")
 	flags.DurationVar(&o.Talk, "talk", 0, "mean time between two messages of a client (default 1.5s)")
 	flags.DurationVar(&o.Tolerance, "tolerance", 0, "added to what ends rooms in time, for slow machines")
