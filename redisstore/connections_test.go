@@ -2,10 +2,13 @@ package redisstore_test
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
@@ -25,13 +28,19 @@ func TestConnectionsAreSmall(t *testing.T) {
 		}
 	}
 	ask() // what is made once has been made
-	before, connected := inUse(), connections(t, server)
+	before, connected, opened := inUse(), connections(t, server), sockets(t)
 	server.Pause(t)
 	var asking sync.WaitGroup
 	for range calls {
 		asking.Go(ask)
 	}
-	<-time.After(500 * time.Millisecond) // all of them wait, in less than a call's time-out
+	// All of them wait, in less than a call's time-out, each on a socket of its own.
+	eventually(t, patience, func() string {
+		if n := sockets(t); n < opened+calls-1 {
+			return fmt.Sprintf("%d sockets, before were %d", n, opened)
+		}
+		return ""
+	})
 	server.Resume(t)
 	asking.Wait()
 	more := connections(t, server) - connected
@@ -62,6 +71,22 @@ func connections(t *testing.T, server *redistest.Server) int {
 	n := 0
 	for _, c := range list {
 		if c == '\n' {
+			n++
+		}
+	}
+	return n
+}
+
+// sockets is how many sockets this process has open.
+func sockets(t *testing.T) int {
+	t.Helper()
+	descriptors, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, descriptor := range descriptors {
+		if target, err := os.Readlink(descriptor); err == nil && strings.HasPrefix(target, "socket:") {
 			n++
 		}
 	}

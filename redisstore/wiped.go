@@ -30,7 +30,7 @@ func wiped(conn net.Conn) net.Conn {
 }
 
 // wipedConn overwrites what the library has left in its buffers. It keeps both of
-// them, of 32 KiB each, for as long as it keeps the connection, and so it would keep
+// them for as long as it keeps the connection, and so it would keep
 // what was said in rooms that are long gone.
 //
 // What was sent is overwritten as soon as it is on its way, what has come as soon as

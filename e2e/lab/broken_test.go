@@ -46,18 +46,6 @@ var broken = map[string]struct {
 		to:    "",
 		kinds: []string{"expiry", "keys"},
 	},
-	// Each connection leaves a goroutine behind. Nothing ends the nodes, so that all
-	// of them are measured long enough to be judged.
-	"growth": {
-		file:   "ws/hub.go",
-		from:   "	delete(h.conns, c)",
-		to:     "	delete(h.conns, c)\n	go func() { select {} }()",
-		faults: []string{"client-reset"},
-		kinds:  []string{"growth"},
-		set: func(o *lab.Options) {
-			o.Rooms, o.Round, o.Rest, o.Duration = 3, 2*time.Second, time.Millisecond, 3*time.Minute
-		},
-	},
 	// Connections that have ended are not forgotten.
 	"connections": {
 		file:  "ws/hub.go",
