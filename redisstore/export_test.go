@@ -67,6 +67,9 @@ func (s *Store) Posting() (calls, waiting int) {
 	return calls, waiting
 }
 
+// Owe has a store tell Redis again whether a user is online through it.
+func (s *Store) Owe(lifeID, userID string) { s.heart.owe(lifeUser{lifeID, userID}) }
+
 // Scripts are those that a store runs for what it knows of a room, by name.
 var Scripts = map[string]*redis.Script{
 	"epoch": scriptEpoch.Script, "exit": scriptExit.Script, "reap": scriptReap.Script, "reenter": scriptReenter.Script,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -342,6 +343,26 @@ func TestExitDuringOutage(t *testing.T) {
 	s.watches[1].awaitUser(t, room.EventLeft, admin)
 	if left := s.watches[1].all(room.EventLeft); len(left) != 1 {
 		t.Errorf("told %s, want one leave", describe(left))
+	}
+}
+
+// TestOwedPresence has Redis forget a user who is online, who is told of again.
+func TestOwedPresence(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, redistest.Options{}, time.Hour)
+	joinRoom(t, s.nodes[0], s.room.ID, "anna")
+	s.watches[0].enter(t, presenceOf("anna"))
+	online := s.raw(t, "hgetall", "room:online:"+s.room.ID)
+	s.raw(t, "del", "room:online:"+s.room.ID, "room:names:"+s.room.ID)
+	s.nodes[0].Owe(s.room.ID, "anna")
+	eventually(t, patience, func() string {
+		if now := s.raw(t, "hgetall", "room:online:"+s.room.ID); !reflect.DeepEqual(now, online) {
+			return fmt.Sprintf("online are %v, were %v", now, online)
+		}
+		return ""
+	})
+	if looks := s.raw(t, "sismember", "room:names:"+s.room.ID, room.Look("anna")); looks != int64(1) {
+		t.Error("the name can be given out once more")
 	}
 }
 

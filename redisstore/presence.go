@@ -265,7 +265,8 @@ func (s *Store) settle(ctx context.Context, who lifeUser) error {
 func (s *Store) tell(ctx context.Context, who lifeUser) error {
 	k, field := s.keys.room(who.lifeID), onlineField(s.node, who.userID)
 	if socket := s.presence.socket(who); socket != "" {
-		_, err := s.run(ctx, scriptReenter, k.keys, k.channel, k.life, who.userID, field, socket, encodePresent(s.node, who.userID))
+		_, err := s.run(ctx, scriptReenter, k.keys, k.channel, k.life, who.userID, room.Look(who.userID), field, socket,
+			encodePresent(s.node, who.userID))
 		return err
 	}
 	if _, err := s.run(ctx, scriptExit, k.keys, k.channel, k.life, field, "", encodeClosed(s.node, who.userID)); err != nil {

@@ -1,6 +1,10 @@
 package redisstore
 
-import "context"
+import (
+	"context"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
 
 // restore writes again what Redis has lost: the deadline, removals, who is
 // online through this node.
@@ -67,7 +71,7 @@ func (f *feed) reenter(ctx context.Context, r *reading) error {
 		args := make([]any, 0, 2+5*len(batch))
 		args = append(args, f.keys.channel, f.keys.life)
 		for _, p := range batch {
-			args = append(args, p.user, lookIn(&r.room, p.user), onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
+			args = append(args, p.user, room.Look(p.user), onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
 		}
 		if err := f.write(ctx, scriptReenter, args...); err != nil {
 			return err

@@ -1,16 +1,16 @@
 -- reenter puts back who is online through a node, after Redis lost it.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: channel, life, and for each user: userId, its look or '', field of online,
+-- ARGV: channel, life, and for each user: userId, its look, field of online,
 --       socketId, event
 -- reply: {0}; {1}: no such room
-local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'life')
+local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'life', 'signedIn')
 if not room[1] or (room[3] or '') ~= ARGV[2] then
   return { 1 }
 end
 for i = 3, #ARGV, 5 do
   if redis.call('HEXISTS', KEYS[1], 'x:' .. ARGV[i]) == 0 then
     redis.call('SADD', KEYS[3], ARGV[i])
-    if ARGV[i + 1] ~= '' then
+    if not room[4] then
       redis.call('SADD', KEYS[6], ARGV[i + 1])
     end
     redis.call('HSET', KEYS[4], ARGV[i + 2], ARGV[i + 3])
