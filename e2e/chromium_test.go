@@ -41,7 +41,8 @@ func browser(t *testing.T) context.Context {
 	return chromium.running.context
 }
 
-func startChromium() (*runningChromium, error) {
+// startChromium starts a browser with more options than those that all have.
+func startChromium(more ...chromedp.ExecAllocatorOption) (*runningChromium, error) {
 	path, err := findChromium()
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func startChromium() (*runningChromium, error) {
 	if os.Geteuid() == 0 { // where Chromium's sandbox does not work
 		options = append(options, chromedp.NoSandbox)
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	end := func() {
 		_ = chromedp.Cancel(ctx) // whatever it says, stop waits for the end
@@ -90,7 +91,8 @@ func stopChromium() {
 // others.
 type person struct {
 	look
-	id cdp.BrowserContextID
+	browser context.Context      //nolint:containedctx // chromedp keeps the browser in a context
+	id      cdp.BrowserContextID // empty for the one who has the browser alone
 }
 
 // look is what a person's browser is like.
@@ -119,7 +121,7 @@ func newPerson(t *testing.T, looks look) *person {
 			t.Errorf("closing a browser: %v", err)
 		}
 	})
-	return &person{look: looks, id: made.BrowserContextID}
+	return &person{look: looks, browser: ctx, id: made.BrowserContextID}
 }
 
 // slow is how long a command to the browser may take on a busy machine.

@@ -56,7 +56,11 @@ func (p *person) openBlank(t *testing.T, origins ...string) *tab {
 	t.Helper()
 	b := &tab{t: t, person: p, origins: origins, loads: make(map[network.RequestID]*load)}
 	var cancel func()
-	b.context, cancel = chromedp.NewContext(browser(t), chromedp.WithExistingBrowserContext(p.id), chromedp.WithListener(b.hear))
+	options := []chromedp.ContextOption{chromedp.WithListener(b.hear)}
+	if p.id != "" {
+		options = append(options, chromedp.WithExistingBrowserContext(p.id))
+	}
+	b.context, cancel = chromedp.NewContext(p.browser, options...)
 	t.Cleanup(func() {
 		cancel()
 		b.mu.Lock()
