@@ -23,7 +23,7 @@ func TestDeadlineOfKeys(t *testing.T) {
 			sockets = append(sockets, k)
 		}
 		before := s.redis.deadlines(t, admin.RoomID)
-		if len(before) != 3 { // room, roomUser, online
+		if len(before) != 4 { // room, roomUser, names, online
 			t.Errorf("keys before the start: %v", before)
 		}
 		for key, at := range before {
@@ -90,15 +90,15 @@ func TestDeadlineOfLateKeys(t *testing.T) {
 	s := redisSite(t, unlimited)
 	admin := s.api(0).create(t, 60)
 	deadline := s.api(0).start(t, &admin).UnixMilli()
-	expectDeadline(t, s, &admin, deadline, "", ":roomUser:")
+	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":names:")
 	k, _ := enter(t, s.base(1), &admin)
-	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":online:")
+	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":names:", ":online:")
 	k.say(t, "without an id")
 	k.awaitText(t, "without an id")
-	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":online:", ":messages:")
+	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":names:", ":online:", ":messages:")
 	k.send(t, fields{"type": "message", "message": "with an id", "id": 1})
 	k.awaitText(t, "with an id")
-	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":online:", ":messages:", ":sent:", ":names:")
+	expectDeadline(t, s, &admin, deadline, "", ":roomUser:", ":names:", ":online:", ":messages:", ":sent:")
 	s.noErrors(t)
 }
 

@@ -81,16 +81,17 @@ func TestPageRightToLeft(t *testing.T) {
 	anna.find("button", "Create room")
 	anna.inspect("right-to-left-start")
 	ben := invite(t, look{}, anna.create(), "Ben")
-	ben.say("שלום, איך אפשר לעזור?")
-	anna.hears("Ben", "שלום, איך אפשר לעזור?")
+	ben.say("שלום")
+	anna.hears("Ben", "שלום")
 	anna.say("I would like some tea")
 	anna.hears("Anna", "I would like some tea")
 	anna.inspect("right-to-left")
-	sides := eval[[]bool](anna, `[...document.querySelector('ephemeral-chat').shadowRoot.querySelectorAll('[data-seq]')].map(row => {
+	const onTheRight = `[...document.querySelector('ephemeral-chat').shadowRoot.querySelectorAll('[data-seq]')].map(row => {
 		const { left, right } = row.querySelector('.bubble').getBoundingClientRect(), box = row.getBoundingClientRect()
 		return left - box.left > box.right - right
-	})`)
-	if !slices.Equal(sides, []bool{true, false}) {
+	})`
+	var sides []bool
+	if !poll(waitTime, func() bool { sides = eval[[]bool](anna, onTheRight); return slices.Equal(sides, []bool{true, false}) }) {
 		t.Errorf("on the right: %v", sides)
 	}
 }

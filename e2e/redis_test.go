@@ -191,17 +191,20 @@ func (r *redisServer) tamper(t *testing.T, roomID, otherID string) {
 		}
 		before, _ := entry[field].(string)
 		entry[field] = value(before)
-		after, err := json.Marshal(entry)
+		delete(entry, "seq")
+		rest, err := json.Marshal(entry)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if string(after) == entries[index] {
+		// The number comes first, or it is no entry.
+		after := fmt.Sprintf(`{"seq":%d,%s`, index+1, rest[1:])
+		if after == entries[index] {
 			t.Fatalf("nothing has changed in %s", after)
 		}
 		if err := r.client.LSet(t.Context(), key, int64(index), after).Err(); err != nil {
 			t.Fatal(err)
 		}
-		entries[index] = string(after)
+		entries[index] = after
 	}
 	change(1, "message", func(text string) string {
 		middle := len(text) / 2
