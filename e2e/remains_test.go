@@ -135,7 +135,7 @@ http://%s {
 // lasts is for how long the room may be there, if it is to end that way, or another.
 func (h *household) lasts(end string) string {
 	if h.end == end {
-		return "40s" // enough to say everything on a busy machine
+		return "60s" // enough to say everything on a busy machine
 	}
 	return "10m"
 }
@@ -212,7 +212,7 @@ func (h *household) over(t *testing.T) {
 	if h.end == "deletion" {
 		h.adminAPI.succeed(t, "/deleteRoom", h.admin.credentials())
 	}
-	if _, ok := h.goClient.expect(2*forgetTime, func(f *frame) bool { return f.Type == "ended" }); !ok {
+	if _, ok := h.goClient.expect(3*forgetTime, func(f *frame) bool { return f.Type == "ended" }); !ok {
 		t.Fatal("the room has not ended")
 	}
 	h.goClient.awaitClose(t, 4410)
