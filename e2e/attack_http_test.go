@@ -129,16 +129,7 @@ http://%s {
 // TestAttackPaths spells the path of what needs a password at a site in other ways.
 func TestAttackPaths(t *testing.T) {
 	count := newAttacks(t)
-	listen := freeAddress(t)
-	startNode(t, "", fmt.Sprintf(`http://%s {
-	@create path /chat/createRoom
-	basic_auth @create {
-		anna %s
-	}
-	ephemeral_chat /chat/* {
-		%s
-	}
-}`, listen, passwordHash(t, "secret"), unlimited), listen)
+	listen := annasSite(t)
 	for _, path := range []string{
 		"/chat/createRoom", "/CHAT/createRoom", "/Chat/createRoom", "/chat/CREATEROOM", "/chat/createroom", "/chat/%63reateRoom", "/ch%61t/createRoom", "/%63hat/%63reateRoom",
 		"//chat/createRoom", "/chat//createRoom", "//chat//createRoom", "///chat/createRoom", "/./chat/createRoom", "/chat/./createRoom", "/chat/x/../createRoom", "/x/../chat/createRoom",

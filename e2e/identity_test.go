@@ -46,9 +46,10 @@ func basicAuth(user string) string {
 	return request.Header.Get("Authorization")
 }
 
-// TestOnlyOwnPeopleCreate is of a site at which anybody joins, and only those with a
-// password create rooms.
-func TestOnlyOwnPeopleCreate(t *testing.T) {
+// annasSite starts a site on which only anna, by her password, creates rooms, and
+// returns its address.
+func annasSite(t *testing.T) string {
+	t.Helper()
 	listen := freeAddress(t)
 	startNode(t, "", fmt.Sprintf(`http://%s {
 	@create path /chat/createRoom
@@ -59,6 +60,13 @@ func TestOnlyOwnPeopleCreate(t *testing.T) {
 		%s
 	}
 }`, listen, passwordHash(t, "secret"), unlimited), listen)
+	return listen
+}
+
+// TestOnlyOwnPeopleCreate is of a site at which anybody joins, and only those with a
+// password create rooms.
+func TestOnlyOwnPeopleCreate(t *testing.T) {
+	listen := annasSite(t)
 	base := newAPI(t, "http://"+listen+"/chat")
 	if got := base.call(t, "/createRoom", fields{"roomName": "r"}); got.status != http.StatusUnauthorized {
 		t.Errorf("without a password: %d %s", got.status, got.body)

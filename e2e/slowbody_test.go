@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,17 +16,10 @@ import (
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	s := memorySite(t, "")
-	connect := func() (net.Conn, *bufio.Reader) {
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.base(0), "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-		return conn, bufio.NewReader(conn)
-	}
+	address := strings.TrimPrefix(s.base(0), "http://")
 	head := func(length int) string {
 		return fmt.Sprintf("POST /createRoom HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
-			strings.TrimPrefix(s.base(0), "http://"), length)
+			address, length)
 	}
 	answered := func(answers *bufio.Reader) int {
 		response, err := http.ReadResponse(answers, nil)
@@ -42,7 +34,7 @@ func TestSlowBody(t *testing.T) {
 	}
 
 	const room = `{"roomName":"r"}`
-	kept, keptAnswers := connect()
+	kept, keptAnswers := rawConn(t, address)
 	ask := func() {
 		if _, err := io.WriteString(kept, head(len(room))+room); err != nil {
 			t.Fatal(err)
@@ -53,7 +45,7 @@ func TestSlowBody(t *testing.T) {
 	}
 	ask()
 
-	slow, slowAnswers := connect()
+	slow, slowAnswers := rawConn(t, address)
 	begin := time.Now()
 	if _, err := io.WriteString(slow, head(60_000)); err != nil {
 		t.Fatal(err)
