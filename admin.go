@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -157,7 +158,7 @@ func statsOf(selected []*chat) []storeStats {
 			stats.Calls[name] = callStats{Count: state.count, Errors: state.failed, Seconds: state.total.Seconds()}
 		}
 		if c.link != nil {
-			link := c.link.LinkStats()
+			link := c.link.PubSubStats()
 			stats.Link = &linkStats{Up: link.Up, Losses: link.Lost, Resyncs: link.Syncs, Gaps: link.Gaps}
 		}
 		all = append(all, stats)
@@ -215,7 +216,7 @@ func deleteRooms(w http.ResponseWriter, r *http.Request, selected []*chat, roomI
 			deleted = true
 			c.tell(eventRoomEnded, roomID, "", "reason", string(room.EndDeleted))
 		case !errors.Is(err, room.ErrRoomNotFound):
-			failed = fmt.Errorf("%s: %s", c.name, room.Explain(err))
+			failed = fmt.Errorf("%s: %s", c.name, apierror.Message(err))
 		}
 	}
 	switch {
@@ -238,7 +239,7 @@ func deleteRoom(ctx context.Context, store room.Store, roomID string) error {
 	if err != nil {
 		return err
 	}
-	return store.Delete(ctx, found.LifeID())
+	return store.Delete(ctx, found.InstanceID())
 }
 
 // Interface guards

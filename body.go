@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -45,18 +46,18 @@ type body struct {
 // section 8.1).
 func readBody(w http.ResponseWriter, r *http.Request) (*body, error) {
 	if !isJSON(r.Header.Get("Content-Type")) {
-		return nil, room.ErrUnsupportedMediaType
+		return nil, apierror.ErrUnsupportedMediaType
 	}
 	if r.ContentLength > maxBody {
-		return nil, room.ErrBodyTooLarge
+		return nil, apierror.ErrBodyTooLarge
 	}
 	raw, err := readInTime(w, r)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, room.ErrBodyTooLarge
+			return nil, apierror.ErrBodyTooLarge
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, room.ErrBodyTooSlow
+			return nil, apierror.ErrBodyTooSlow
 		}
 		return nil, invalid("the body could not be read")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
@@ -22,10 +23,10 @@ type chat struct {
 	name    string         // unique among openChats
 	module  caddy.ModuleID // of the store
 	store   room.Store
-	link    room.Linked // the store, if it is one; else nil
+	link    room.PubSub // the store, if it is one; else nil
 	hub     *ws.Hub
-	meter   *meter      // of calls of the store
-	refused *room.Tally // requests
+	meter   *meter            // of calls of the store
+	refused *apierror.Counter // requests
 	herald  *herald
 }
 
@@ -64,10 +65,10 @@ func openChat(config Store, store room.Store) *chat {
 	c := &chat{
 		module:  config.CaddyModule().ID,
 		meter:   new(meter),
-		refused: room.NewTally(),
+		refused: apierror.NewCounter(),
 		herald:  newHerald(currentLogger),
 	}
-	c.link, _ = store.(room.Linked)
+	c.link, _ = store.(room.PubSub)
 	c.store = metered(store, c.meter)
 	c.hub = ws.NewHub(c.store, currentLogger)
 	c.hub.Observe(c)

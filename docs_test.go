@@ -112,7 +112,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 	for _, what := range []reflect.Type{
 		reflect.TypeFor[ephemeralchat.Handler](), reflect.TypeFor[ephemeralchat.RedisStore](), reflect.TypeFor[ephemeralchat.MemoryStore](),
 		reflect.TypeFor[ephemeralchat.AdminAPI](), reflect.TypeFor[ephemeralchat.RedisTLS](), reflect.TypeFor[ephemeralchat.Rate](),
-		reflect.TypeFor[ephemeralchat.StandingRoom](),
+		reflect.TypeFor[ephemeralchat.DeclaredRoom](),
 	} {
 		if !seen[what] {
 			t.Errorf("%s is not part of the configuration", what)
@@ -134,7 +134,7 @@ reads this file compares the two; ` + "`go test -run TestJSONExamples -update .`
 
 Durations are numbers of nanoseconds here; text such as ` + "`\"90m\"`" + ` will do as well.
 
-Every field is described where it is declared: in the structs ` + "`Handler`, `StandingRoom`, `Rate`, `MemoryStore` and `RedisStore`" + ` of
+Every field is described where it is declared: in the structs ` + "`Handler`, `DeclaredRoom`, `Rate`, `MemoryStore` and `RedisStore`" + ` of
 the Go package, from which ` + "`caddy`'s" + ` website makes its reference.
 `)
 	for _, example := range examples(t) {

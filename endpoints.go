@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // endpoint answers a request that is well formed so far, with what the body of
@@ -70,7 +72,7 @@ func (h *Handler) allowMethod(w http.ResponseWriter, r *http.Request, methods ..
 	if takesMethod(w, r, methods...) {
 		return true
 	}
-	h.refuse(w, r, room.ErrMethodNotAllowed)
+	h.refuse(w, r, apierror.ErrMethodNotAllowed)
 	return false
 }
 
@@ -110,7 +112,7 @@ func formatTime(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	text := room.FormatTime(t)
+	text := message.FormatTime(t)
 	return &text
 }
 
@@ -130,7 +132,7 @@ func admissionOf(a room.Admission) admission {
 }
 
 func (h *Handler) createRoom(r *http.Request, b *body) (any, error) {
-	wanted := room.NewRoom{
+	wanted := room.CreateRequest{
 		Name:     b.text("roomName"),
 		Password: b.optionalText("password"),
 		Username: b.optionalText("username"),
@@ -157,9 +159,9 @@ func (h *Handler) joinRoom(r *http.Request, b *body) (any, error) {
 	client := clientOf(r)
 	if b.has("sessionId") || b.user == "" && b.has("userId") {
 		credentials := b.credentials()
-		join = func() (room.Admission, error) { return h.rooms.Return(r.Context(), credentials) }
+		join = func() (room.Admission, error) { return h.rooms.Rejoin(r.Context(), credentials) }
 	} else {
-		newcomer := room.Newcomer{
+		newcomer := room.JoinRequest{
 			RoomID:   b.text("roomId"),
 			Password: b.optionalText("password"),
 			Username: b.optionalText("username"),
@@ -171,7 +173,7 @@ func (h *Handler) joinRoom(r *http.Request, b *body) (any, error) {
 			if err == nil && admitted.Opened {
 				h.chat.tell(eventRoomCreated, admitted.Room.ID, admitted.UserID, "ttl", int64(admitted.Room.TTL/time.Second))
 			}
-			if err == nil && !admitted.Returned {
+			if err == nil && !admitted.Rejoined {
 				h.chat.tell(eventMemberJoined, admitted.Room.ID, admitted.UserID)
 			}
 			return admitted, err

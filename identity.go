@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
 // checkUser reports what is wrong with the user option. Without a placeholder
@@ -36,7 +37,7 @@ func (h *Handler) identify(r *http.Request) (string, error) {
 	if text == "" {
 		return "", room.ErrNotSignedIn
 	}
-	userID, err := room.SignedInID(text)
+	userID, err := name.SignedIn(text)
 	if err != nil {
 		return "", fmt.Errorf("%w: the site's name for the user cannot be one here: %w", room.ErrInvalidRequest, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -103,7 +104,7 @@ func isFailure(err error) bool {
 	if errors.Is(err, room.ErrUnavailable) {
 		return !errors.Is(err, context.Canceled)
 	}
-	return room.RefusalOf(err) == room.RefusalOf(room.ErrInternal)
+	return apierror.Of(err) == apierror.Of(room.ErrInternal)
 }
 
 // timingState is a timing at one moment.

@@ -7,26 +7,14 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// metered returns a store whose calls are counted. It is a room.Immediate if the
-// store is.
-func metered(store room.Store, m *meter) room.Store {
-	s := &meteredStore{store, m}
-	if _, ok := store.(room.Immediate); ok {
-		return meteredImmediate{s}
-	}
-	return s
-}
+// metered returns a store whose calls are counted.
+func metered(store room.Store, m *meter) room.Store { return &meteredStore{store, m} }
 
 // meteredStore counts the calls of a store. What takes no time it passes on.
 type meteredStore struct {
 	room.Store
 	meter *meter
 }
-
-type meteredImmediate struct{ *meteredStore }
-
-// Immediate implements room.Immediate.
-func (meteredImmediate) Immediate() {}
 
 func (s *meteredStore) Create(ctx context.Context, r room.Room, limits room.CreateLimits) error {
 	began := time.Now()
@@ -42,86 +30,86 @@ func (s *meteredStore) Open(ctx context.Context, r room.Room, limits room.Create
 	return opened, err
 }
 
-func (s *meteredStore) Load(ctx context.Context, lifeID string) (room.Room, error) {
+func (s *meteredStore) Load(ctx context.Context, instanceID string) (room.Room, error) {
 	began := time.Now()
-	r, err := s.Store.Load(ctx, lifeID)
+	r, err := s.Store.Load(ctx, instanceID)
 	s.meter.observe(opLoad, began, err)
 	return r, err
 }
 
-func (s *meteredStore) Member(ctx context.Context, lifeID, userID string) (room.Room, room.Membership, error) {
+func (s *meteredStore) Member(ctx context.Context, instanceID, userID string) (room.Room, room.Membership, error) {
 	began := time.Now()
-	r, membership, err := s.Store.Member(ctx, lifeID, userID)
+	r, membership, err := s.Store.Member(ctx, instanceID, userID)
 	s.meter.observe(opMember, began, err)
 	return r, membership, err
 }
 
-func (s *meteredStore) Join(ctx context.Context, lifeID string, join room.Join) (room.Joined, error) {
+func (s *meteredStore) Join(ctx context.Context, instanceID string, join room.Join) (room.Joined, error) {
 	began := time.Now()
-	joined, err := s.Store.Join(ctx, lifeID, join)
+	joined, err := s.Store.Join(ctx, instanceID, join)
 	s.meter.observe(opJoin, began, err)
 	return joined, err
 }
 
-func (s *meteredStore) Start(ctx context.Context, lifeID string) (room.Clock, error) {
+func (s *meteredStore) Start(ctx context.Context, instanceID string) (room.Clock, error) {
 	began := time.Now()
-	clock, err := s.Store.Start(ctx, lifeID)
+	clock, err := s.Store.Start(ctx, instanceID)
 	s.meter.observe(opStart, began, err)
 	return clock, err
 }
 
-func (s *meteredStore) SetLocked(ctx context.Context, lifeID string, locked bool) error {
+func (s *meteredStore) SetLocked(ctx context.Context, instanceID string, locked bool) error {
 	began := time.Now()
-	err := s.Store.SetLocked(ctx, lifeID, locked)
+	err := s.Store.SetLocked(ctx, instanceID, locked)
 	s.meter.observe(opSetLocked, began, err)
 	return err
 }
 
-func (s *meteredStore) Remove(ctx context.Context, lifeID, userID string) error {
+func (s *meteredStore) Remove(ctx context.Context, instanceID, userID string) error {
 	began := time.Now()
-	err := s.Store.Remove(ctx, lifeID, userID)
+	err := s.Store.Remove(ctx, instanceID, userID)
 	s.meter.observe(opRemove, began, err)
 	return err
 }
 
-func (s *meteredStore) Delete(ctx context.Context, lifeID string) error {
+func (s *meteredStore) Delete(ctx context.Context, instanceID string) error {
 	began := time.Now()
-	err := s.Store.Delete(ctx, lifeID)
+	err := s.Store.Delete(ctx, instanceID)
 	s.meter.observe(opDelete, began, err)
 	return err
 }
 
-func (s *meteredStore) Post(ctx context.Context, lifeID string, post room.Post) (room.Receipt, error) {
+func (s *meteredStore) Post(ctx context.Context, instanceID string, post room.Post) (room.Receipt, error) {
 	began := time.Now()
-	receipt, err := s.Store.Post(ctx, lifeID, post)
+	receipt, err := s.Store.Post(ctx, instanceID, post)
 	s.meter.observe(opPost, began, err)
 	return receipt, err
 }
 
-func (s *meteredStore) Retract(ctx context.Context, lifeID string, r room.Retraction) error {
+func (s *meteredStore) Retract(ctx context.Context, instanceID string, r room.Retraction) error {
 	began := time.Now()
-	err := s.Store.Retract(ctx, lifeID, r)
+	err := s.Store.Retract(ctx, instanceID, r)
 	s.meter.observe(opRetract, began, err)
 	return err
 }
 
-func (s *meteredStore) Before(ctx context.Context, lifeID string, before uint64, limit, maxBytes int) (room.Page, error) {
+func (s *meteredStore) Before(ctx context.Context, instanceID string, before uint64, limit, maxBytes int) (room.Page, error) {
 	began := time.Now()
-	page, err := s.Store.Before(ctx, lifeID, before, limit, maxBytes)
+	page, err := s.Store.Before(ctx, instanceID, before, limit, maxBytes)
 	s.meter.observe(opBefore, began, err)
 	return page, err
 }
 
-func (s *meteredStore) After(ctx context.Context, lifeID string, after uint64, maxBytes int) (room.Page, error) {
+func (s *meteredStore) After(ctx context.Context, instanceID string, after uint64, maxBytes int) (room.Page, error) {
 	began := time.Now()
-	page, err := s.Store.After(ctx, lifeID, after, maxBytes)
+	page, err := s.Store.After(ctx, instanceID, after, maxBytes)
 	s.meter.observe(opAfter, began, err)
 	return page, err
 }
 
-func (s *meteredStore) Watch(ctx context.Context, lifeID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
+func (s *meteredStore) Watch(ctx context.Context, instanceID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
 	began := time.Now()
-	snapshot, feed, err := s.Store.Watch(ctx, lifeID, watcher)
+	snapshot, feed, err := s.Store.Watch(ctx, instanceID, watcher)
 	s.meter.observe(opWatch, began, err)
 	if err != nil {
 		return snapshot, nil, err

@@ -58,11 +58,11 @@ var statMetrics = []struct {
 var linkMetrics = []struct {
 	desc  *prometheus.Desc
 	kind  prometheus.ValueType
-	value func(room.LinkStats) float64
+	value func(room.PubSubStats) float64
 }{
 	{
 		describe("link_up", "Whether the store's connection for events is there, or not needed."), prometheus.GaugeValue,
-		func(s room.LinkStats) float64 {
+		func(s room.PubSubStats) float64 {
 			if s.Up {
 				return 1
 			}
@@ -71,15 +71,15 @@ var linkMetrics = []struct {
 	},
 	{
 		describe("link_losses_total", "Losses of the store's connection for events."), prometheus.CounterValue,
-		func(s room.LinkStats) float64 { return float64(s.Lost) },
+		func(s room.PubSubStats) float64 { return float64(s.Lost) },
 	},
 	{
 		describe("resyncs_total", "Rooms that were compared with the store after events may have been missed."), prometheus.CounterValue,
-		func(s room.LinkStats) float64 { return float64(s.Syncs) },
+		func(s room.PubSubStats) float64 { return float64(s.Syncs) },
 	},
 	{
 		describe("gaps_total", "Rooms in which messages were found to be lost or no longer kept."), prometheus.CounterValue,
-		func(s room.LinkStats) float64 { return float64(s.Gaps) },
+		func(s room.PubSubStats) float64 { return float64(s.Gaps) },
 	},
 }
 
@@ -134,7 +134,7 @@ func (c *chat) collect(metrics chan<- prometheus.Metric) {
 		send(errorDesc, prometheus.CounterValue, float64(state.failed), name)
 	}
 	if c.link != nil {
-		link := c.link.LinkStats()
+		link := c.link.PubSubStats()
 		for _, m := range linkMetrics {
 			send(m.desc, m.kind, m.value(link))
 		}

@@ -74,7 +74,7 @@ type Handler struct {
 	MaxRooms int `json:"max_rooms,omitempty"`
 
 	// Rooms that anybody may join without anybody having created them.
-	Rooms []StandingRoom `json:"rooms,omitempty"`
+	Rooms []DeclaredRoom `json:"rooms,omitempty"`
 
 	// How many messages a connection may send. Default: 10 in `1s`.
 	MessageRate *Rate `json:"message_rate,omitempty"`

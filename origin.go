@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
 // defaultPorts are the ports that an origin does not mention.
@@ -70,7 +70,7 @@ func (h *Handler) admitOrigin(w http.ResponseWriter, r *http.Request) error {
 	}
 	from, err := parseOrigin(values[0])
 	if err != nil || len(values) > 1 {
-		return room.ErrOriginNotAllowed // an opaque origin, "null", is one of these
+		return apierror.ErrOriginNotAllowed // an opaque origin, "null", is one of these
 	}
 	if h.origins[from] {
 		w.Header().Set("Access-Control-Allow-Origin", values[0])
@@ -78,7 +78,7 @@ func (h *Handler) admitOrigin(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if !sameOrigin(r, from) {
-		return room.ErrOriginNotAllowed
+		return apierror.ErrOriginNotAllowed
 	}
 	return nil
 }

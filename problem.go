@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -30,9 +31,9 @@ type problem struct {
 // logged: what clients do wrong is their affair, and a store logs its own
 // outages.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	refusal := room.RefusalOf(err)
+	refusal := apierror.Of(err)
 	if refusal.Status == 0 { // arises on WebSockets only, so it is a defect here
-		refusal = room.RefusalOf(room.ErrInternal)
+		refusal = apierror.Of(room.ErrInternal)
 	}
 	if refusal.Status == http.StatusInternalServerError {
 		h.logger.Error("request failed", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
@@ -47,7 +48,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		Type:   "about:blank",
 		Title:  http.StatusText(refusal.Status),
 		Status: refusal.Status,
-		Detail: room.Explain(err),
+		Detail: apierror.Message(err),
 		Code:   refusal.Code,
 	})
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
 // serveSocket opens a WebSocket. Over HTTP/1.1 it goes on when this has returned,
@@ -33,7 +33,7 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		w, r = &streamWriter{w, s}, upgrade
 	}
 	if err := h.chat.hub.Serve(w, r, settings); err != nil { //nolint:contextcheck // it outlives the request
-		if errors.Is(err, room.ErrUpgradeRequired) {
+		if errors.Is(err, apierror.ErrUpgradeRequired) {
 			offerUpgrade(w, r)
 		}
 		h.refuse(w, r, err)

@@ -9,11 +9,11 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// StandingRoom is a room that anybody may join by its id, without anybody having
+// DeclaredRoom is a room that anybody may join by its id, without anybody having
 // created it: the chat of a page. It comes into being when somebody joins, lives
 // like any other room, and after its end begins empty again with the next who
 // joins. What is changed here applies to lives that begin afterwards.
-type StandingRoom struct {
+type DeclaredRoom struct {
 	// The id under which it is joined: 1 to 64 characters of `A-Z a-z 0-9 - _`.
 	ID string `json:"id,omitempty"`
 
@@ -44,7 +44,7 @@ type StandingRoom struct {
 //
 // No password is quoted in an error.
 func (h *Handler) unmarshalRoom(d *caddyfile.Dispenser) error {
-	var s StandingRoom
+	var s DeclaredRoom
 	if !d.AllArgs(&s.ID, &s.Name) {
 		return d.Err("room takes an id and a name, which is quoted where it has spaces")
 	}
@@ -98,22 +98,22 @@ func (h *Handler) checkRooms() error {
 			return fmt.Errorf("room %s is given twice", s.ID)
 		}
 		known[s.ID] = true
-		if _, err := room.NewStanding(s.declared(), limits); err != nil {
+		if _, err := room.NewDeclaredRoom(s.declared(), limits); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *StandingRoom) declared() room.StandingRoom {
-	return room.StandingRoom{
+func (s *DeclaredRoom) declared() room.Declaration {
+	return room.Declaration{
 		ID: s.ID, Name: s.Name, TTL: timeOf(s.TTL), Password: s.Password, AdminPassword: s.AdminPassword,
 	}
 }
 
 // standingRooms returns the standing rooms of the site, with placeholders resolved.
-func (h *Handler) standingRooms(replacer *caddy.Replacer) ([]*room.Standing, error) {
-	rooms := make([]*room.Standing, 0, len(h.Rooms))
+func (h *Handler) standingRooms(replacer *caddy.Replacer) ([]*room.DeclaredRoom, error) {
+	rooms := make([]*room.DeclaredRoom, 0, len(h.Rooms))
 	for _, s := range h.Rooms {
 		declared := s.declared()
 		for _, secret := range []struct {
@@ -129,7 +129,7 @@ func (h *Handler) standingRooms(replacer *caddy.Replacer) ([]*room.Standing, err
 			}
 			*secret.text = resolved
 		}
-		standing, err := room.NewStanding(declared, h.limits())
+		standing, err := room.NewDeclaredRoom(declared, h.limits())
 		if err != nil {
 			return nil, err
 		}

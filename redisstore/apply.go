@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // receive takes a payload from the room's channel.
@@ -46,7 +47,7 @@ func (f *feed) goLive() {
 // apply tells what a payload says. The caller holds mu.
 func (f *feed) apply(payload string) {
 	frame := bytesOf(payload)
-	if seq, ok := room.SeqOfFrame(frame); ok {
+	if seq, ok := message.SeqOfFrame(frame); ok {
 		f.applyMessage(seq, frame)
 		return
 	}
@@ -148,8 +149,8 @@ func (f *feed) applyRemoved(userID string) {
 		f.removed[userID] = struct{}{}
 	}
 	f.tell(room.Event{Kind: room.EventRemoved, UserID: userID})
-	if f.store.presence.socket(lifeUser{f.lifeID, userID}) != "" {
-		f.store.spawn(func(ctx context.Context) { f.store.expel(ctx, f.lifeID, userID) })
+	if f.store.presence.socket(lifeUser{f.instanceID, userID}) != "" {
+		f.store.spawn(func(ctx context.Context) { f.store.expel(ctx, f.instanceID, userID) })
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 const benchText = "a message of about the length that people write when they chat: some sixty to a hundred characters"
@@ -27,7 +28,7 @@ func benchSetup(b *testing.B) *setup {
 func (s *setup) benchPost(session string, id uint64) room.Post {
 	return room.Post{
 		UserID: admin, Session: session, ID: id, History: 1000,
-		Body: room.EncodeBody(benchText, s.nodes[0].Now(), admin, id, session),
+		Body: message.EncodeBody(benchText, s.nodes[0].Now(), admin, id, session),
 	}
 }
 

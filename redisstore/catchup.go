@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // pageBytes is how much of the missed messages is read at a time.
@@ -33,7 +34,7 @@ func (f *feed) compare(ctx context.Context, r *reading) (gap, error) {
 		return gap{}, nil
 	}
 	if r.room.Epoch == epoch || stale {
-		next := room.NewSocketID()
+		next := room.NewNonce()
 		reply, err := f.store.run(ctx, scriptEpoch, f.keys.keys, f.keys.channel, r.room.Epoch, next, encodeEpoch(next),
 			f.keys.life)
 		if err != nil {
@@ -59,7 +60,7 @@ func (f *feed) common(ctx context.Context, r *reading) (uint64, error) {
 	f.mu.Unlock()
 	common := r.oldest - 1
 	for number := first; number <= last; {
-		page, err := f.store.After(ctx, f.lifeID, number-1, pageBytes)
+		page, err := f.store.After(ctx, f.instanceID, number-1, pageBytes)
 		if err != nil {
 			return 0, err
 		}
@@ -97,7 +98,7 @@ func (f *feed) catchUp(ctx context.Context, r *reading, g gap) error {
 	seq := f.seq
 	f.mu.Unlock()
 	for seq < r.room.Seq {
-		page, err := f.store.After(ctx, f.lifeID, seq, pageBytes)
+		page, err := f.store.After(ctx, f.instanceID, seq, pageBytes)
 		if err != nil {
 			return err
 		}
@@ -134,11 +135,11 @@ func (f *feed) tellPage(r *reading, page room.Page) (uint64, error) {
 	}
 	for i, entry := range page.Entries {
 		number := page.First + uint64(i)
-		if seq, ok := room.SeqOfEntry(entry); !ok || seq != number {
+		if seq, ok := message.SeqOfEntry(entry); !ok || seq != number {
 			return 0, errUnsettled
 		}
 		if number > f.seq && number <= r.room.Seq {
-			f.deliver(number, room.FrameOfEntry(entry), room.IsRetracted(entry))
+			f.deliver(number, message.FrameOfEntry(entry), message.IsRetracted(entry))
 		}
 	}
 	return max(f.seq, page.Last()), nil

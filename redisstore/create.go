@@ -30,12 +30,12 @@ func (s *Store) make(ctx context.Context, r room.Room, limits room.CreateLimits)
 	// room is there, a bare id waits in the list in vain, but no room can be
 	// forgotten.
 	lobby := max(1, wholeSeconds(limits.Lobby))
-	queued, err := s.runTimed(ctx, scriptPush, s.keys.lobby(lobby), lobby, r.LifeID())
+	queued, err := s.runTimed(ctx, scriptPush, s.keys.lobby(lobby), lobby, r.InstanceID())
 	if err != nil {
 		return room.Room{}, false, err
 	}
 	reply, err := s.runTimed(ctx, scriptCreate, s.keys.room(r.ID).keys, queued.number(1), lobby, r.Admin, r.Name,
-		wholeSeconds(r.TTL), r.Epoch, r.Key, r.Password, r.AdminPassword, r.Life, flag(r.SignedIn), lookIn(&r, r.Admin))
+		wholeSeconds(r.TTL), r.Epoch, r.Key, r.Password, r.AdminPassword, r.Instance, flag(r.SignedIn), lookIn(&r, r.Admin))
 	if err != nil {
 		return room.Room{}, false, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // expiryFault says what is wrong unless all keys of the room expire at one
@@ -182,7 +183,7 @@ func TestFields(t *testing.T) {
 	expectHash(t, "a started room", hash(""), want)
 	expectHash(t, "sent", hash("sent:"), map[string]string{"tag": "7"})
 	entries, err := s.server.Client().LRange(t.Context(), "room:messages:"+r.ID, 0, -1).Result()
-	if err != nil || !slices.Equal(entries, []string{string(room.Entry(1, post.Body))}) || !json.Valid([]byte(entries[0])) {
+	if err != nil || !slices.Equal(entries, []string{string(message.Entry(1, post.Body))}) || !json.Valid([]byte(entries[0])) {
 		t.Errorf("the messages are %q (%v)", entries, err)
 	}
 	members, err := s.server.Client().SMembers(t.Context(), "room:roomUser:"+r.ID).Result()
@@ -233,9 +234,9 @@ func TestChannel(t *testing.T) {
 	if err != nil || !strings.HasPrefix(started.Payload, `{"type":"started","startedAt":1`) {
 		t.Fatalf("first was published %v (%v), want the start", started, err)
 	}
-	message, err := sub.ReceiveMessage(t.Context())
-	if err != nil || message.Payload != string(room.Frame(1, p.Body)) {
-		t.Fatalf("then was published %v (%v), want the frame", message, err)
+	received, err := sub.ReceiveMessage(t.Context())
+	if err != nil || received.Payload != string(message.Frame(1, p.Body)) {
+		t.Fatalf("then was published %v (%v), want the frame", received, err)
 	}
 }
 

@@ -52,7 +52,7 @@ func (f *feed) expire(ctx context.Context) {
 	case f.store.Now().Before(deadline):
 		f.arm()
 	default:
-		f.store.ended.add(f.lifeID)
+		f.store.ended.add(f.instanceID)
 		f.end(room.EndExpired)
 	}
 }

@@ -19,13 +19,13 @@ type ended struct {
 
 func newEnded() *ended { return &ended{} }
 
-func (e *ended) add(lifeID string) {
+func (e *ended) add(instanceID string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.lives) == maxEnded {
 		e.lives = append(e.lives[:0], e.lives[1:]...)
 	}
-	e.lives = append(e.lives, lifeID)
+	e.lives = append(e.lives, instanceID)
 }
 
 func (e *ended) all() []string {
@@ -36,8 +36,8 @@ func (e *ended) all() []string {
 
 // endAgain ends the rooms again that Redis should have forgotten.
 func (s *Store) endAgain(ctx context.Context) {
-	for _, lifeID := range s.ended.all() {
-		k := s.keys.room(lifeID)
+	for _, instanceID := range s.ended.all() {
+		k := s.keys.room(instanceID)
 		for {
 			if _, err := s.run(ctx, scriptDelete, k.keys, k.channel, encodeEnded(room.EndDeleted), k.life); err == nil {
 				break

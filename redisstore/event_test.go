@@ -7,7 +7,7 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // FuzzDecodeEvent looks for payloads that break the decoder, or that are
@@ -80,8 +80,8 @@ func TestScriptComposesFrames(t *testing.T) {
 			t.Fatalf("Post: %+v, %v, want %d", receipt, err, seq)
 		}
 		page, err := s.nodes[0].Before(t.Context(), s.room.ID, 0, 1, 1)
-		if err != nil || page.First != seq || !bytes.Equal(page.Entries[0], room.Entry(seq, p.Body)) {
-			t.Errorf("the entry is %q (%v), want %q", page.Entries, err, room.Entry(seq, p.Body))
+		if err != nil || page.First != seq || !bytes.Equal(page.Entries[0], message.Entry(seq, p.Body)) {
+			t.Errorf("the entry is %q (%v), want %q", page.Entries, err, message.Entry(seq, p.Body))
 		}
 	}
 }

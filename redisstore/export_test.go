@@ -68,7 +68,7 @@ func (s *Store) Posting() (calls, waiting int) {
 }
 
 // Owe has a store tell Redis again whether a user is online through it.
-func (s *Store) Owe(lifeID, userID string) { s.heart.owe(lifeUser{lifeID, userID}) }
+func (s *Store) Owe(instanceID, userID string) { s.heart.owe(lifeUser{instanceID, userID}) }
 
 // Scripts are those that a store runs for what it knows of a room, by name.
 var Scripts = map[string]*redis.Script{
@@ -78,16 +78,16 @@ var Scripts = map[string]*redis.Script{
 
 // DecodeSync runs what a feed reads its room with, and returns the room and the number
 // of the oldest message.
-func (s *Store) DecodeSync(lifeID string, ask []string) (room.Room, uint64, error) {
-	answer, err := s.runTimed(s.ctx, scriptSync, s.keys.room(lifeID).keys)
+func (s *Store) DecodeSync(instanceID string, ask []string) (room.Room, uint64, error) {
+	answer, err := s.runTimed(s.ctx, scriptSync, s.keys.room(instanceID).keys)
 	if err != nil {
 		return room.Room{}, 0, err
 	}
-	if err := s.refusal(answer.status(), lifeID); err != nil {
+	if err := s.refusal(answer.status(), instanceID); err != nil {
 		return room.Room{}, 0, err
 	}
 	r := reading{removed: make(map[string]bool)}
-	err = r.decode(lifeID, answer, ask)
+	err = r.decode(instanceID, answer, ask)
 	return r.room, r.oldest, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // topology is a Redis of which a part can fail.
@@ -68,7 +69,7 @@ func forEachTopology(t *testing.T, test func(t *testing.T, over *topology)) {
 func (s *setup) allBack(t *testing.T) (accepted, told time.Duration) {
 	t.Helper()
 	began := time.Now()
-	session := room.NewSocketID()
+	session := room.NewNonce()
 	eventually(t, 2*patience, func() string {
 		if _, err := s.nodes[1].Post(t.Context(), s.room.ID, newPost(s.nodes[1], session, 1, "from "+session)); err != nil {
 			return err.Error()
@@ -95,7 +96,7 @@ func (s *setup) expectAgreement(t *testing.T) (gaps int, last uint64) {
 	}
 	for i, w := range s.watches {
 		w.await(t, "newest message", func(e room.Event) bool {
-			return e.Kind == room.EventMessage && bytes.Equal(e.Frame, room.FrameOfEntry(page.Entries[len(page.Entries)-1]))
+			return e.Kind == room.EventMessage && bytes.Equal(e.Frame, message.FrameOfEntry(page.Entries[len(page.Entries)-1]))
 		})
 		told := make(map[uint64][]byte)
 		last = 0
@@ -126,7 +127,7 @@ func (s *setup) expectAgreement(t *testing.T) (gaps int, last uint64) {
 			}
 		}
 		for j, entry := range page.Entries {
-			if frame := told[page.First+uint64(j)]; !bytes.Equal(frame, room.FrameOfEntry(entry)) {
+			if frame := told[page.First+uint64(j)]; !bytes.Equal(frame, message.FrameOfEntry(entry)) {
 				t.Fatalf("node %d was told %s, the store has %s", i, frame, entry)
 			}
 		}

@@ -28,10 +28,10 @@ const (
 // synchronization will read what they did.
 type feed struct {
 	// Fixed after construction.
-	store  *Store
-	lifeID string
-	keys   roomKeys
-	tell   func(room.Event) // called under mu
+	store      *Store
+	instanceID string
+	keys       roomKeys
+	tell       func(room.Event) // called under mu
 
 	mu sync.Mutex
 	// All below is guarded by mu.
@@ -77,21 +77,21 @@ type announcement struct {
 }
 
 // Watch implements room.Store.
-func (s *Store) Watch(ctx context.Context, lifeID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
+func (s *Store) Watch(ctx context.Context, instanceID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	if err := s.heart.ensure(ctx); err != nil {
 		return room.Snapshot{}, nil, err
 	}
 	f := &feed{
-		store:   s,
-		lifeID:  lifeID,
-		keys:    s.keys.room(lifeID),
-		tell:    watcher,
-		up:      make(chan struct{}),
-		down:    make(chan struct{}),
-		removed: make(map[string]struct{}),
-		unheard: make(map[string]*announcement),
+		store:      s,
+		instanceID: instanceID,
+		keys:       s.keys.room(instanceID),
+		tell:       watcher,
+		up:         make(chan struct{}),
+		down:       make(chan struct{}),
+		removed:    make(map[string]struct{}),
+		unheard:    make(map[string]*announcement),
 	}
 	close(f.down)
 	s.link.add(f)
@@ -171,7 +171,7 @@ func (f *feed) stop() {
 	}
 	f.online = crowd{}
 	if f.store.link.remove(f) {
-		f.store.presence.forget(f.lifeID)
+		f.store.presence.forget(f.instanceID)
 	}
 }
 

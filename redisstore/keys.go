@@ -30,7 +30,7 @@ type roomKeys struct {
 }
 
 // room makes all names.
-func (k keyspace) room(lifeID string) roomKeys { return k.names(lifeID, len(kinds)-1) }
+func (k keyspace) room(instanceID string) roomKeys { return k.names(instanceID, len(kinds)-1) }
 
 // kinds are what the names of a room begin with: of the channel, and of the keys
 // in their order.
@@ -40,10 +40,10 @@ var kinds = [...]string{
 
 // names makes those of the channel and of so many keys, all in one string: it is on
 // the path of each message.
-func (k keyspace) names(lifeID string, keys int) roomKeys {
-	id, life := room.SplitLifeID(lifeID)
+func (k keyspace) names(instanceID string, keys int) roomKeys {
+	id, life := room.SplitInstanceID(instanceID)
 	var b strings.Builder
-	b.Grow((1+keys)*(len(k.prefix)+len("room:messages:{}")+len(id)) + len(lifeID))
+	b.Grow((1+keys)*(len(k.prefix)+len("room:messages:{}")+len(id)) + len(instanceID))
 	var ends [len(kinds)]int
 	for i, kind := range kinds[:1+keys] {
 		b.WriteString(k.prefix)
@@ -56,7 +56,7 @@ func (k keyspace) names(lifeID string, keys int) roomKeys {
 			b.WriteString(id)
 		}
 		if i == 0 && life != "" {
-			b.WriteString(lifeID[len(id):])
+			b.WriteString(instanceID[len(id):])
 		}
 		ends[i] = b.Len()
 	}

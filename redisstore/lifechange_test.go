@@ -103,19 +103,19 @@ func TestLifeChangesMeanwhile(t *testing.T) {
 		t.Run(script, func(t *testing.T) {
 			t.Parallel()
 			s := newLives(t)
-			lifeID, node, w := s.room.LifeID(), s.nodes[0], s.watches[0]
+			instanceID, node, w := s.room.InstanceID(), s.nodes[0], s.watches[0]
 			s.watches[1].Close()
-			joinRoom(t, node, lifeID, "anna", "bert")
+			joinRoom(t, node, instanceID, "anna", "bert")
 			w.enter(t, presenceOf("anna"))
 			for range 3 {
-				if _, err := node.Post(t.Context(), lifeID, newPost(node, "", 0, "of the former life")); err != nil {
+				if _, err := node.Post(t.Context(), instanceID, newPost(node, "", 0, "of the former life")); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := node.Remove(t.Context(), lifeID, "bert"); err != nil {
+			if err := node.Remove(t.Context(), instanceID, "bert"); err != nil {
 				t.Fatal(err)
 			}
-			if err := node.Retract(t.Context(), lifeID, room.Retraction{Seq: 2, Any: true}); err != nil {
+			if err := node.Retract(t.Context(), instanceID, room.Retraction{Seq: 2, Any: true}); err != nil {
 				t.Fatal(err)
 			}
 			w.awaitKind(t, room.EventRetracted)
@@ -127,11 +127,11 @@ func TestLifeChangesMeanwhile(t *testing.T) {
 				s.vanish(t)
 				next = openLife(t, s.nodes[1], s.room.ID)
 				s.raw(t, "hset", "room:"+s.room.ID, "epoch", s.room.Epoch)
-				joinRoom(t, s.nodes[1], next.LifeID(), "anna", "bert")
-				watchRoom(t, node, next.LifeID()).enter(t, presenceOf("anna"))
+				joinRoom(t, s.nodes[1], next.InstanceID(), "anna", "bert")
+				watchRoom(t, node, next.InstanceID()).enter(t, presenceOf("anna"))
 				if script != "resume" {
 					for range 3 {
-						if _, err := s.nodes[1].Post(t.Context(), next.LifeID(), newPost(s.nodes[1], "", 0, "of the next life")); err != nil {
+						if _, err := s.nodes[1].Post(t.Context(), next.InstanceID(), newPost(s.nodes[1], "", 0, "of the next life")); err != nil {
 							t.Error(err)
 						}
 					}
@@ -156,7 +156,7 @@ func TestLifeChangesWhileReaped(t *testing.T) {
 	t.Parallel()
 	s := &setup{server: redistest.Start(t, redistest.Options{})}
 	s.nodes = openNodes(t, optionsOf(s.server), 1)
-	r := room.Room{ID: room.NewID(), Life: "first", Name: "x", TTL: time.Hour, Key: []byte("key"), Epoch: "e"}
+	r := room.Room{ID: room.NewID(), Instance: "first", Name: "x", TTL: time.Hour, Key: []byte("key"), Epoch: "e"}
 	var err error
 	if s.room, err = s.nodes[0].Open(t.Context(), r, room.CreateLimits{Lobby: time.Second}); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func newLives(t *testing.T) *setup {
 	s.nodes = openNodes(t, optionsOf(s.server), 2)
 	s.room = openLife(t, s.nodes[0], room.NewID())
 	for _, node := range s.nodes {
-		s.watches = append(s.watches, watchRoom(t, node, s.room.LifeID()))
+		s.watches = append(s.watches, watchRoom(t, node, s.room.InstanceID()))
 	}
 	return s
 }
@@ -33,14 +33,14 @@ func newLives(t *testing.T) *setup {
 func openLife(t *testing.T, s *redisstore.Store, roomID string) room.Room {
 	t.Helper()
 	r := room.Room{
-		ID: roomID, Life: room.NewSocketID(), Name: "a room", TTL: time.Hour,
-		Key: []byte(room.NewID()), Epoch: room.NewSocketID(),
+		ID: roomID, Instance: room.NewNonce(), Name: "a room", TTL: time.Hour,
+		Key: []byte(room.NewID()), Epoch: room.NewNonce(),
 	}
 	opened, err := s.Open(t.Context(), r, room.CreateLimits{Lobby: time.Hour})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
-	if opened.Life != r.Life {
+	if opened.Instance != r.Instance {
 		t.Fatal("Open: the room is there")
 	}
 	return opened
@@ -62,23 +62,23 @@ func (s *setup) vanish(t *testing.T) {
 func TestNextLifeAfterMissedEnd(t *testing.T) {
 	t.Parallel()
 	s := newLives(t)
-	joinRoom(t, s.nodes[0], s.room.LifeID(), "anna", "bert", "carla")
+	joinRoom(t, s.nodes[0], s.room.InstanceID(), "anna", "bert", "carla")
 	for i, w := range s.watches {
 		w.enter(t, presenceOf("anna"))
 		w.enter(t, presenceOf([]string{"bert", "carla"}[i]))
 	}
 	for id := uint64(1); id <= 3; id++ {
-		if _, err := s.nodes[0].Post(t.Context(), s.room.LifeID(), newPost(s.nodes[0], "tag", id, "of the former life")); err != nil {
+		if _, err := s.nodes[0].Post(t.Context(), s.room.InstanceID(), newPost(s.nodes[0], "tag", id, "of the former life")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.nodes[1].Remove(t.Context(), s.room.LifeID(), "bert"); err != nil {
+	if err := s.nodes[1].Remove(t.Context(), s.room.InstanceID(), "bert"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.nodes[1].SetLocked(t.Context(), s.room.LifeID(), true); err != nil {
+	if err := s.nodes[1].SetLocked(t.Context(), s.room.InstanceID(), true); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.nodes[0].Retract(t.Context(), s.room.LifeID(), room.Retraction{Seq: 2, Any: true}); err != nil {
+	if err := s.nodes[0].Retract(t.Context(), s.room.InstanceID(), room.Retraction{Seq: 2, Any: true}); err != nil {
 		t.Fatal(err)
 	}
 	var told []int
@@ -89,22 +89,22 @@ func TestNextLifeAfterMissedEnd(t *testing.T) {
 
 	s.vanish(t)
 	next := openLife(t, s.nodes[1], s.room.ID)
-	joinRoom(t, s.nodes[1], next.LifeID(), "bert", "dora") // not anna
-	w := watchRoom(t, s.nodes[1], next.LifeID())
+	joinRoom(t, s.nodes[1], next.InstanceID(), "bert", "dora") // not anna
+	w := watchRoom(t, s.nodes[1], next.InstanceID())
 	dora := presenceOf("dora")
 	w.enter(t, dora)
 	w.awaitUser(t, room.EventJoined, "dora")
 
 	// Those who take the former life for the present one act in it.
 	for i, former := range s.watches {
-		lifeID, node := s.room.LifeID(), s.nodes[i]
+		instanceID, node := s.room.InstanceID(), s.nodes[i]
 		for what, err := range map[string]error{
-			"Post":      postErr(node.Post(t.Context(), lifeID, newPost(node, "tag", 4, "into the void"))),
+			"Post":      postErr(node.Post(t.Context(), instanceID, newPost(node, "tag", 4, "into the void"))),
 			"Enter":     postErr(former.Enter(t.Context(), presenceOf("carla"), 1000)),
-			"SetLocked": node.SetLocked(t.Context(), lifeID, false),
-			"Remove":    node.Remove(t.Context(), lifeID, "dora"),
-			"Retract":   node.Retract(t.Context(), lifeID, room.Retraction{Seq: 1, Any: true}),
-			"Delete":    node.Delete(t.Context(), lifeID),
+			"SetLocked": node.SetLocked(t.Context(), instanceID, false),
+			"Remove":    node.Remove(t.Context(), instanceID, "dora"),
+			"Retract":   node.Retract(t.Context(), instanceID, room.Retraction{Seq: 1, Any: true}),
+			"Delete":    node.Delete(t.Context(), instanceID),
 		} {
 			if !errors.Is(err, room.ErrRoomNotFound) {
 				t.Errorf("node %d: %s in the former life: %v, want ErrRoomNotFound", i, what, err)
@@ -118,12 +118,12 @@ func TestNextLifeAfterMissedEnd(t *testing.T) {
 		}
 	}
 	// The next life is as it was left.
-	receipt, err := s.nodes[0].Post(t.Context(), next.LifeID(), newPost(s.nodes[0], "tag", 1, "hello again"))
+	receipt, err := s.nodes[0].Post(t.Context(), next.InstanceID(), newPost(s.nodes[0], "tag", 1, "hello again"))
 	if err != nil || receipt.Seq != 1 {
 		t.Fatalf("the first message is number %d, duplicate %v, %v", receipt.Seq, receipt.Duplicate, err)
 	}
 	w.awaitSeq(t, 1)
-	got, err := s.nodes[0].Load(t.Context(), next.LifeID())
+	got, err := s.nodes[0].Load(t.Context(), next.InstanceID())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,13 +200,13 @@ func (m *mentions) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func TestDeletionIsOfOneLife(t *testing.T) {
 	t.Parallel()
 	s := newLives(t)
-	seen := &mentions{texts: []string{string(room.EndDeleted), s.room.Life}}
+	seen := &mentions{texts: []string{string(room.EndDeleted), s.room.Instance}}
 	s.nodes[0].AddHook(seen)
-	if err := s.nodes[0].Delete(t.Context(), s.room.LifeID()); err != nil {
+	if err := s.nodes[0].Delete(t.Context(), s.room.InstanceID()); err != nil {
 		t.Fatal(err)
 	}
 	next := openLife(t, s.nodes[1], s.room.ID)
-	w := watchRoom(t, s.nodes[0], next.LifeID())
+	w := watchRoom(t, s.nodes[0], next.InstanceID())
 	before := seen.count.Load()
 	s.cutLinks(t)
 	eventually(t, patience, func() string {
@@ -215,7 +215,7 @@ func TestDeletionIsOfOneLife(t *testing.T) {
 		}
 		return ""
 	})
-	if _, err := s.nodes[0].Post(t.Context(), next.LifeID(), newPost(s.nodes[0], "", 0, "still here")); err != nil {
+	if _, err := s.nodes[0].Post(t.Context(), next.InstanceID(), newPost(s.nodes[0], "", 0, "still here")); err != nil {
 		t.Errorf("Post into the next life: %v", err)
 	}
 	w.awaitSeq(t, 1)
@@ -227,13 +227,13 @@ func TestOldDeadline(t *testing.T) {
 	t.Parallel()
 	s := &setup{server: redistest.Start(t, redistest.Options{})}
 	s.nodes = openNodes(t, optionsOf(s.server), 2)
-	r := room.Room{ID: room.NewID(), Life: "first", Name: "x", TTL: time.Second, Key: []byte("key"), Epoch: "e"}
+	r := room.Room{ID: room.NewID(), Instance: "first", Name: "x", TTL: time.Second, Key: []byte("key"), Epoch: "e"}
 	var err error
 	if s.room, err = s.nodes[0].Open(t.Context(), r, room.CreateLimits{Lobby: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	w := watchRoom(t, s.nodes[0], s.room.LifeID())
-	if _, err := s.nodes[0].Start(t.Context(), s.room.LifeID()); err != nil {
+	w := watchRoom(t, s.nodes[0], s.room.InstanceID())
+	if _, err := s.nodes[0].Start(t.Context(), s.room.InstanceID()); err != nil {
 		t.Fatal(err)
 	}
 	w.awaitKind(t, room.EventStarted)
@@ -242,7 +242,7 @@ func TestOldDeadline(t *testing.T) {
 	if e := w.awaitKind(t, room.EventEnded); e.Reason != room.EndExpired {
 		t.Errorf("the former life ended with %q", e.Reason)
 	}
-	if _, err := s.nodes[0].Load(t.Context(), next.LifeID()); err != nil {
+	if _, err := s.nodes[0].Load(t.Context(), next.InstanceID()); err != nil {
 		t.Errorf("the next life at the deadline of the former: %v", err)
 	}
 	if n := s.raw(t, "pttl", "room:"+s.room.ID); n != int64(-1) {
@@ -255,12 +255,12 @@ func TestOldDeadline(t *testing.T) {
 func TestRemainsOfAnotherLife(t *testing.T) {
 	t.Parallel()
 	s := newLives(t)
-	joinRoom(t, s.nodes[0], s.room.LifeID(), "anna")
+	joinRoom(t, s.nodes[0], s.room.InstanceID(), "anna")
 	s.watches[0].enter(t, presenceOf("anna"))
-	if _, err := s.nodes[0].Post(t.Context(), s.room.LifeID(), newPost(s.nodes[0], "tag", 7, "of the former life")); err != nil {
+	if _, err := s.nodes[0].Post(t.Context(), s.room.InstanceID(), newPost(s.nodes[0], "tag", 7, "of the former life")); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.nodes[0].Retract(t.Context(), s.room.LifeID(), room.Retraction{Seq: 1, Any: true}); err != nil {
+	if err := s.nodes[0].Retract(t.Context(), s.room.InstanceID(), room.Retraction{Seq: 1, Any: true}); err != nil {
 		t.Fatal(err)
 	}
 	s.raw(t, "unlink", "room:"+s.room.ID)
@@ -271,11 +271,11 @@ func TestRemainsOfAnotherLife(t *testing.T) {
 	if left := keysOf(t, s.server.Client(), ":"+s.room.ID); len(left) != 1 {
 		t.Errorf("the next life begins with %q", left)
 	}
-	w := watchRoom(t, s.nodes[1], next.LifeID())
+	w := watchRoom(t, s.nodes[1], next.InstanceID())
 	if len(w.snapshot.Online) > 0 || len(w.snapshot.Retracted) > 0 || w.snapshot.Room.Seq != 0 {
 		t.Errorf("the next life begins with %q online, seq %d, %v retracted", w.snapshot.Online, w.snapshot.Room.Seq, w.snapshot.Retracted)
 	}
-	if page, err := s.nodes[1].Before(t.Context(), next.LifeID(), 0, 10, 1<<20); err != nil || len(page.Entries) > 0 {
+	if page, err := s.nodes[1].Before(t.Context(), next.InstanceID(), 0, 10, 1<<20); err != nil || len(page.Entries) > 0 {
 		t.Errorf("the next life begins with messages %q, %v", page.Entries, err)
 	}
 }
@@ -285,15 +285,15 @@ func TestLivesInRedis(t *testing.T) {
 	t.Parallel()
 	s := newLives(t)
 	fields := s.hash(t, "room:"+s.room.ID)
-	if fields["life"] != s.room.Life || fields["admin"] != "" {
+	if fields["life"] != s.room.Instance || fields["admin"] != "" {
 		t.Errorf("the room is in the life %q, and has the admin %q", fields["life"], fields["admin"])
 	}
 	lobby := s.server.Client().LRange(t.Context(), "room:lobby:3600", 0, -1).Val()
-	if want := fields["createdAt"] + ":" + s.room.ID + ":" + s.room.Life; len(lobby) != 1 || lobby[0] != want {
+	if want := fields["createdAt"] + ":" + s.room.ID + ":" + s.room.Instance; len(lobby) != 1 || lobby[0] != want {
 		t.Errorf("the lobby list has %q, want %q", lobby, want)
 	}
 	channels := s.server.Client().PubSubChannels(t.Context(), "room:events:"+s.room.ID+"*").Val()
-	if want := "room:events:" + s.room.ID + ":" + s.room.Life; len(channels) != 1 || channels[0] != want {
+	if want := "room:events:" + s.room.ID + ":" + s.room.Instance; len(channels) != 1 || channels[0] != want {
 		t.Errorf("the nodes listen to %q, want %q", channels, want)
 	}
 	made := createRoom(t, s.nodes[0], time.Hour, time.Hour)

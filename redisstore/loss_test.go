@@ -9,6 +9,7 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // lose takes the newest messages away, as a failover to a replica does that had
@@ -27,7 +28,7 @@ func (s *setup) replace(t *testing.T, first uint64, texts ...string) {
 	t.Helper()
 	for i, text := range texts {
 		seq := first + uint64(i)
-		s.raw(t, "rpush", "room:messages:"+s.room.ID, room.Entry(seq, room.EncodeBody(text, time.Now(), admin, 0, "")))
+		s.raw(t, "rpush", "room:messages:"+s.room.ID, message.Entry(seq, message.EncodeBody(text, time.Now(), admin, 0, "")))
 		s.raw(t, "hset", "room:"+s.room.ID, "seq", strconv.FormatUint(seq, 10))
 	}
 }
@@ -74,7 +75,7 @@ func (s *setup) expectGap(t *testing.T, seq uint64, told int) {
 			t.Fatalf("node %d was told %s after the gap, want %d messages", i, describe(after), len(page.Entries))
 		}
 		for j, e := range after {
-			if !bytes.Equal(e.Frame, room.FrameOfEntry(page.Entries[j])) {
+			if !bytes.Equal(e.Frame, message.FrameOfEntry(page.Entries[j])) {
 				t.Errorf("node %d was told %q after the gap, want %q", i, e.Frame, page.Entries[j])
 			}
 		}

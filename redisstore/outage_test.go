@@ -13,6 +13,7 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
 // load has senders post on both nodes, each its messages in order, again under the
@@ -121,7 +122,7 @@ func TestServerKilledUnderLoad(t *testing.T) {
 // post1 posts one message, as often as it takes.
 func (s *setup) post1(t *testing.T) (seq uint64) {
 	t.Helper()
-	session := room.NewSocketID()
+	session := room.NewNonce()
 	eventually(t, patience, func() string {
 		receipt, err := s.nodes[1].Post(t.Context(), s.room.ID, newPost(s.nodes[1], session, 1, "from "+session))
 		if err != nil {
@@ -361,7 +362,7 @@ func TestOwedPresence(t *testing.T) {
 		}
 		return ""
 	})
-	if looks := s.raw(t, "sismember", "room:names:"+s.room.ID, room.Look("anna")); looks != int64(1) {
+	if looks := s.raw(t, "sismember", "room:names:"+s.room.ID, name.Skeleton("anna")); looks != int64(1) {
 		t.Error("the name can be given out once more")
 	}
 }

@@ -4,12 +4,13 @@ import (
 	"context"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // Post implements room.Store, in one round trip, which posts that come at the
 // same time share.
-func (s *Store) Post(ctx context.Context, lifeID string, post room.Post) (room.Receipt, error) {
-	r, err := s.posts.do(ctx, newPosting(ctx, s.keys.names(lifeID, postKeys), post))
+func (s *Store) Post(ctx context.Context, instanceID string, post room.Post) (room.Receipt, error) {
+	r, err := s.posts.do(ctx, newPosting(ctx, s.keys.names(instanceID, postKeys), post))
 	switch {
 	case err != nil:
 		return room.Receipt{}, unavailable(scriptPost.name, err)
@@ -24,28 +25,28 @@ func (s *Store) Post(ctx context.Context, lifeID string, post room.Post) (room.R
 	case r == -replyNot:
 		return room.Receipt{Duplicate: true}, nil
 	default:
-		return room.Receipt{}, s.refusal(-r, lifeID)
+		return room.Receipt{}, s.refusal(-r, instanceID)
 	}
 }
 
 // Before implements room.Store.
-func (s *Store) Before(ctx context.Context, lifeID string, before uint64, limit, maxBytes int) (room.Page, error) {
-	return s.page(ctx, lifeID, "before", before, limit, maxBytes)
+func (s *Store) Before(ctx context.Context, instanceID string, before uint64, limit, maxBytes int) (room.Page, error) {
+	return s.page(ctx, instanceID, "before", before, limit, maxBytes)
 }
 
 // After implements room.Store.
-func (s *Store) After(ctx context.Context, lifeID string, after uint64, maxBytes int) (room.Page, error) {
+func (s *Store) After(ctx context.Context, instanceID string, after uint64, maxBytes int) (room.Page, error) {
 	const unlimited = 1 << 30
-	return s.page(ctx, lifeID, "after", after, unlimited, maxBytes)
+	return s.page(ctx, instanceID, "after", after, unlimited, maxBytes)
 }
 
-func (s *Store) page(ctx context.Context, lifeID, direction string, number uint64, limit, maxBytes int) (room.Page, error) {
-	k := s.keys.room(lifeID)
+func (s *Store) page(ctx context.Context, instanceID, direction string, number uint64, limit, maxBytes int) (room.Page, error) {
+	k := s.keys.room(instanceID)
 	r, err := s.run(ctx, scriptHistory, k.keys, direction, number, limit, maxBytes, k.life)
 	if err != nil {
 		return room.Page{}, err
 	}
-	if err := s.refusal(r.status(), lifeID); err != nil {
+	if err := s.refusal(r.status(), instanceID); err != nil {
 		return room.Page{}, err
 	}
 	return decodePage(r)
@@ -66,7 +67,7 @@ func decodePage(r reply) (room.Page, error) {
 	page.Entries = make([][]byte, len(entries))
 	for i := range entries {
 		page.Entries[i] = []byte(entries.text(i))
-		if seq, ok := room.SeqOfEntry(page.Entries[i]); !ok || seq != page.First+uint64(i) {
+		if seq, ok := message.SeqOfEntry(page.Entries[i]); !ok || seq != page.First+uint64(i) {
 			return room.Page{}, errMalformed
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
 // presence is who is online through this node. Redis is told of a user by one
@@ -30,7 +31,7 @@ type attendance struct {
 func (a attendance) here() bool { return a.order > a.gone }
 
 // lifeUser is a user in one life of a room.
-type lifeUser struct{ lifeID, userID string }
+type lifeUser struct{ instanceID, userID string }
 
 type turn struct {
 	token   chan struct{} // holds one while the turn is taken
@@ -71,7 +72,7 @@ func (p *presence) take(ctx context.Context, who lifeUser) (release func(), err 
 func (p *presence) of(who lifeUser) attendance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.lives[who.lifeID][who.userID]
+	return p.lives[who.instanceID][who.userID]
 }
 
 // socket returns the newest socket of a user who is here, or "".
@@ -86,10 +87,10 @@ func (p *presence) socket(who lifeUser) string {
 func (p *presence) change(who lifeUser, change func(*attendance)) (before attendance) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	users := p.lives[who.lifeID]
+	users := p.lives[who.instanceID]
 	if users == nil {
 		users = make(map[string]attendance)
-		p.lives[who.lifeID] = users
+		p.lives[who.instanceID] = users
 	}
 	before = users[who.userID]
 	after := before
@@ -99,18 +100,18 @@ func (p *presence) change(who lifeUser, change func(*attendance)) (before attend
 }
 
 // forget forgets the life of a room.
-func (p *presence) forget(lifeID string) {
+func (p *presence) forget(instanceID string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.lives, lifeID)
+	delete(p.lives, instanceID)
 }
 
 // users returns the newest socket of each user who is here.
-func (p *presence) users(lifeID string) map[string]string {
+func (p *presence) users(instanceID string) map[string]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	users := make(map[string]string)
-	for user, a := range p.lives[lifeID] {
+	for user, a := range p.lives[instanceID] {
 		if a.here() {
 			users[user] = a.socket
 		}
@@ -124,7 +125,7 @@ func (f *feed) Enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 		return 0, room.ErrRoomNotFound
 	}
 	defer f.forgetIfOver()
-	who := lifeUser{f.lifeID, p.UserID}
+	who := lifeUser{f.instanceID, p.UserID}
 	release, err := f.store.presence.take(ctx, who)
 	if err != nil {
 		return 0, err
@@ -159,7 +160,7 @@ func (f *feed) enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 	f.mu.Lock()
 	surplus, isOnline := f.online.surplus(), f.online.has(p.UserID)
 	f.mu.Unlock()
-	socket := f.store.presence.of(lifeUser{f.lifeID, p.UserID}).socket
+	socket := f.store.presence.of(lifeUser{f.instanceID, p.UserID}).socket
 	for look := range 2 {
 		flag := 0
 		if isOnline {
@@ -186,7 +187,7 @@ func (f *feed) enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 			surplus, isOnline = c.surplus(), c.has(p.UserID)
 			continue
 		}
-		if err := f.store.refusal(r.status(), f.lifeID); err != nil {
+		if err := f.store.refusal(r.status(), f.instanceID); err != nil {
 			return 0, err
 		}
 		return r.count(1), nil
@@ -220,7 +221,7 @@ func (f *feed) Exit(ctx context.Context, userID string, order uint64) {
 		return
 	}
 	defer f.forgetIfOver()
-	who := lifeUser{f.lifeID, userID}
+	who := lifeUser{f.instanceID, userID}
 	f.store.presence.change(who, func(a *attendance) { a.gone = max(a.gone, order) })
 	release, err := f.store.presence.take(ctx, who)
 	if err != nil {
@@ -238,8 +239,8 @@ func (f *feed) Exit(ctx context.Context, userID string, order uint64) {
 }
 
 // expel takes a user offline on this node who was removed from the room.
-func (s *Store) expel(ctx context.Context, lifeID, userID string) {
-	who := lifeUser{lifeID, userID}
+func (s *Store) expel(ctx context.Context, instanceID, userID string) {
+	who := lifeUser{instanceID, userID}
 	release, err := s.presence.take(ctx, who)
 	if err != nil {
 		return // the store is closed
@@ -263,9 +264,9 @@ func (s *Store) settle(ctx context.Context, who lifeUser) error {
 
 // tell does so for whoever has the user's turn.
 func (s *Store) tell(ctx context.Context, who lifeUser) error {
-	k, field := s.keys.room(who.lifeID), onlineField(s.node, who.userID)
+	k, field := s.keys.room(who.instanceID), onlineField(s.node, who.userID)
 	if socket := s.presence.socket(who); socket != "" {
-		_, err := s.run(ctx, scriptReenter, k.keys, k.channel, k.life, who.userID, room.Look(who.userID), field, socket,
+		_, err := s.run(ctx, scriptReenter, k.keys, k.channel, k.life, who.userID, name.Skeleton(who.userID), field, socket,
 			encodePresent(s.node, who.userID))
 		return err
 	}
@@ -286,6 +287,6 @@ func (s *Store) tell(ctx context.Context, who lifeUser) error {
 // forgetIfOver forgets the life for good where a feed has ended meanwhile.
 func (f *feed) forgetIfOver() {
 	if f.isOver() && len(f.store.link.feeds(f.keys.channel)) == 0 {
-		f.store.presence.forget(f.lifeID)
+		f.store.presence.forget(f.instanceID)
 	}
 }

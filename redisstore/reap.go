@@ -78,13 +78,13 @@ func (s *Store) reapBatch(ctx context.Context, lobby int64) (more bool, err erro
 	done := []any{lobby}
 	for i := range entries {
 		entry := entries.text(i)
-		createdAt, lifeID, ok := strings.Cut(entry, ":")
+		createdAt, instanceID, ok := strings.Cut(entry, ":")
 		created, err := strconv.ParseInt(createdAt, 10, 64)
 		if ok && err == nil {
 			if now < created+lobby*1000 {
 				break
 			}
-			k := s.keys.room(lifeID)
+			k := s.keys.room(instanceID)
 			if _, err := s.run(ctx, scriptReap, k.keys, k.channel, encodeEnded(room.EndExpired), createdAt, k.life); err != nil {
 				return false, err
 			}

@@ -3,7 +3,7 @@ package redisstore
 import (
 	"hash/maphash"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // rememberedMessages is how far back it can be told which messages a store has
@@ -53,8 +53,8 @@ var hashSeed = maphash.MakeSeed()
 // hashOf is the hash of a message, given its frame or its entry, which have both
 // parts in common: half of it is of the envelope, and half of the text, zero where
 // that was retracted, which is where it is empty.
-func hashOf(message []byte) uint64 {
-	text, envelope := room.Parts(message)
+func hashOf(b []byte) uint64 {
+	text, envelope := message.Parts(b)
 	hash := maphash.Bytes(hashSeed, envelope) << 32
 	if len(text) == 0 {
 		return hash

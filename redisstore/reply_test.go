@@ -11,8 +11,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // echoes answers the commands of a store with one reply, in the place of Redis.
@@ -132,7 +134,7 @@ func askEverything(t *testing.T, s *redisstore.Store, reply any) {
 	ctx := t.Context()
 	const id = "AAAAAAAAAAAAAAAAAAAAAA"
 	failed := func(err error) bool {
-		if err != nil && room.RefusalOf(err) == room.RefusalOf(room.ErrInternal) && !errors.Is(err, room.ErrInternal) {
+		if err != nil && apierror.Of(err) == apierror.Of(room.ErrInternal) && !errors.Is(err, room.ErrInternal) {
 			t.Errorf("an error of no kind: %v", err)
 		}
 		if list, _ := reply.([]any); err == nil && (len(list) == 0 || list[0] != int64(0) && list[0] != int64(7)) {
@@ -164,7 +166,7 @@ func askEverything(t *testing.T, s *redisstore.Store, reply any) {
 	if c, err := s.Start(ctx, id); !failed(err) && !c.Deadline.After(c.StartedAt) {
 		t.Errorf("started %+v", c)
 	}
-	if r, err := s.Open(ctx, room.Room{ID: id, Life: "life", Name: "Room", TTL: time.Hour, Epoch: "e", Key: make([]byte, 32)},
+	if r, err := s.Open(ctx, room.Room{ID: id, Instance: "life", Name: "Room", TTL: time.Hour, Epoch: "e", Key: make([]byte, 32)},
 		room.CreateLimits{Lobby: time.Hour}); !failed(err) {
 		expectRoom("open", r)
 	}
@@ -177,7 +179,7 @@ func askEverything(t *testing.T, s *redisstore.Store, reply any) {
 			t.Errorf("page %+v", p)
 		}
 		for i, entry := range p.Entries {
-			if seq, ok := room.SeqOfEntry(entry); !ok || seq != p.First+uint64(i) {
+			if seq, ok := message.SeqOfEntry(entry); !ok || seq != p.First+uint64(i) {
 				t.Errorf("in a page from %d on, number %d is %q", p.First, i, entry)
 			}
 		}

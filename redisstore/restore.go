@@ -3,7 +3,7 @@ package redisstore
 import (
 	"context"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
 // restore writes again what Redis has lost: the deadline, removals, who is
@@ -57,7 +57,7 @@ func (f *feed) reenter(ctx context.Context, r *reading) error {
 		}
 	}
 	var missing []pair
-	for user, socket := range s.presence.users(f.lifeID) {
+	for user, socket := range s.presence.users(f.instanceID) {
 		if !r.removed[user] && known[user] != socket {
 			missing = append(missing, pair{s.node, user, socket})
 			if known[user] == "" {
@@ -71,15 +71,15 @@ func (f *feed) reenter(ctx context.Context, r *reading) error {
 		args := make([]any, 0, 2+5*len(batch))
 		args = append(args, f.keys.channel, f.keys.life)
 		for _, p := range batch {
-			args = append(args, p.user, room.Look(p.user), onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
+			args = append(args, p.user, name.Skeleton(p.user), onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
 		}
 		if err := f.write(ctx, scriptReenter, args...); err != nil {
 			return err
 		}
 		// Nobody waited for a turn, so users may have come and gone meanwhile.
 		for _, p := range batch {
-			if s.presence.socket(lifeUser{f.lifeID, p.user}) != p.socket {
-				s.heart.owe(lifeUser{f.lifeID, p.user})
+			if s.presence.socket(lifeUser{f.instanceID, p.user}) != p.socket {
+				s.heart.owe(lifeUser{f.instanceID, p.user})
 			}
 		}
 	}

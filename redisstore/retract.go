@@ -6,24 +6,25 @@ import (
 	"slices"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // Retract implements room.Store.
-func (s *Store) Retract(ctx context.Context, lifeID string, r room.Retraction) error {
-	return s.retract(ctx, s.keys.room(lifeID), lifeID, r)
+func (s *Store) Retract(ctx context.Context, instanceID string, r room.Retraction) error {
+	return s.retract(ctx, s.keys.room(instanceID), instanceID, r)
 }
 
-func (s *Store) retract(ctx context.Context, k roomKeys, lifeID string, r room.Retraction) error {
+func (s *Store) retract(ctx context.Context, k roomKeys, instanceID string, r room.Retraction) error {
 	whose := 0
 	if r.Any {
 		whose = 1
 	}
-	reply, err := s.run(ctx, scriptRetract, k.keys, k.channel, r.Seq, r.Epoch, r.UserID, room.SenderField(r.UserID), whose,
+	reply, err := s.run(ctx, scriptRetract, k.keys, k.channel, r.Seq, r.Epoch, r.UserID, message.SenderField(r.UserID), whose,
 		k.life)
 	if err != nil {
 		return err
 	}
-	return s.refusal(reply.status(), lifeID)
+	return s.refusal(reply.status(), instanceID)
 }
 
 // applyRetracted tells a retraction, unless it was told. The caller holds mu.
@@ -53,7 +54,7 @@ func (f *feed) retractAgain(ctx context.Context, r *reading, g gap) error {
 			continue
 		}
 		again := room.Retraction{Seq: seq, Epoch: r.room.Epoch, Any: true}
-		err := f.store.retract(ctx, f.keys, f.lifeID, again)
+		err := f.store.retract(ctx, f.keys, f.instanceID, again)
 		if err != nil && !errors.Is(err, room.ErrMessageNotFound) {
 			return err
 		}

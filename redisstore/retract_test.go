@@ -11,6 +11,7 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 func (s *setup) retract(tb testing.TB, node int, seqs ...uint64) {
@@ -25,7 +26,7 @@ func (s *setup) retract(tb testing.TB, node int, seqs ...uint64) {
 // retractUnheard does in Redis what a retraction does, without an event.
 func (s *setup) retractUnheard(tb testing.TB, seq uint64) {
 	tb.Helper()
-	s.raw(tb, "lset", "room:messages:"+s.room.ID, seq-1, room.WithoutText([]byte(s.entry(tb, seq))))
+	s.raw(tb, "lset", "room:messages:"+s.room.ID, seq-1, message.WithoutText([]byte(s.entry(tb, seq))))
 	s.raw(tb, "zadd", "room:retracted:"+s.room.ID, seq, seq)
 }
 
@@ -162,7 +163,7 @@ func TestRetractionMissed(t *testing.T) {
 		w.awaitSeq(t, newest+3)
 		w.awaitRetracted(t, 5, 1, newest)
 		for _, e := range w.all(room.EventMessage) {
-			if retracted := e.Seq == newest+2; e.Retracted != retracted || room.IsRetracted(e.Frame) != retracted {
+			if retracted := e.Seq == newest+2; e.Retracted != retracted || message.IsRetracted(e.Frame) != retracted {
 				t.Errorf("node %d: message %d was told retracted %v: %s", i, e.Seq, e.Retracted, e.Frame)
 			}
 		}
@@ -202,7 +203,7 @@ func TestRetractionLost(t *testing.T) {
 	s.cutLinks(t)
 	for _, seq := range lost {
 		eventually(t, patience, func() string {
-			if entry := s.entry(t, seq); !room.IsRetracted([]byte(entry)) {
+			if entry := s.entry(t, seq); !message.IsRetracted([]byte(entry)) {
 				return "left: " + entry
 			}
 			return ""
@@ -242,12 +243,12 @@ func TestRetractionLostWithItsMessage(t *testing.T) {
 	}
 	s.expectGap(t, 15, 20)
 	eventually(t, patience, func() string {
-		if entry := s.entry(t, 10); !room.IsRetracted([]byte(entry)) {
+		if entry := s.entry(t, 10); !message.IsRetracted([]byte(entry)) {
 			return "left: " + entry
 		}
 		return ""
 	})
-	if entry := s.entry(t, 18); room.IsRetracted([]byte(entry)) || !strings.Contains(entry, "new 18") {
+	if entry := s.entry(t, 18); message.IsRetracted([]byte(entry)) || !strings.Contains(entry, "new 18") {
 		t.Errorf("another message was retracted: %s", entry)
 	}
 	s.expectSnapshot(t, 10)

@@ -11,8 +11,8 @@ import (
 // decodeRoom makes a room of what scripts/fields.lua returns. Of the id, only what
 // names the room counts. It fails where something is missing that every room has:
 // sessions are signed with the key, and a time to live of zero is over at once.
-func decodeRoom(lifeID string, fields reply) (room.Room, error) {
-	id, _ := room.SplitLifeID(lifeID)
+func decodeRoom(instanceID string, fields reply) (room.Room, error) {
+	id, _ := room.SplitInstanceID(instanceID)
 	seconds := fields.number(5)
 	if fields.text(1) == "" || fields.text(9) == "" || seconds <= 0 || seconds > math.MaxInt64/int64(time.Second) {
 		return room.Room{}, errMalformed
@@ -32,7 +32,7 @@ func decodeRoom(lifeID string, fields reply) (room.Room, error) {
 		Password:  fields.bytes(10),
 
 		AdminPassword: fields.bytes(12),
-		Life:          fields.text(13),
+		Instance:      fields.text(13),
 		SignedIn:      fields.text(14) == flag(true),
 	}, nil
 }
@@ -52,26 +52,26 @@ func flag(yes bool) string {
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 // Load implements room.Store.
-func (s *Store) Load(ctx context.Context, lifeID string) (room.Room, error) {
-	k := s.keys.room(lifeID)
+func (s *Store) Load(ctx context.Context, instanceID string) (room.Room, error) {
+	k := s.keys.room(instanceID)
 	r, err := s.runTimed(ctx, scriptLoad, k.keys, k.life)
 	if err != nil {
 		return room.Room{}, err
 	}
-	if err := s.refusal(r.status(), lifeID); err != nil {
+	if err := s.refusal(r.status(), instanceID); err != nil {
 		return room.Room{}, err
 	}
-	return decodeRoom(lifeID, r.list(2))
+	return decodeRoom(instanceID, r.list(2))
 }
 
 // Start implements room.Store.
-func (s *Store) Start(ctx context.Context, lifeID string) (room.Clock, error) {
-	k := s.keys.room(lifeID)
+func (s *Store) Start(ctx context.Context, instanceID string) (room.Clock, error) {
+	k := s.keys.room(instanceID)
 	r, err := s.runTimed(ctx, scriptStart, k.keys, k.channel, k.life)
 	if err != nil {
 		return room.Clock{}, err
 	}
-	if err := s.refusal(r.status(), lifeID); err != nil {
+	if err := s.refusal(r.status(), instanceID); err != nil {
 		return room.Clock{}, err
 	}
 	c := room.Clock{StartedAt: r.time(2), Deadline: r.time(3), Began: r.number(4) == 1}
@@ -82,15 +82,15 @@ func (s *Store) Start(ctx context.Context, lifeID string) (room.Clock, error) {
 }
 
 // Delete implements room.Store.
-func (s *Store) Delete(ctx context.Context, lifeID string) error {
-	k := s.keys.room(lifeID)
+func (s *Store) Delete(ctx context.Context, instanceID string) error {
+	k := s.keys.room(instanceID)
 	r, err := s.run(ctx, scriptDelete, k.keys, k.channel, encodeEnded(room.EndDeleted), k.life)
 	if err != nil {
 		return err
 	}
-	if err := s.refusal(r.status(), lifeID); err != nil {
+	if err := s.refusal(r.status(), instanceID); err != nil {
 		return err
 	}
-	s.ended.add(lifeID)
+	s.ended.add(instanceID)
 	return nil
 }

@@ -12,10 +12,10 @@ type counters struct {
 	lost, syncs, gaps atomic.Uint64
 }
 
-// LinkStats implements room.Linked.
-func (s *Store) LinkStats() room.LinkStats {
+// LinkStats implements room.PubSub.
+func (s *Store) PubSubStats() room.PubSubStats {
 	n := &s.counters
-	return room.LinkStats{
+	return room.PubSubStats{
 		// With nothing to hear, nobody tries to make the connection.
 		Up:    !n.down.Load() || s.link.idle(),
 		Lost:  n.lost.Load(),
@@ -25,4 +25,4 @@ func (s *Store) LinkStats() room.LinkStats {
 }
 
 // Interface guard.
-var _ room.Linked = (*Store)(nil)
+var _ room.PubSub = (*Store)(nil)

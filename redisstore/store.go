@@ -53,7 +53,7 @@ func New(o Options) (*Store, error) {
 	}
 	s := &Store{
 		log:      o.Log,
-		node:     room.NewSocketID(),
+		node:     room.NewNonce(),
 		servers:  place.servers(),
 		clock:    newClock(),
 		presence: newPresence(),
@@ -77,6 +77,9 @@ func New(o Options) (*Store, error) {
 
 // Now implements room.Store.
 func (s *Store) Now() time.Time { return s.clock.now() }
+
+// Synchronous implements room.Store: Post waits for Redis.
+func (s *Store) Synchronous() bool { return false }
 
 // Close implements room.Store.
 func (s *Store) Close() error {
@@ -168,12 +171,12 @@ func (s *Store) runTimed(ctx context.Context, sc script, keys []string, args ...
 
 // refusal is the error that the status of a reply stands for. A room that
 // this node still watches though it is gone is looked at.
-func (s *Store) refusal(code int64, lifeID string) error {
+func (s *Store) refusal(code int64, instanceID string) error {
 	switch code {
 	case replyOK:
 		return nil
 	case replyGone:
-		for _, f := range s.link.feeds(s.keys.room(lifeID).channel) {
+		for _, f := range s.link.feeds(s.keys.room(instanceID).channel) {
 			f.requestSync()
 		}
 		return room.ErrRoomNotFound

@@ -119,8 +119,8 @@ func (f *feed) sync(ctx context.Context) error {
 
 // read reads the room and waits for the mark. A room that is gone is ended.
 func (f *feed) read(ctx context.Context) (*reading, error) {
-	r := &reading{mark: encodeMark(room.NewSocketID()), removed: make(map[string]bool)}
-	users := f.store.presence.users(f.lifeID)
+	r := &reading{mark: encodeMark(room.NewNonce()), removed: make(map[string]bool)}
+	users := f.store.presence.users(f.instanceID)
 	f.mu.Lock()
 	if f.over || !f.linked {
 		f.mu.Unlock()
@@ -135,7 +135,7 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 	if f.store.servers.replaceable() {
 		// What the server before had told last may not be here, though nobody who was
 		// told is left to notice.
-		next := room.NewSocketID()
+		next := room.NewNonce()
 		args[4], args[5] = next, encodeEpoch(next)
 	}
 	ask := make([]string, 0, len(users)+len(f.removed))
@@ -165,7 +165,7 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 		f.gone(r.now)
 		return nil, room.ErrRoomNotFound
 	}
-	if err := r.decode(f.lifeID, reply, ask); err != nil {
+	if err := r.decode(f.instanceID, reply, ask); err != nil {
 		return nil, err
 	}
 	if err := f.part(ctx, r, pairsOf(reply.list(5))); err != nil {
@@ -186,9 +186,9 @@ func (f *feed) read(ctx context.Context) (*reading, error) {
 }
 
 // decode reads the reply of scripts/sync.lua, which was asked about these users.
-func (r *reading) decode(lifeID string, reply reply, ask []string) (err error) {
+func (r *reading) decode(instanceID string, reply reply, ask []string) (err error) {
 	fields, kept := reply.list(2), reply.count(3)
-	if r.room, err = decodeRoom(lifeID, fields); err != nil {
+	if r.room, err = decodeRoom(instanceID, fields); err != nil {
 		return err
 	}
 	if r.room.Seq > maxSeq || kept > r.room.Seq {
@@ -213,7 +213,7 @@ func (f *feed) part(ctx context.Context, r *reading, pairs []pair) error {
 		return err
 	}
 	r.strays = dead
-	users := f.store.presence.users(f.lifeID)
+	users := f.store.presence.users(f.instanceID)
 	for _, p := range living {
 		if p.node == f.store.node && users[p.user] == "" {
 			r.strays = append(r.strays, p)

@@ -11,6 +11,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 const patience = 15 * time.Second
@@ -143,7 +144,7 @@ func createRoom(tb testing.TB, s *redisstore.Store, ttl, lobby time.Duration) ro
 	tb.Helper()
 	r := room.Room{
 		ID: room.NewID(), Name: "a room", Admin: admin, TTL: ttl,
-		Key: []byte("0123456789abcdef0123456789abcdef"), Epoch: room.NewSocketID(),
+		Key: []byte("0123456789abcdef0123456789abcdef"), Epoch: room.NewNonce(),
 	}
 	if err := s.Create(tb.Context(), r, room.CreateLimits{Lobby: lobby}); err != nil {
 		tb.Fatalf("Create: %v", err)
@@ -164,7 +165,7 @@ func joinRoom(tb testing.TB, s *redisstore.Store, roomID string, names ...string
 func newPost(s *redisstore.Store, session string, id uint64, text string) room.Post {
 	return room.Post{
 		UserID: admin, Session: session, ID: id, History: 10_000,
-		Body: room.EncodeBody(text, s.Now(), admin, id, session),
+		Body: message.EncodeBody(text, s.Now(), admin, id, session),
 	}
 }
 
@@ -192,7 +193,7 @@ var orders = func() func() uint64 {
 }()
 
 func presenceOf(userID string) room.Presence {
-	return room.Presence{UserID: userID, SocketID: room.NewSocketID(), Order: orders(), Session: "tag-" + userID}
+	return room.Presence{UserID: userID, SocketID: room.NewNonce(), Order: orders(), Session: "tag-" + userID}
 }
 
 func (w *watch) enter(tb testing.TB, p room.Presence) {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
-// StandingRoom is what a site says of a room that anybody may join without
+// Declaration is what a site says of a room that anybody may join without
 // anybody having created it.
-type StandingRoom struct {
+type Declaration struct {
 	// ID is the id under which it is joined, see ValidID.
 	ID string
 	// Name is what people see, 1 to 100 characters.
@@ -22,11 +24,11 @@ type StandingRoom struct {
 	Password, AdminPassword string
 }
 
-// Standing is a standing room of a site. It comes into being when somebody joins
+// DeclaredRoom is a standing room of a site. It comes into being when somebody joins
 // who may, lives like any other room, and after its end begins anew with the next
 // who joins. It is safe for concurrent use.
-type Standing struct {
-	declared StandingRoom
+type DeclaredRoom struct {
+	declared Declaration
 
 	making chan struct{} // holds a token while hashes are made or looked at
 	hashed bool
@@ -34,14 +36,14 @@ type Standing struct {
 	password, adminPassword []byte
 }
 
-// NewStanding returns a standing room of a site with these limits. Its error says
+// NewDeclaredRoom returns a standing room of a site with these limits. Its error says
 // what is wrong with what is declared, and holds no password. Passwords are hashed
 // with the first join.
-func NewStanding(s StandingRoom, limits Limits) (*Standing, error) {
+func NewDeclaredRoom(s Declaration, limits Limits) (*DeclaredRoom, error) {
 	if !ValidID(s.ID) {
 		return nil, fmt.Errorf("room id %q: must be 1 to 64 characters of A-Z a-z 0-9 - _", s.ID)
 	}
-	name, err := cleanName("name", s.Name, MaxRoomName)
+	name, err := name.Clean("name", s.Name, name.MaxRoom)
 	if err != nil {
 		return nil, fmt.Errorf("room %s: %w", s.ID, err)
 	}
@@ -61,18 +63,18 @@ func NewStanding(s StandingRoom, limits Limits) (*Standing, error) {
 	if s.AdminPassword != "" && s.AdminPassword == s.Password {
 		return nil, fmt.Errorf("room %s: password and admin_password are the same, so that everybody would be an admin", s.ID)
 	}
-	return &Standing{declared: s, making: make(chan struct{}, 1)}, nil
+	return &DeclaredRoom{declared: s, making: make(chan struct{}, 1)}, nil
 }
 
 // next returns a life that the room has not begun. Lives that begin under one
 // configuration have the same hashes of passwords; everything else is new.
-func (s *Standing) next(ctx context.Context) (Room, error) {
+func (s *DeclaredRoom) next(ctx context.Context) (Room, error) {
 	password, adminPassword, err := s.hashes(ctx)
 	if err != nil {
 		return Room{}, err
 	}
 	return Room{
-		ID: s.declared.ID, Life: newLife(), Name: s.declared.Name, TTL: s.declared.TTL,
+		ID: s.declared.ID, Instance: newInstance(), Name: s.declared.Name, TTL: s.declared.TTL,
 		Key: randomBytes(keySize), Epoch: newEpoch(),
 		Password: password, AdminPassword: adminPassword,
 	}, nil
@@ -81,7 +83,7 @@ func (s *Standing) next(ctx context.Context) (Room, error) {
 // hashes makes the hashes when they are needed first: it takes time, which loading
 // a configuration should not. Both have the same salt, so that one hash of what
 // somebody shows can be compared with either.
-func (s *Standing) hashes(ctx context.Context) (password, adminPassword []byte, err error) {
+func (s *DeclaredRoom) hashes(ctx context.Context) (password, adminPassword []byte, err error) {
 	select {
 	case s.making <- struct{}{}:
 		defer func() { <-s.making }()
@@ -107,12 +109,12 @@ func (s *Standing) hashes(ctx context.Context) (password, adminPassword []byte, 
 }
 
 // info is what may be told of the room while it is not there.
-func (s *Standing) info() Info { return Info{PasswordRequired: s.declared.Password != ""} }
+func (s *DeclaredRoom) info() Info { return Info{PasswordRequired: s.declared.Password != ""} }
 
-// conjure returns the room for a newcomer who may join it, and the role: as it is
+// openDeclared returns the room for a request who may join it, and the role: as it is
 // there, or else as it comes into being now, of which somebody else may be first:
-// opened is whether it was this newcomer.
-func (r *Rooms) conjure(ctx context.Context, s *Standing, n Newcomer) (there Room, role Role, opened bool, err error) {
+// opened is whether it was this request.
+func (r *Rooms) openDeclared(ctx context.Context, s *DeclaredRoom, n JoinRequest) (there Room, role Role, opened bool, err error) {
 	next, err := s.next(ctx)
 	if err != nil {
 		return Room{}, "", false, err
@@ -130,14 +132,14 @@ func (r *Rooms) conjure(ctx context.Context, s *Standing, n Newcomer) (there Roo
 	if err := r.Admits(there.SignedIn); err != nil {
 		return Room{}, "", false, err
 	}
-	if opened = there.LifeID() == next.LifeID(); !opened {
+	if opened = there.InstanceID() == next.InstanceID(); !opened {
 		role, err = roleOf(ctx, &there, n) // its password may be another
 	}
 	return there, role, opened, err
 }
 
-// standingAfter returns the standing room of this site that err says is not there.
-func (r *Rooms) standingAfter(roomID string, err error) (s *Standing, ok bool) {
+// declaredAfter returns the standing room of this site that err says is not there.
+func (r *Rooms) declaredAfter(roomID string, err error) (s *DeclaredRoom, ok bool) {
 	s, ok = r.standing[roomID]
 	return s, ok && errors.Is(err, ErrRoomNotFound)
 }

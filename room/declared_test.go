@@ -20,13 +20,13 @@ const (
 )
 
 // declare returns the rooms of a site that declares a standing room.
-func declare(tb testing.TB, store room.Store, s room.StandingRoom) *room.Rooms {
+func declare(tb testing.TB, store room.Store, s room.Declaration) *room.Rooms {
 	tb.Helper()
 	if s.Name == "" {
 		s.Name = "Lounge"
 	}
 	s.ID = standingID
-	standing, err := room.NewStanding(s, limits)
+	standing, err := room.NewDeclaredRoom(s, limits)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func declare(tb testing.TB, store room.Store, s room.StandingRoom) *room.Rooms {
 // enter joins the standing room with a password.
 func enter(tb testing.TB, rooms *room.Rooms, username, password string) room.Admission {
 	tb.Helper()
-	a, err := rooms.Join(tb.Context(), room.Newcomer{RoomID: standingID, Username: username, Password: password})
+	a, err := rooms.Join(tb.Context(), room.JoinRequest{RoomID: standingID, Username: username, Password: password})
 	if err != nil {
 		tb.Fatalf("Join: %v", err)
 	}
@@ -45,24 +45,24 @@ func enter(tb testing.TB, rooms *room.Rooms, username, password string) room.Adm
 
 func TestNewStanding(t *testing.T) {
 	for name, test := range map[string]struct {
-		declared room.StandingRoom
+		declared room.Declaration
 		want     string // "" for a room that is fine
 	}{
-		"fine":           {room.StandingRoom{ID: "a-Z_0", Name: " Lounge ", TTL: time.Second, Password: door, AdminPassword: crown}, ""},
-		"longest":        {room.StandingRoom{ID: strings.Repeat("a", 64), Name: strings.Repeat("é", 100), TTL: limits.MaxTTL}, ""},
-		"no id":          {room.StandingRoom{Name: "x"}, `room id "": must be 1 to 64 characters`},
-		"long id":        {room.StandingRoom{ID: strings.Repeat("a", 65), Name: "x"}, "must be 1 to 64 characters"},
-		"id with colon":  {room.StandingRoom{ID: "a:b", Name: "x"}, `room id "a:b": must be`},
-		"no name":        {room.StandingRoom{ID: "a", Name: " "}, "room a: name is empty"},
-		"long name":      {room.StandingRoom{ID: "a", Name: strings.Repeat("x", 101)}, "room a: name too long"},
-		"ttl":            {room.StandingRoom{ID: "a", Name: "x", TTL: limits.MaxTTL + time.Second}, "room a: ttl must be whole seconds from 1 to 86400"},
-		"ttl, negative":  {room.StandingRoom{ID: "a", Name: "x", TTL: -time.Second}, "room a: ttl must be"},
-		"ttl, fraction":  {room.StandingRoom{ID: "a", Name: "x", TTL: 1500 * time.Millisecond}, "room a: ttl must be"},
-		"password":       {room.StandingRoom{ID: "a", Name: "x", Password: strings.Repeat(door, 100)}, "room a: password too long"},
-		"admin password": {room.StandingRoom{ID: "a", Name: "x", AdminPassword: door + "\xff"}, "room a: admin_password: password is not valid UTF-8"},
-		"same passwords": {room.StandingRoom{ID: "a", Name: "x", Password: door, AdminPassword: door}, "room a: password and admin_password are the same"},
+		"fine":           {room.Declaration{ID: "a-Z_0", Name: " Lounge ", TTL: time.Second, Password: door, AdminPassword: crown}, ""},
+		"longest":        {room.Declaration{ID: strings.Repeat("a", 64), Name: strings.Repeat("é", 100), TTL: limits.MaxTTL}, ""},
+		"no id":          {room.Declaration{Name: "x"}, `room id "": must be 1 to 64 characters`},
+		"long id":        {room.Declaration{ID: strings.Repeat("a", 65), Name: "x"}, "must be 1 to 64 characters"},
+		"id with colon":  {room.Declaration{ID: "a:b", Name: "x"}, `room id "a:b": must be`},
+		"no name":        {room.Declaration{ID: "a", Name: " "}, "room a: name is empty"},
+		"long name":      {room.Declaration{ID: "a", Name: strings.Repeat("x", 101)}, "room a: name too long"},
+		"ttl":            {room.Declaration{ID: "a", Name: "x", TTL: limits.MaxTTL + time.Second}, "room a: ttl must be whole seconds from 1 to 86400"},
+		"ttl, negative":  {room.Declaration{ID: "a", Name: "x", TTL: -time.Second}, "room a: ttl must be"},
+		"ttl, fraction":  {room.Declaration{ID: "a", Name: "x", TTL: 1500 * time.Millisecond}, "room a: ttl must be"},
+		"password":       {room.Declaration{ID: "a", Name: "x", Password: strings.Repeat(door, 100)}, "room a: password too long"},
+		"admin password": {room.Declaration{ID: "a", Name: "x", AdminPassword: door + "\xff"}, "room a: admin_password: password is not valid UTF-8"},
+		"same passwords": {room.Declaration{ID: "a", Name: "x", Password: door, AdminPassword: door}, "room a: password and admin_password are the same"},
 	} {
-		_, err := room.NewStanding(test.declared, limits)
+		_, err := room.NewDeclaredRoom(test.declared, limits)
 		switch {
 		case test.want == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -76,7 +76,7 @@ func TestNewStanding(t *testing.T) {
 
 func TestStandingRoom(t *testing.T) {
 	_, store := newRooms(t)
-	rooms := declare(t, store, room.StandingRoom{Name: "  Cafe\u0301 ", TTL: time.Minute})
+	rooms := declare(t, store, room.Declaration{Name: "  Cafe\u0301 ", TTL: time.Minute})
 	if info, err := rooms.Info(t.Context(), standingID); err != nil || info != (room.Info{}) {
 		t.Errorf("Info before anybody has joined: %+v, %v", info, err)
 	}
@@ -87,8 +87,8 @@ func TestStandingRoom(t *testing.T) {
 	if a.Room.ID != standingID || a.Room.Name != "Café" || a.Room.TTL != time.Minute || a.Room.Started() {
 		t.Errorf("joined %q %q, ttl %v, started %v", a.Room.ID, a.Room.Name, a.Room.TTL, a.Room.Started())
 	}
-	if a.Room.LifeID() != b.Room.LifeID() || a.UserID != "anna" || !strings.HasPrefix(b.UserID, "anna-") {
-		t.Errorf("%q joined the life %q, %q the life %q", a.UserID, a.Room.LifeID(), b.UserID, b.Room.LifeID())
+	if a.Room.InstanceID() != b.Room.InstanceID() || a.UserID != "anna" || !strings.HasPrefix(b.UserID, "anna-") {
+		t.Errorf("%q joined the life %q, %q the life %q", a.UserID, a.Room.InstanceID(), b.UserID, b.Room.InstanceID())
 	}
 	// Nobody is its admin, and its members are members.
 	for _, m := range []room.Admission{a, b} {
@@ -99,7 +99,7 @@ func TestStandingRoom(t *testing.T) {
 		expect(t, "Start by a member", err, room.ErrNotAdmin)
 		expect(t, "Delete by a member", rooms.Delete(t.Context(), credentials(m)), room.ErrNotAdmin)
 	}
-	if _, err := rooms.Return(t.Context(), credentials(b)); err != nil {
+	if _, err := rooms.Rejoin(t.Context(), credentials(b)); err != nil {
 		t.Errorf("Return: %v", err)
 	}
 	if err := rooms.Leave(t.Context(), credentials(b)); err != nil {
@@ -107,16 +107,16 @@ func TestStandingRoom(t *testing.T) {
 	}
 	// A site that does not declare it serves it while it is there.
 	others := room.NewRooms(store, limits)
-	if c := enter(t, others, "carla", ""); c.Room.LifeID() != a.Room.LifeID() {
+	if c := enter(t, others, "carla", ""); c.Room.InstanceID() != a.Room.InstanceID() {
 		t.Error("another site joins another life")
 	}
 	if _, err := others.Authenticate(t.Context(), credentials(a)); err != nil {
 		t.Errorf("Authenticate at another site: %v", err)
 	}
-	if err := store.Delete(t.Context(), a.Room.LifeID()); err != nil {
+	if err := store.Delete(t.Context(), a.Room.InstanceID()); err != nil {
 		t.Fatal(err)
 	}
-	_, err := others.Join(t.Context(), room.Newcomer{RoomID: standingID})
+	_, err := others.Join(t.Context(), room.JoinRequest{RoomID: standingID})
 	expect(t, "Join at a site that does not declare it", err, room.ErrRoomNotFound)
 	_, err = others.Info(t.Context(), standingID)
 	expect(t, "Info at a site that does not declare it", err, room.ErrRoomNotFound)
@@ -125,7 +125,7 @@ func TestStandingRoom(t *testing.T) {
 // TestStandingSessions shows the sessions of one life in the next.
 func TestStandingSessions(t *testing.T) {
 	_, store := newRooms(t)
-	rooms := declare(t, store, room.StandingRoom{AdminPassword: crown})
+	rooms := declare(t, store, room.Declaration{AdminPassword: crown})
 	former := []room.Admission{enter(t, rooms, "anna", crown), enter(t, rooms, "ben", "")}
 	if err := rooms.Delete(t.Context(), credentials(former[0])); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestStandingSessions(t *testing.T) {
 			c := credentials(a)
 			_, err := rooms.Authenticate(t.Context(), c)
 			expect(t, "Authenticate", err, want)
-			_, err = rooms.Return(t.Context(), c)
+			_, err = rooms.Rejoin(t.Context(), c)
 			expect(t, "Return", err, want)
 			_, err = rooms.Start(t.Context(), c)
 			expect(t, "Start", err, want)
@@ -144,7 +144,7 @@ func TestStandingSessions(t *testing.T) {
 			expect(t, "SetLocked", rooms.SetLocked(t.Context(), c, true), want)
 			expect(t, "Remove", rooms.Remove(t.Context(), c, "ben"), want)
 			expect(t, "Leave", rooms.Leave(t.Context(), c), want)
-			_, err = rooms.Post(t.Context(), a.Room.LifeID(), a.UserID, "tag", 1, 0, "hello")
+			_, err = rooms.Post(t.Context(), a.Room.InstanceID(), a.UserID, "tag", 1, 0, "hello")
 			expect(t, "Post", err, room.ErrRoomNotFound)
 		}
 	}
@@ -155,7 +155,7 @@ func TestStandingSessions(t *testing.T) {
 		if a.UserID != former[i].UserID {
 			t.Errorf("%q is called %q in the next life", former[i].UserID, a.UserID)
 		}
-		if string(a.Room.Key) == string(former[i].Room.Key) || a.Room.LifeID() == former[i].Room.LifeID() || a.Room.Epoch == former[i].Room.Epoch {
+		if string(a.Room.Key) == string(former[i].Room.Key) || a.Room.InstanceID() == former[i].Room.InstanceID() || a.Room.Epoch == former[i].Room.Epoch {
 			t.Error("two lives share a key, a name or an epoch")
 		}
 		if _, err := rooms.Authenticate(t.Context(), credentials(a)); err != nil {
@@ -169,12 +169,12 @@ func TestStandingSessions(t *testing.T) {
 
 func TestStandingPasswords(t *testing.T) {
 	for name, test := range map[string]struct {
-		declared room.StandingRoom
+		declared room.Declaration
 		roles    map[string]room.Role // by password; none: refused
 	}{
-		"both":       {room.StandingRoom{Password: door, AdminPassword: crown}, map[string]room.Role{door: room.RoleMember, crown: room.RoleAdmin}},
-		"only one":   {room.StandingRoom{Password: door}, map[string]room.Role{door: room.RoleMember}},
-		"only admin": {room.StandingRoom{AdminPassword: crown}, map[string]room.Role{"": room.RoleMember, crown: room.RoleAdmin}},
+		"both":       {room.Declaration{Password: door, AdminPassword: crown}, map[string]room.Role{door: room.RoleMember, crown: room.RoleAdmin}},
+		"only one":   {room.Declaration{Password: door}, map[string]room.Role{door: room.RoleMember}},
+		"only admin": {room.Declaration{AdminPassword: crown}, map[string]room.Role{"": room.RoleMember, crown: room.RoleAdmin}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, store := newRooms(t)
@@ -188,7 +188,7 @@ func TestStandingPasswords(t *testing.T) {
 					want, ok := test.roles[password]
 					before := store.Len()
 					wrong, asked := 0, 0
-					a, err := rooms.Join(t.Context(), room.Newcomer{
+					a, err := rooms.Join(t.Context(), room.JoinRequest{
 						RoomID: standingID, Password: password,
 						Guard: func() (func(bool), error) {
 							asked++
@@ -223,10 +223,10 @@ func TestStandingPasswords(t *testing.T) {
 // TestStandingAdmins has two admins.
 func TestStandingAdmins(t *testing.T) {
 	_, store := newRooms(t)
-	rooms := declare(t, store, room.StandingRoom{AdminPassword: crown})
+	rooms := declare(t, store, room.Declaration{AdminPassword: crown})
 	anna, ben, carla := enter(t, rooms, "anna", crown), enter(t, rooms, "ben", crown), enter(t, rooms, "carla", "")
 	for _, admin := range []room.Admission{anna, ben} {
-		if back, err := rooms.Return(t.Context(), credentials(admin)); err != nil || back.Role != room.RoleAdmin {
+		if back, err := rooms.Rejoin(t.Context(), credentials(admin)); err != nil || back.Role != room.RoleAdmin {
 			t.Errorf("%q comes back as %q, %v", admin.UserID, back.Role, err)
 		}
 		if err := rooms.SetLocked(t.Context(), credentials(admin), false); err != nil {
@@ -249,13 +249,13 @@ func TestStandingAdmins(t *testing.T) {
 // for its next life.
 func TestStandingReconfigured(t *testing.T) {
 	_, store := newRooms(t)
-	before := declare(t, store, room.StandingRoom{Name: "Before", TTL: time.Minute, Password: door, AdminPassword: crown})
+	before := declare(t, store, room.Declaration{Name: "Before", TTL: time.Minute, Password: door, AdminPassword: crown})
 	anna := enter(t, before, "anna", crown)
-	after := declare(t, store, room.StandingRoom{Name: "After", TTL: time.Hour, Password: "new"})
+	after := declare(t, store, room.Declaration{Name: "After", TTL: time.Hour, Password: "new"})
 	if a := enter(t, after, "ben", door); a.Room.Name != "Before" || a.Room.TTL != time.Minute || a.Role != room.RoleMember {
 		t.Errorf("joined %q with ttl %v as %q", a.Room.Name, a.Room.TTL, a.Role)
 	}
-	_, err := after.Join(t.Context(), room.Newcomer{RoomID: standingID, Password: "new"})
+	_, err := after.Join(t.Context(), room.JoinRequest{RoomID: standingID, Password: "new"})
 	expect(t, "Join with the password of the next life", err, room.ErrWrongPassword)
 	if err := after.Delete(t.Context(), credentials(anna)); err != nil {
 		t.Fatal(err)
@@ -263,7 +263,7 @@ func TestStandingReconfigured(t *testing.T) {
 	if a := enter(t, after, "anna", "new"); a.Room.Name != "After" || a.Room.TTL != time.Hour {
 		t.Errorf("joined %q with ttl %v", a.Room.Name, a.Room.TTL)
 	}
-	_, err = before.Join(t.Context(), room.Newcomer{RoomID: standingID, Password: door})
+	_, err = before.Join(t.Context(), room.JoinRequest{RoomID: standingID, Password: door})
 	expect(t, "Join with the password of the former life", err, room.ErrWrongPassword)
 }
 
@@ -274,7 +274,7 @@ func TestStandingAtOnce(t *testing.T) {
 	const sites = 3
 	var all [sites]*room.Rooms
 	for i := range all {
-		all[i] = declare(t, store, room.StandingRoom{Password: fmt.Sprint("password ", i)})
+		all[i] = declare(t, store, room.Declaration{Password: fmt.Sprint("password ", i)})
 	}
 	var mu sync.Mutex
 	let := make(map[string]int) // in by site
@@ -283,11 +283,11 @@ func TestStandingAtOnce(t *testing.T) {
 		for range 2 {
 			// Ends with its join; awaited below.
 			joining.Go(func() {
-				a, err := all[i].Join(t.Context(), room.Newcomer{RoomID: standingID, Password: fmt.Sprint("password ", i)})
+				a, err := all[i].Join(t.Context(), room.JoinRequest{RoomID: standingID, Password: fmt.Sprint("password ", i)})
 				mu.Lock()
 				defer mu.Unlock()
 				if err == nil {
-					let[fmt.Sprint(i, " ", a.Room.LifeID())]++
+					let[fmt.Sprint(i, " ", a.Room.InstanceID())]++
 				} else {
 					expect(t, "Join at once with others", err, room.ErrWrongPassword)
 				}
@@ -311,24 +311,24 @@ type fickle struct {
 	times int
 }
 
-func (f *fickle) Join(ctx context.Context, lifeID string, join room.Join) (room.Joined, error) {
+func (f *fickle) Join(ctx context.Context, instanceID string, join room.Join) (room.Joined, error) {
 	if f.times > 0 {
 		f.times--
-		if err := f.Delete(ctx, lifeID); err != nil {
+		if err := f.Delete(ctx, instanceID); err != nil {
 			return room.Joined{}, err
 		}
 	}
-	return f.Store.Join(ctx, lifeID, join)
+	return f.Store.Join(ctx, instanceID, join)
 }
 
 func TestStandingEndsMeanwhile(t *testing.T) {
 	_, store := newRooms(t)
 	for times, want := range []error{nil, nil, nil, room.ErrRoomNotFound} {
-		rooms := declare(t, &fickle{store, times}, room.StandingRoom{})
-		a, err := rooms.Join(t.Context(), room.Newcomer{RoomID: standingID})
+		rooms := declare(t, &fickle{store, times}, room.Declaration{})
+		a, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: standingID})
 		expect(t, fmt.Sprintf("Join of a room that ends %d times meanwhile", times), err, want)
 		if err == nil {
-			if err := store.Delete(t.Context(), a.Room.LifeID()); err != nil {
+			if err := store.Delete(t.Context(), a.Room.InstanceID()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -338,9 +338,9 @@ func TestStandingEndsMeanwhile(t *testing.T) {
 func TestStandingTooManyRooms(t *testing.T) {
 	rooms, store := newRooms(t)
 	for range limits.MaxRooms {
-		create(t, rooms, room.NewRoom{})
+		create(t, rooms, room.CreateRequest{})
 	}
-	_, err := declare(t, store, room.StandingRoom{}).Join(t.Context(), room.Newcomer{RoomID: standingID})
+	_, err := declare(t, store, room.Declaration{}).Join(t.Context(), room.JoinRequest{RoomID: standingID})
 	expect(t, "Join of a standing room beyond the limit", err, room.ErrTooManyRooms)
 }
 
@@ -349,17 +349,17 @@ func TestStandingClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memstore.New()
 		defer store.Close()
-		rooms := declare(t, store, room.StandingRoom{TTL: time.Minute})
+		rooms := declare(t, store, room.Declaration{TTL: time.Minute})
 		lives := make(map[string]bool)
 		for range 3 {
 			a := enter(t, rooms, "anna", "")
-			lives[a.Room.LifeID()] = true
+			lives[a.Room.InstanceID()] = true
 			time.Sleep(time.Hour) //nolint:forbidigo // in a bubble it waits for nothing: it moves the clock
-			if _, err := rooms.Post(t.Context(), a.Room.LifeID(), "anna", "tag", 1, 0, "hello"); err != nil {
+			if _, err := rooms.Post(t.Context(), a.Room.InstanceID(), "anna", "tag", 1, 0, "hello"); err != nil {
 				t.Fatalf("Post into a room that waits to be started: %v", err)
 			}
 			time.Sleep(time.Minute - time.Millisecond) //nolint:forbidigo // likewise
-			if b := enter(t, rooms, "ben", ""); b.Room.LifeID() != a.Room.LifeID() {
+			if b := enter(t, rooms, "ben", ""); b.Room.InstanceID() != a.Room.InstanceID() {
 				t.Error("a join just before the deadline is to the next life")
 			}
 			time.Sleep(time.Millisecond) //nolint:forbidigo // likewise
@@ -373,8 +373,8 @@ func TestStandingClock(t *testing.T) {
 		if store.Len() != 0 {
 			t.Error("a room that nobody has started is still there")
 		}
-		if lives[a.Room.LifeID()] || len(lives) != 3 {
-			t.Errorf("four joins were to the lives %v and %s", lives, a.Room.LifeID())
+		if lives[a.Room.InstanceID()] || len(lives) != 3 {
+			t.Errorf("four joins were to the lives %v and %s", lives, a.Room.InstanceID())
 		}
 	})
 }

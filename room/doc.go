@@ -6,7 +6,7 @@
 // rules (Rooms, which turns what a client asks for into calls on a Store), and
 // the contract that every Store keeps (Store, checked by package storetest).
 //
-// # Life of a room
+// # The time of a room
 //
 // A room is created without a deadline. It starts when its admin starts the
 // chat or with the first message, whichever comes first and exactly once; from

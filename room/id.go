@@ -10,30 +10,30 @@ import (
 // NewID returns a new room id: 128 random bits in base64url.
 func NewID() string { return randomText(16) }
 
-// NewSocketID returns a name for a connection, unique among all nodes.
-func NewSocketID() string { return randomText(12) }
+// NewNonce returns a name for a connection, unique among all nodes.
+func NewNonce() string { return randomText(12) }
 
 // newEpoch returns a name for a numbering of messages.
 func newEpoch() string { return randomText(6) }
 
-// newLife returns a name for a life of a standing room. It is random, and not the
+// newInstance returns a name for a life of a standing room. It is random, and not the
 // time at which the life began: two may begin within the same millisecond, and a
 // clock may be set back.
-func newLife() string { return randomText(6) }
+func newInstance() string { return randomText(6) }
 
-// LifeID names one life of a room, which is what a Store is asked for: the room's
+// InstanceID names one life of a room, which is what a Store is asked for: the room's
 // id, followed by a colon and the name of the life where the room is a standing
 // one. Any other room has one life, which has no name.
-func LifeID(roomID, life string) string {
+func InstanceID(roomID, life string) string {
 	if life == "" {
 		return roomID
 	}
 	return roomID + ":" + life
 }
 
-// SplitLifeID undoes LifeID. Room ids have no colon.
-func SplitLifeID(lifeID string) (roomID, life string) {
-	roomID, life, _ = strings.Cut(lifeID, ":")
+// SplitInstanceID undoes InstanceID. Room ids have no colon.
+func SplitInstanceID(instanceID string) (roomID, life string) {
+	roomID, life, _ = strings.Cut(instanceID, ":")
 	return roomID, life
 }
 

@@ -10,7 +10,7 @@ import (
 func TestNewID(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 1_000 {
-		id, socketID := room.NewID(), room.NewSocketID()
+		id, socketID := room.NewID(), room.NewNonce()
 		if len(id) != 22 || !room.ValidID(id) {
 			t.Fatalf("id %q, want 22 characters of base64url", id)
 		}

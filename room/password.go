@@ -11,6 +11,9 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
+// MaxPassword is the longest password, in bytes.
+const MaxPassword = 1024
+
 // Parameters of argon2id: the second of OWASP's recommended configurations
 // (Password Storage Cheat Sheet), 19 MiB of memory, two passes, one lane. Salt
 // and hash are stored raw, which keeps a room's hash in Redis a listpack.

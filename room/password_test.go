@@ -13,7 +13,7 @@ import (
 func TestPassword(t *testing.T) {
 	rooms, _ := newRooms(t)
 	const password = " pässwörd\x00 " //nolint:gosec // G101: it opens a room of this test only
-	a := create(t, rooms, room.NewRoom{Password: password})
+	a := create(t, rooms, room.CreateRequest{Password: password})
 	if len(a.Room.Password) != 48 {
 		t.Errorf("the room keeps %d bytes of its password, want salt and hash, 48", len(a.Room.Password))
 	}
@@ -29,7 +29,7 @@ func TestPassword(t *testing.T) {
 		strings.ToUpper(password):            room.ErrWrongPassword,
 		strings.TrimRight(password, "\x00 "): room.ErrWrongPassword,
 	} {
-		_, err := rooms.Join(t.Context(), room.Newcomer{RoomID: a.Room.ID, Password: given})
+		_, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: a.Room.ID, Password: given})
 		if want == nil && err != nil {
 			t.Errorf("Join with the password: %v", err)
 		}
@@ -38,25 +38,25 @@ func TestPassword(t *testing.T) {
 		}
 	}
 	// Where there is none, any will do.
-	open := create(t, rooms, room.NewRoom{})
-	if _, err := rooms.Join(t.Context(), room.Newcomer{RoomID: open.Room.ID, Password: "whatever"}); err != nil {
+	open := create(t, rooms, room.CreateRequest{})
+	if _, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: open.Room.ID, Password: "whatever"}); err != nil {
 		t.Errorf("Join of a room without password with one: %v", err)
 	}
 	// Two rooms with one password keep different things.
-	if b := create(t, rooms, room.NewRoom{Password: password}); string(b.Room.Password) == string(a.Room.Password) {
+	if b := create(t, rooms, room.CreateRequest{Password: password}); string(b.Room.Password) == string(a.Room.Password) {
 		t.Error("two rooms with one password keep the same hash")
 	}
 	for _, long := range []string{strings.Repeat("x", 1025), "\xff\xfe"} {
-		_, err := rooms.Create(t.Context(), room.NewRoom{Name: "x", Password: long})
+		_, err := rooms.Create(t.Context(), room.CreateRequest{Name: "x", Password: long})
 		expect(t, "Create with a password that is no good", err, room.ErrInvalidRequest)
 	}
-	create(t, rooms, room.NewRoom{Password: strings.Repeat("x", 1024)})
+	create(t, rooms, room.CreateRequest{Password: strings.Repeat("x", 1024)})
 }
 
 func TestPasswordGuard(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Password: "secret", Username: "anna"})
-	open := create(t, rooms, room.NewRoom{})
+	a := create(t, rooms, room.CreateRequest{Password: "secret", Username: "anna"})
+	open := create(t, rooms, room.CreateRequest{})
 	var asked int
 	var told []bool
 	guard := func() (func(bool), error) {
@@ -64,7 +64,7 @@ func TestPasswordGuard(t *testing.T) {
 		return func(wrong bool) { told = append(told, wrong) }, nil
 	}
 	try := func(roomID, password string, guard room.Guard) error {
-		_, err := rooms.Join(t.Context(), room.Newcomer{RoomID: roomID, Password: password, Guard: guard})
+		_, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: roomID, Password: password, Guard: guard})
 		return err
 	}
 	expect(t, "Join with a wrong password", try(a.Room.ID, "wrong", guard), room.ErrWrongPassword)
@@ -96,7 +96,7 @@ func TestPasswordGuard(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	told = nil
-	_, err := rooms.Join(ctx, room.Newcomer{RoomID: a.Room.ID, Password: "wrong", Guard: guard})
+	_, err := rooms.Join(ctx, room.JoinRequest{RoomID: a.Room.ID, Password: "wrong", Guard: guard})
 	if len(told) != 1 || told[0] != errors.Is(err, room.ErrWrongPassword) {
 		t.Errorf("the guard was told %v of a check that ended with %v", told, err)
 	}
@@ -107,7 +107,7 @@ func TestPasswordGuard(t *testing.T) {
 // it is empty.
 func TestPasswordQueue(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Password: "secret"})
+	a := create(t, rooms, room.CreateRequest{Password: "secret"})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	const joiners = 100
@@ -116,7 +116,7 @@ func TestPasswordQueue(t *testing.T) {
 	for range joiners {
 		// Ends with its join, at the latest when ctx is canceled.
 		joining.Go(func() {
-			_, err := rooms.Join(ctx, room.Newcomer{RoomID: a.Room.ID, Password: "wrong"})
+			_, err := rooms.Join(ctx, room.JoinRequest{RoomID: a.Room.ID, Password: "wrong"})
 			results <- err
 		})
 	}
@@ -142,7 +142,7 @@ func TestPasswordQueue(t *testing.T) {
 			t.Errorf("Join in a queue that was given up: %v", err)
 		}
 	}
-	if _, err := rooms.Join(t.Context(), room.Newcomer{RoomID: a.Room.ID, Password: "secret"}); err != nil {
+	if _, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: a.Room.ID, Password: "secret"}); err != nil {
 		t.Errorf("Join when nobody waits any more: %v", err)
 	}
 }

@@ -1,17 +1,17 @@
 package room
 
-// Linked is implemented by stores that hear over a connection what happens on
+// PubSub is implemented by stores that hear over a connection what happens on
 // other nodes.
-type Linked interface {
+type PubSub interface {
 	Store
-	// LinkStats returns the state of that connection. It asks nobody, and is safe
+	// PubSubStats returns the state of that connection. It asks nobody, and is safe
 	// for concurrent use.
-	LinkStats() LinkStats
+	PubSubStats() PubSubStats
 }
 
-// LinkStats are the state of a store's connection for events, and what was counted
+// PubSubStats are the state of a store's connection for events, and what was counted
 // since the store was opened.
-type LinkStats struct {
+type PubSubStats struct {
 	// Up is false while events may be missed: a room is watched, and the
 	// connection is lost or cannot be made.
 	Up bool

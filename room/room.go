@@ -7,8 +7,8 @@ type Room struct {
 	// ID names the room: 128 random bits as 22 base64url characters, or what the
 	// site says where it is a standing room.
 	ID string
-	// Life names the life of a standing room; empty for any other.
-	Life string
+	// Instance names the life of a standing room; empty for any other.
+	Instance string
 	// Name is what people see, 1 to 100 characters.
 	Name string
 	// Admin is the userId of the member who created the room; empty for a standing
@@ -36,8 +36,8 @@ type Room struct {
 	Epoch string
 }
 
-// LifeID names the life that this is; see the function LifeID.
-func (r *Room) LifeID() string { return LifeID(r.ID, r.Life) }
+// InstanceID names the life that this is; see the function InstanceID.
+func (r *Room) InstanceID() string { return InstanceID(r.ID, r.Instance) }
 
 // Started reports whether the room's time runs.
 func (r *Room) Started() bool { return !r.Deadline.IsZero() }
@@ -59,10 +59,3 @@ const (
 	EndExpired EndReason = "expired"
 	EndDeleted EndReason = "deleted"
 )
-
-// timeLayout is RFC 3339 with milliseconds.
-const timeLayout = "2006-01-02T15:04:05.000Z07:00"
-
-// FormatTime writes a time the way the API shows it: RFC 3339 with
-// milliseconds, in UTC.
-func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 func TestFormatTime(t *testing.T) {
@@ -19,7 +20,7 @@ func TestFormatTime(t *testing.T) {
 		{time.Date(2026, 1, 1, 0, 30, 0, 0, time.FixedZone("", 3600)), "2025-12-31T23:30:00.000Z"},
 		{time.UnixMilli(1_700_000_000_123), "2023-11-14T22:13:20.123Z"},
 	} {
-		if got := room.FormatTime(c.at); got != c.want {
+		if got := message.FormatTime(c.at); got != c.want {
 			t.Errorf("%v is %q, want %q", c.at, got, c.want)
 		}
 		if back, err := time.Parse(time.RFC3339, c.want); err != nil || !back.Equal(c.at.Truncate(time.Millisecond)) {
@@ -41,7 +42,7 @@ func TestStarted(t *testing.T) {
 
 func TestMembershipErr(t *testing.T) {
 	for membership, want := range map[room.Membership]error{
-		room.IsMember: nil, room.WasRemoved: room.ErrRemoved, room.Stranger: room.ErrInvalidSession,
+		room.IsMember: nil, room.WasRemoved: room.ErrRemoved, room.NotMember: room.ErrInvalidSession,
 	} {
 		if got := membership.Err(); !errors.Is(got, want) {
 			t.Errorf("membership %d: %v, want %v", membership, got, want)

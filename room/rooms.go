@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
 // Limits are what a site allows its rooms.
@@ -39,13 +42,13 @@ const membersPerOnline = 10
 type Rooms struct {
 	store    Store
 	limits   Limits
-	standing map[string]*Standing // by their ids; never changed
+	standing map[string]*DeclaredRoom // by their ids; never changed
 }
 
 // NewRooms returns the rooms of store under limits. The standing rooms, whose ids
 // differ, are those that come into being when they are joined.
-func NewRooms(store Store, limits Limits, standing ...*Standing) *Rooms {
-	r := &Rooms{store: store, limits: limits, standing: make(map[string]*Standing, len(standing))}
+func NewRooms(store Store, limits Limits, standing ...*DeclaredRoom) *Rooms {
+	r := &Rooms{store: store, limits: limits, standing: make(map[string]*DeclaredRoom, len(standing))}
 	for _, s := range standing {
 		r.standing[s.declared.ID] = s
 	}
@@ -72,14 +75,14 @@ type Admission struct {
 	Room              Room
 	UserID, SessionID string
 	Role              Role
-	// Returned means that the user was a member before.
-	Returned bool
+	// Rejoined means that the user was a member before.
+	Rejoined bool
 	// Opened means that with this a standing room came into being.
 	Opened bool
 }
 
-// NewRoom asks for a room.
-type NewRoom struct {
+// CreateRequest asks for a room.
+type CreateRequest struct {
 	// Name is required, Password and Username are optional.
 	Name, Password, Username string
 	// User is the userId of whoever asks, see SignedInID, where Limits.SignedIn
@@ -90,8 +93,8 @@ type NewRoom struct {
 }
 
 // Create makes a room and admits its admin.
-func (r *Rooms) Create(ctx context.Context, req NewRoom) (Admission, error) {
-	name, err := cleanName("roomName", req.Name, MaxRoomName)
+func (r *Rooms) Create(ctx context.Context, req CreateRequest) (Admission, error) {
+	name, err := name.Clean("roomName", req.Name, name.MaxRoom)
 	if err != nil {
 		return Admission{}, invalid(err)
 	}
@@ -136,7 +139,7 @@ type Info struct {
 // also while it is not there.
 func (r *Rooms) Info(ctx context.Context, roomID string) (Info, error) {
 	room, err := r.load(ctx, roomID)
-	if s, ok := r.standingAfter(roomID, err); ok {
+	if s, ok := r.declaredAfter(roomID, err); ok {
 		return s.info(), nil
 	}
 	if err != nil {
@@ -148,11 +151,11 @@ func (r *Rooms) Info(ctx context.Context, roomID string) (Info, error) {
 // member returns the room and how a user stands to it.
 func (r *Rooms) member(ctx context.Context, roomID, userID string) (Room, Membership, error) {
 	if !ValidID(roomID) {
-		return Room{}, Stranger, ErrRoomNotFound
+		return Room{}, NotMember, ErrRoomNotFound
 	}
 	room, membership, err := r.store.Member(ctx, roomID, userID)
 	if err != nil {
-		return Room{}, Stranger, err
+		return Room{}, NotMember, err
 	}
 	return room, membership, r.Admits(room.SignedIn)
 }
@@ -183,15 +186,15 @@ func (r *Rooms) Admits(signedIn bool) error {
 	}
 }
 
-// Return admits a member who comes back: under a new session, in the role that
+// Rejoin admits a member who comes back: under a new session, in the role that
 // the old one had, without a password, and also when the room is locked.
-func (r *Rooms) Return(ctx context.Context, c Credentials) (Admission, error) {
+func (r *Rooms) Rejoin(ctx context.Context, c Credentials) (Admission, error) {
 	m, err := r.Authenticate(ctx, c)
 	if err != nil {
 		return Admission{}, err
 	}
 	a := admit(m.Room, m.UserID, m.Role)
-	a.Returned = true
+	a.Rejoined = true
 	return a, nil
 }
 
@@ -219,7 +222,7 @@ func (r *Rooms) Start(ctx context.Context, c Credentials) (Clock, error) {
 	if err != nil {
 		return Clock{}, err
 	}
-	return r.store.Start(ctx, m.Room.LifeID())
+	return r.store.Start(ctx, m.Room.InstanceID())
 }
 
 // Delete ends the room at once. Only the admin may.
@@ -228,7 +231,7 @@ func (r *Rooms) Delete(ctx context.Context, c Credentials) error {
 	if err != nil {
 		return err
 	}
-	return r.store.Delete(ctx, m.Room.LifeID())
+	return r.store.Delete(ctx, m.Room.InstanceID())
 }
 
 // SetLocked locks or unlocks the room for new members. Only the admin may.
@@ -237,7 +240,7 @@ func (r *Rooms) SetLocked(ctx context.Context, c Credentials, locked bool) error
 	if err != nil {
 		return err
 	}
-	return r.store.SetLocked(ctx, m.Room.LifeID(), locked)
+	return r.store.SetLocked(ctx, m.Room.InstanceID(), locked)
 }
 
 // Remove ends the membership of another user. Only an admin may, and not their
@@ -250,7 +253,7 @@ func (r *Rooms) Remove(ctx context.Context, c Credentials, userID string) error 
 	if userID == m.Room.Admin || userID == m.UserID {
 		return fmt.Errorf("%w: the admin cannot be removed", ErrInvalidRequest)
 	}
-	return r.store.Remove(ctx, m.Room.LifeID(), userID)
+	return r.store.Remove(ctx, m.Room.InstanceID(), userID)
 }
 
 // Leave ends one's own membership. The admin may leave too: the room goes on
@@ -260,26 +263,26 @@ func (r *Rooms) Leave(ctx context.Context, c Credentials) error {
 	if err != nil {
 		return err
 	}
-	return r.store.Remove(ctx, m.Room.LifeID(), m.UserID)
+	return r.store.Remove(ctx, m.Room.InstanceID(), m.UserID)
 }
 
 // Post stores a message of a member, whose credentials were checked when its
 // connection was opened, in the life of the room in which they were good. id is
 // the member's number for the message, zero for none, and known the highest that was
 // accepted.
-func (r *Rooms) Post(ctx context.Context, lifeID, userID, session string, id, known uint64, message string) (Receipt, error) {
-	if message == "" {
+func (r *Rooms) Post(ctx context.Context, instanceID, userID, session string, id, known uint64, text string) (Receipt, error) {
+	if text == "" {
 		return Receipt{}, ErrInvalidMessage
 	}
-	if len(message) > r.limits.MaxMessage {
+	if len(text) > r.limits.MaxMessage {
 		return Receipt{}, fmt.Errorf("%w (max %d bytes)", ErrMessageTooLong, r.limits.MaxMessage)
 	}
-	return r.store.Post(ctx, lifeID, Post{
+	return r.store.Post(ctx, instanceID, Post{
 		UserID:  userID,
 		Session: session,
 		ID:      id,
 		Known:   known,
-		Body:    EncodeBody(message, r.store.Now(), userID, id, session),
+		Body:    message.EncodeBody(text, r.store.Now(), userID, id, session),
 		History: r.limits.History,
 	})
 }

@@ -28,7 +28,7 @@ func newRooms(tb testing.TB) (*room.Rooms, *memstore.Store) {
 	return room.NewRooms(store, limits), store
 }
 
-func create(tb testing.TB, rooms *room.Rooms, req room.NewRoom) room.Admission {
+func create(tb testing.TB, rooms *room.Rooms, req room.CreateRequest) room.Admission {
 	tb.Helper()
 	if req.Name == "" {
 		req.Name = "Plans"
@@ -42,7 +42,7 @@ func create(tb testing.TB, rooms *room.Rooms, req room.NewRoom) room.Admission {
 
 func join(tb testing.TB, rooms *room.Rooms, roomID, username string) room.Admission {
 	tb.Helper()
-	a, err := rooms.Join(tb.Context(), room.Newcomer{RoomID: roomID, Username: username})
+	a, err := rooms.Join(tb.Context(), room.JoinRequest{RoomID: roomID, Username: username})
 	if err != nil {
 		tb.Fatalf("Join: %v", err)
 	}
@@ -65,7 +65,7 @@ func TestCreate(t *testing.T) {
 	if rooms.Limits() != limits {
 		t.Errorf("limits are %+v, want %+v", rooms.Limits(), limits)
 	}
-	a := create(t, rooms, room.NewRoom{Name: "  Plans ", Username: "anna", Password: ""})
+	a := create(t, rooms, room.CreateRequest{Name: "  Plans ", Username: "anna", Password: ""})
 	if a.Role != room.RoleAdmin || a.UserID != "anna" || a.Room.Admin != "anna" {
 		t.Errorf("the creator is %q, %q, of a room of %q", a.UserID, a.Role, a.Room.Admin)
 	}
@@ -82,7 +82,7 @@ func TestCreate(t *testing.T) {
 	if err != nil || stored.Name != "Plans" || len(stored.Password) != 0 {
 		t.Errorf("the store holds %q, password of %d bytes, %v", stored.Name, len(stored.Password), err)
 	}
-	b := create(t, rooms, room.NewRoom{})
+	b := create(t, rooms, room.CreateRequest{})
 	if string(b.Room.Key) == string(a.Room.Key) || b.Room.ID == a.Room.ID {
 		t.Error("two rooms share a key or an id")
 	}
@@ -112,7 +112,7 @@ func TestCreateTTL(t *testing.T) {
 		365 * 24 * time.Hour * 100:        false,
 		time.Minute + 250*time.Nanosecond: false,
 	} {
-		a, err := rooms.Create(t.Context(), room.NewRoom{Name: "x", TTL: &ttl})
+		a, err := rooms.Create(t.Context(), room.CreateRequest{Name: "x", TTL: &ttl})
 		if ok && (err != nil || a.Room.TTL != ttl) {
 			t.Errorf("ttl %v: %v, TTL %v", ttl, err, a.Room.TTL)
 		}
@@ -125,22 +125,22 @@ func TestCreateTTL(t *testing.T) {
 func TestTooManyRooms(t *testing.T) {
 	rooms, _ := newRooms(t)
 	for range limits.MaxRooms {
-		create(t, rooms, room.NewRoom{})
+		create(t, rooms, room.CreateRequest{})
 	}
-	_, err := rooms.Create(t.Context(), room.NewRoom{Name: "one more"})
+	_, err := rooms.Create(t.Context(), room.CreateRequest{Name: "one more"})
 	expect(t, "Create beyond the limit", err, room.ErrTooManyRooms)
 }
 
 func TestInfo(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{})
+	a := create(t, rooms, room.CreateRequest{})
 	if info, err := rooms.Info(t.Context(), a.Room.ID); err != nil || info != (room.Info{}) {
 		t.Errorf("Info of a new room: %+v, %v", info, err)
 	}
 	for _, id := range []string{"", "unknown", "with space", "a/b", "ü", "*", strings.Repeat("a", 65), a.Room.ID + "\n"} {
 		_, err := rooms.Info(t.Context(), id)
 		expect(t, fmt.Sprintf("Info of %q", id), err, room.ErrRoomNotFound)
-		_, err = rooms.Join(t.Context(), room.Newcomer{RoomID: id})
+		_, err = rooms.Join(t.Context(), room.JoinRequest{RoomID: id})
 		expect(t, fmt.Sprintf("Join of %q", id), err, room.ErrRoomNotFound)
 		_, err = rooms.Authenticate(t.Context(), room.Credentials{RoomID: id, UserID: a.UserID, SessionID: a.SessionID})
 		expect(t, fmt.Sprintf("Authenticate in %q", id), err, room.ErrRoomNotFound)
@@ -149,7 +149,7 @@ func TestInfo(t *testing.T) {
 
 func TestJoin(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Username: "anna"})
+	a := create(t, rooms, room.CreateRequest{Username: "anna"})
 	b := join(t, rooms, a.Room.ID, "bert")
 	if b.UserID != "bert" || b.Role != room.RoleMember || b.Room.ID != a.Room.ID {
 		t.Errorf("bert is %q, %q", b.UserID, b.Role)
@@ -177,14 +177,14 @@ func TestJoin(t *testing.T) {
 
 func TestJoinFull(t *testing.T) {
 	rooms, store := newRooms(t)
-	a := create(t, rooms, room.NewRoom{})
+	a := create(t, rooms, room.CreateRequest{})
 	for range 10*limits.MaxMembers - 1 {
 		join(t, rooms, a.Room.ID, "")
 	}
-	_, err := rooms.Join(t.Context(), room.Newcomer{RoomID: a.Room.ID})
+	_, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: a.Room.ID})
 	expect(t, "Join of a room with ten times as many members as may be online", err, room.ErrRoomFull)
 
-	b := create(t, rooms, room.NewRoom{Username: "anna"})
+	b := create(t, rooms, room.CreateRequest{Username: "anna"})
 	_, feed, err := store.Watch(t.Context(), b.Room.ID, func(room.Event) {})
 	if err != nil {
 		t.Fatal(err)
@@ -195,26 +195,26 @@ func TestJoinFull(t *testing.T) {
 		if i > 0 {
 			member = join(t, rooms, b.Room.ID, "")
 		}
-		p := room.Presence{UserID: member.UserID, SocketID: room.NewSocketID(), Order: 1, Session: "tag"}
+		p := room.Presence{UserID: member.UserID, SocketID: room.NewNonce(), Order: 1, Session: "tag"}
 		if _, err := feed.Enter(t.Context(), p, limits.MaxMembers); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err = rooms.Join(t.Context(), room.Newcomer{RoomID: b.Room.ID})
+	_, err = rooms.Join(t.Context(), room.JoinRequest{RoomID: b.Room.ID})
 	expect(t, "Join of a room with as many online as may be", err, room.ErrRoomFull)
 }
 
 func TestLocked(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Username: "anna"})
+	a := create(t, rooms, room.CreateRequest{Username: "anna"})
 	b := join(t, rooms, a.Room.ID, "bert")
 	if err := rooms.SetLocked(t.Context(), credentials(a), true); err != nil {
 		t.Fatal(err)
 	}
-	_, err := rooms.Join(t.Context(), room.Newcomer{RoomID: a.Room.ID})
+	_, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: a.Room.ID})
 	expect(t, "Join of a locked room", err, room.ErrRoomLocked)
 	for _, member := range []room.Admission{a, b} {
-		again, err := rooms.Return(t.Context(), credentials(member))
+		again, err := rooms.Rejoin(t.Context(), credentials(member))
 		if err != nil || again.UserID != member.UserID || again.Role != member.Role || !again.Room.Locked {
 			t.Errorf("a member who comes back to a locked room is %q, %q, %v", again.UserID, again.Role, err)
 		}
@@ -227,8 +227,8 @@ func TestLocked(t *testing.T) {
 
 func TestReturn(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Username: "anna", Password: "secret"})
-	again, err := rooms.Return(t.Context(), credentials(a)) // without the password
+	a := create(t, rooms, room.CreateRequest{Username: "anna", Password: "secret"})
+	again, err := rooms.Rejoin(t.Context(), credentials(a)) // without the password
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestReturn(t *testing.T) {
 
 func TestAuthenticate(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a, other := create(t, rooms, room.NewRoom{Username: "anna"}), create(t, rooms, room.NewRoom{Username: "anna"})
+	a, other := create(t, rooms, room.CreateRequest{Username: "anna"}), create(t, rooms, room.CreateRequest{Username: "anna"})
 	b := join(t, rooms, a.Room.ID, "bert")
 	for name, c := range map[string]room.Credentials{
 		"no session":               {RoomID: a.Room.ID, UserID: "anna"},
@@ -263,7 +263,7 @@ func TestAuthenticate(t *testing.T) {
 	} {
 		_, err := rooms.Authenticate(t.Context(), c)
 		expect(t, name, err, room.ErrInvalidSession)
-		_, err = rooms.Return(t.Context(), c)
+		_, err = rooms.Rejoin(t.Context(), c)
 		expect(t, name, err, room.ErrInvalidSession)
 		_, err = rooms.Start(t.Context(), c)
 		expect(t, name, err, room.ErrInvalidSession)
@@ -282,7 +282,7 @@ func TestAuthenticate(t *testing.T) {
 
 func TestAdminOnly(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Username: "anna"})
+	a := create(t, rooms, room.CreateRequest{Username: "anna"})
 	b := credentials(join(t, rooms, a.Room.ID, "bert"))
 	_, err := rooms.Start(t.Context(), b)
 	expect(t, "Start by a member", err, room.ErrNotAdmin)
@@ -297,7 +297,7 @@ func TestAdminOnly(t *testing.T) {
 
 func TestStartAndDelete(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Username: "anna"})
+	a := create(t, rooms, room.CreateRequest{Username: "anna"})
 	clock, err := rooms.Start(t.Context(), credentials(a))
 	if err != nil || clock.Deadline.Sub(clock.StartedAt) != limits.TTL {
 		t.Fatalf("Start: %v, %v", clock, err)
@@ -312,13 +312,13 @@ func TestStartAndDelete(t *testing.T) {
 	_, err = rooms.Start(t.Context(), credentials(a))
 	expect(t, "Start after Delete", err, room.ErrRoomNotFound)
 	expect(t, "Delete after Delete", rooms.Delete(t.Context(), credentials(a)), room.ErrRoomNotFound)
-	_, err = rooms.Return(t.Context(), credentials(a))
+	_, err = rooms.Rejoin(t.Context(), credentials(a))
 	expect(t, "Return after Delete", err, room.ErrRoomNotFound)
 }
 
 func TestRemove(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Username: "anna"})
+	a := create(t, rooms, room.CreateRequest{Username: "anna"})
 	b := join(t, rooms, a.Room.ID, "bert")
 	c := credentials(a)
 	expect(t, "Remove of the admin", rooms.Remove(t.Context(), c, "anna"), room.ErrInvalidRequest)
@@ -329,7 +329,7 @@ func TestRemove(t *testing.T) {
 	expect(t, "Remove again", rooms.Remove(t.Context(), c, "bert"), room.ErrMemberNotFound)
 	_, err := rooms.Authenticate(t.Context(), credentials(b))
 	expect(t, "Authenticate of a removed member", err, room.ErrRemoved)
-	_, err = rooms.Return(t.Context(), credentials(b))
+	_, err = rooms.Rejoin(t.Context(), credentials(b))
 	expect(t, "Return of a removed member", err, room.ErrRemoved)
 	expect(t, "Leave of a removed member", rooms.Leave(t.Context(), credentials(b)), room.ErrRemoved)
 	_, err = rooms.Post(t.Context(), a.Room.ID, "bert", "tag", 0, 0, "hi")
@@ -341,13 +341,13 @@ func TestRemove(t *testing.T) {
 
 func TestLeave(t *testing.T) {
 	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Username: "anna"})
+	a := create(t, rooms, room.CreateRequest{Username: "anna"})
 	b := join(t, rooms, a.Room.ID, "bert")
 	for _, member := range []room.Admission{a, b} { // the admin too
 		if err := rooms.Leave(t.Context(), credentials(member)); err != nil {
 			t.Errorf("Leave of %q: %v", member.UserID, err)
 		}
-		_, err := rooms.Return(t.Context(), credentials(member))
+		_, err := rooms.Rejoin(t.Context(), credentials(member))
 		expect(t, "Return after Leave", err, room.ErrRemoved)
 	}
 	_, err := rooms.Start(t.Context(), credentials(a))
@@ -359,7 +359,7 @@ func TestLeave(t *testing.T) {
 
 func TestPost(t *testing.T) {
 	rooms, store := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Username: "anna"})
+	a := create(t, rooms, room.CreateRequest{Username: "anna"})
 	for message, want := range map[string]error{
 		"":                            room.ErrInvalidMessage,
 		strings.Repeat("x", 65):       room.ErrMessageTooLong,
@@ -399,16 +399,16 @@ func TestPost(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	store := memstore.New()
 	rooms := room.NewRooms(store, limits)
-	a := create(t, rooms, room.NewRoom{Username: "anna"})
+	a := create(t, rooms, room.CreateRequest{Username: "anna"})
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	c := credentials(a)
-	_, err := rooms.Create(t.Context(), room.NewRoom{Name: "x"})
+	_, err := rooms.Create(t.Context(), room.CreateRequest{Name: "x"})
 	expect(t, "Create", err, room.ErrUnavailable)
-	_, err = rooms.Join(t.Context(), room.Newcomer{RoomID: a.Room.ID})
+	_, err = rooms.Join(t.Context(), room.JoinRequest{RoomID: a.Room.ID})
 	expect(t, "Join", err, room.ErrUnavailable)
-	_, err = rooms.Return(t.Context(), c)
+	_, err = rooms.Rejoin(t.Context(), c)
 	expect(t, "Return", err, room.ErrUnavailable)
 	_, err = rooms.Start(t.Context(), c)
 	expect(t, "Start", err, room.ErrUnavailable)

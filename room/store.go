@@ -13,7 +13,7 @@ import (
 // exist for any method, not even if its remains have not been cleared away,
 // and no write brings it back.
 //
-// A room is asked for by the id of one of its lives, see LifeID: no method does
+// A room is asked for by the id of one of its lives, see InstanceID: no method does
 // or tells anything of another life of the same room. Only Load and Member take
 // a room id as well, which finds the room in whichever life it is.
 //
@@ -27,39 +27,39 @@ type Store interface {
 	// Locked of r are ignored. ErrTooManyRooms if limits.MaxRooms rooms exist.
 	Create(ctx context.Context, r Room, limits CreateLimits) error
 
-	// Open begins the life r.Life of a standing room, without members, unless the
+	// Open begins the life r.Instance of a standing room, without members, unless the
 	// room is there; it returns the room that is there then. However many open a
 	// room at once, they are returned the same life. Otherwise it is Create.
 	Open(ctx context.Context, r Room, limits CreateLimits) (Room, error)
 
 	// Load returns the room.
-	Load(ctx context.Context, lifeID string) (Room, error)
+	Load(ctx context.Context, instanceID string) (Room, error)
 
 	// Member returns the room and whether the user is a member of it.
-	Member(ctx context.Context, lifeID, userID string) (Room, Membership, error)
+	Member(ctx context.Context, instanceID, userID string) (Room, Membership, error)
 
 	// Join makes one new member. A userId is given out once in the life of a
 	// room: neither a member's nor a removed member's is given to another.
 	// ErrRoomLocked if the room is locked, ErrRoomFull if one of the limits of
 	// join is reached or no candidate is free.
-	Join(ctx context.Context, lifeID string, join Join) (Joined, error)
+	Join(ctx context.Context, instanceID string, join Join) (Joined, error)
 
 	// Start gives the room its deadline, now plus its TTL, unless it has one,
 	// and returns when it started and its deadline. However many start it at
 	// once, by Start or by Post, there is one deadline and one EventStarted, and one
 	// of them is told that it began.
-	Start(ctx context.Context, lifeID string) (Clock, error)
+	Start(ctx context.Context, instanceID string) (Clock, error)
 
 	// SetLocked locks or unlocks the room. EventLocked follows if that is a
 	// change.
-	SetLocked(ctx context.Context, lifeID string, locked bool) error
+	SetLocked(ctx context.Context, instanceID string, locked bool) error
 
 	// Remove ends the membership of a user for the rest of the room's life;
 	// EventRemoved follows. ErrMemberNotFound if the user is not a member.
-	Remove(ctx context.Context, lifeID, userID string) error
+	Remove(ctx context.Context, instanceID, userID string) error
 
 	// Delete ends the room at once; EventEnded with EndDeleted follows.
-	Delete(ctx context.Context, lifeID string) error
+	Delete(ctx context.Context, instanceID string) error
 
 	// Post stores a message under the next number and starts the room if it
 	// has not started; EventStarted, then EventMessage follow. If post.ID is
@@ -67,23 +67,23 @@ type Store interface {
 	// message is not stored, and the receipt says so. The same if that highest one
 	// is below post.Known: the store has lost messages that it had accepted.
 	// ErrRemoved if the sender was removed.
-	Post(ctx context.Context, lifeID string, post Post) (Receipt, error)
+	Post(ctx context.Context, instanceID string, post Post) (Receipt, error)
 
 	// Retract takes the text of a message away, for good: its entry becomes what
 	// WithoutText makes of it. EventRetracted follows, unless it had been retracted.
 	// ErrMessageNotFound if there is no such message, or it is no longer kept;
 	// ErrNotAdmin if it is another user's and r.Any is not set; ErrRemoved if the
 	// user was removed.
-	Retract(ctx context.Context, lifeID string, r Retraction) error
+	Retract(ctx context.Context, instanceID string, r Retraction) error
 
 	// Before returns the newest messages that are kept below the number before
 	// (of all if before is zero): as many as limit and at most maxBytes bytes
 	// of entries, but one at least if there is any.
-	Before(ctx context.Context, lifeID string, before uint64, limit, maxBytes int) (Page, error)
+	Before(ctx context.Context, instanceID string, before uint64, limit, maxBytes int) (Page, error)
 
 	// After returns the oldest messages that are kept above the number after:
 	// at most maxBytes bytes of entries, but one at least if there is any.
-	After(ctx context.Context, lifeID string, after uint64, maxBytes int) (Page, error)
+	After(ctx context.Context, instanceID string, after uint64, maxBytes int) (Page, error)
 
 	// Watch follows a room. The snapshot and then every event reaches watcher,
 	// in the order in which they happened: messages above snapshot.Room.Seq
@@ -96,24 +96,20 @@ type Store interface {
 	// the store, possibly before Watch returns, and possibly on the goroutine of
 	// a caller whose write it tells of: it must not block, must not call the
 	// store, and must not take a lock that is held around calls of the store.
-	Watch(ctx context.Context, lifeID string, watcher func(Event)) (Snapshot, Feed, error)
+	Watch(ctx context.Context, instanceID string, watcher func(Event)) (Snapshot, Feed, error)
 
 	// Now is the time of the clock that deadlines are measured by, as well as
 	// this process knows it. It may be behind that clock, never ahead.
 	Now() time.Time
 
+	// Synchronous reports whether Post never waits and delivers the message to every
+	// watcher in the process before it returns.
+	Synchronous() bool
+
 	// Close releases what the store holds. It is called once, after all feeds
 	// are closed. Users who are online through it are counted as gone after
 	// 3 s, or sooner.
 	Close() error
-}
-
-// Immediate is implemented by stores whose Post never waits, and tells every
-// watcher in the process of the message before it returns.
-type Immediate interface {
-	Store
-	// Immediate does nothing.
-	Immediate()
 }
 
 // CreateLimits are the limits that the creation of a room is subject to.
@@ -143,7 +139,7 @@ type Membership uint8
 
 // What a user can be to a room.
 const (
-	Stranger Membership = iota
+	NotMember Membership = iota
 	IsMember
 	WasRemoved
 )

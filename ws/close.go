@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -50,21 +51,21 @@ func (c *conn) closeLocked(grace time.Duration, frames ...*frame) {
 }
 
 func (c *conn) closeRemoved() {
-	c.close(closeGrace, textFrame(encode(removedFrame{"removed"})), closeFrame(room.RefusalOf(room.ErrRemoved).Close, "removed"))
+	c.close(closeGrace, textFrame(encode(removedFrame{"removed"})), closeFrame(apierror.Of(room.ErrRemoved).Close, "removed"))
 }
 
 func (c *conn) closeEnded(reason room.EndReason) {
-	c.close(closeGrace, textFrame(encode(endedFrame{"ended", reason})), closeFrame(room.RefusalOf(room.ErrRoomGone).Close, string(reason)))
+	c.close(closeGrace, textFrame(encode(endedFrame{"ended", reason})), closeFrame(apierror.Of(room.ErrRoomGone).Close, string(reason)))
 }
 
 // refusalFrame is the close frame that belongs to an error.
 func refusalFrame(err error) *frame {
-	if errors.Is(err, room.ErrGoingAway) { // whoever comes while the hub closes
+	if errors.Is(err, apierror.ErrGoingAway) { // whoever comes while the hub closes
 		return goingAwayFrame()
 	}
-	refusal := room.RefusalOf(err)
+	refusal := apierror.Of(err)
 	if refusal.Close == 0 {
-		refusal = room.RefusalOf(room.ErrInternal)
+		refusal = apierror.Of(room.ErrInternal)
 	}
 	return closeFrame(refusal.Close, refusal.Code)
 }
@@ -73,7 +74,7 @@ func refusalFrame(err error) *frame {
 // not all come back at once.
 func goingAwayFrame() *frame {
 	after := rand.N(retrySpread) //nolint:gosec // G404: spreads load, guards nothing
-	return closeFrame(room.RefusalOf(room.ErrGoingAway).Close, fmt.Sprintf("retry=%d", after.Milliseconds()))
+	return closeFrame(apierror.Of(apierror.ErrGoingAway).Close, fmt.Sprintf("retry=%d", after.Milliseconds()))
 }
 
 // fail closes the connection for an error.
@@ -92,7 +93,7 @@ func (c *conn) fail(err error) {
 	case errors.Is(err, room.ErrRemoved):
 		c.closeRemoved()
 	default:
-		if room.RefusalOf(err) == room.RefusalOf(room.ErrInternal) {
+		if apierror.Of(err) == apierror.Of(room.ErrInternal) {
 			c.report("ending a connection", err)
 		}
 		c.close(closeGrace, refusalFrame(err))

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
 // TestJoinWhileGoingAway expects that whoever joins in the moment in which the hub
@@ -15,7 +15,7 @@ import (
 // That moment is too short for a test from outside.
 func TestJoinWhileGoingAway(t *testing.T) {
 	for range 20 {
-		f := refusalFrame(fmt.Errorf("joining: %w", room.ErrGoingAway))
+		f := refusalFrame(fmt.Errorf("joining: %w", apierror.ErrGoingAway))
 		if code := closeCodeOf([]*frame{f}); code != websocket.CloseGoingAway {
 			t.Fatalf("closed with %d, want %d", code, websocket.CloseGoingAway)
 		}

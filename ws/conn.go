@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -84,7 +85,7 @@ func newConn(h *Hub, s Settings, cancel context.CancelFunc) *conn {
 		hub:      h,
 		cancel:   cancel,
 		settings: s,
-		socketID: room.NewSocketID(),
+		socketID: room.NewNonce(),
 		index:    -1,
 		held:     true,
 	}
@@ -93,7 +94,7 @@ func newConn(h *Hub, s Settings, cancel context.CancelFunc) *conn {
 }
 
 // send queues a frame and sees to it that somebody writes it. When the queue is
-// full, the connection is closed instead with room.ErrTooSlow. It never blocks.
+// full, the connection is closed instead with apierror.ErrTooSlow. It never blocks.
 func (c *conn) send(f *frame) {
 	if c.enqueue(f) {
 		go c.write(nil, 0) // see wake
@@ -109,7 +110,7 @@ func (c *conn) enqueue(f *frame) bool {
 	}
 	if c.queued+f.size > maxQueue {
 		c.dropQueue()
-		c.closeLocked(slowGrace, refusalFrame(room.ErrTooSlow))
+		c.closeLocked(slowGrace, refusalFrame(apierror.ErrTooSlow))
 		return false
 	}
 	c.queue = append(c.queue, f)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
@@ -107,12 +108,12 @@ func TestMaxConnectionsOfSites(t *testing.T) {
 		most   int
 		want   error
 	}{
-		{"192.0.2.1", 2, room.ErrTooManyConnections},
+		{"192.0.2.1", 2, apierror.ErrTooManyConnections},
 		{"192.0.2.1", 3, room.ErrInternal},
 		{"192.0.2.1", 0, room.ErrInternal},
 		{"192.0.2.2", 1, room.ErrInternal},
 	} {
-		if err := serve(c.client, c.most); room.RefusalOf(err) != room.RefusalOf(c.want) {
+		if err := serve(c.client, c.most); apierror.Of(err) != apierror.Of(c.want) {
 			t.Errorf("%s, %d: %v", c.client, c.most, err)
 		}
 	}

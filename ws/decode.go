@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
 // maxInteger is the largest integer that every JSON implementation, and Lua,
@@ -66,8 +66,8 @@ func (f *clientFrame) fields() [11]field {
 	}
 }
 
-// decodeFrame decodes a frame. It fails with room.ErrBadFrame if the bytes are
-// not a JSON object, and with room.ErrInvalidFrame if a field of it has the
+// decodeFrame decodes a frame. It fails with apierror.ErrBadFrame if the bytes are
+// not a JSON object, and with apierror.ErrInvalidFrame if a field of it has the
 // wrong type or is out of range; in the latter case the fields that could be
 // decoded are set.
 func decodeFrame(data []byte) (clientFrame, error) {
@@ -85,7 +85,7 @@ func decodeJSON(data []byte) (clientFrame, error) {
 	var values map[string]json.RawMessage
 	// encoding/json takes null for no object.
 	if err := json.Unmarshal(data, &values); err != nil || values == nil {
-		return f, room.ErrBadFrame
+		return f, apierror.ErrBadFrame
 	}
 	wrong := ""
 	for _, field := range f.fields() {
@@ -94,19 +94,19 @@ func decodeJSON(data []byte) (clientFrame, error) {
 		}
 	}
 	if wrong != "" {
-		return f, fmt.Errorf("%w: %s has the wrong type", room.ErrInvalidFrame, wrong)
+		return f, fmt.Errorf("%w: %s has the wrong type", apierror.ErrInvalidFrame, wrong)
 	}
 	switch {
 	case f.ID != nil && (*f.ID == 0 || *f.ID > maxInteger):
-		return f, fmt.Errorf("%w: id must be an integer from 1 to 2^53-1", room.ErrInvalidFrame)
+		return f, fmt.Errorf("%w: id must be an integer from 1 to 2^53-1", apierror.ErrInvalidFrame)
 	case f.After != nil && *f.After > maxInteger:
-		return f, fmt.Errorf("%w: after must be an integer from 0 to 2^53-1", room.ErrInvalidFrame)
+		return f, fmt.Errorf("%w: after must be an integer from 0 to 2^53-1", apierror.ErrInvalidFrame)
 	case f.Seq != nil && (*f.Seq == 0 || *f.Seq > maxInteger):
-		return f, fmt.Errorf("%w: seq must be an integer from 1 to 2^53-1", room.ErrInvalidFrame)
+		return f, fmt.Errorf("%w: seq must be an integer from 1 to 2^53-1", apierror.ErrInvalidFrame)
 	case f.Before != nil && (*f.Before == 0 || *f.Before > maxInteger):
-		return f, fmt.Errorf("%w: before must be an integer from 1 to 2^53-1", room.ErrInvalidFrame)
+		return f, fmt.Errorf("%w: before must be an integer from 1 to 2^53-1", apierror.ErrInvalidFrame)
 	case f.Limit != nil && (*f.Limit < 1 || *f.Limit > maxHistory):
-		return f, fmt.Errorf("%w: limit must be an integer from 1 to %d", room.ErrInvalidFrame, maxHistory)
+		return f, fmt.Errorf("%w: limit must be an integer from 1 to %d", apierror.ErrInvalidFrame, maxHistory)
 	}
 	return f, nil
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
 // FuzzDecodeFrame checks that whatever a client sends is either refused in one
@@ -64,11 +64,11 @@ func FuzzDecodeFrame(f *testing.F) {
 			if frame.Limit != nil && (*frame.Limit < 1 || *frame.Limit > maxHistory) {
 				t.Errorf("limit %d was accepted", *frame.Limit)
 			}
-		case errors.Is(err, room.ErrInvalidFrame):
+		case errors.Is(err, apierror.ErrInvalidFrame):
 			if !isObject {
 				t.Errorf("%q is no object: %v", data, err)
 			}
-		case errors.Is(err, room.ErrBadFrame):
+		case errors.Is(err, apierror.ErrBadFrame):
 			if isObject {
 				t.Errorf("%q is an object: %v", data, err)
 			}

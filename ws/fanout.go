@@ -5,7 +5,9 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 const (
@@ -111,7 +113,7 @@ func (lr *liveRoom) applyOne(p *pass, e *room.Event) {
 	switch e.Kind {
 	case room.EventStarted:
 		lr.room.StartedAt, lr.room.Deadline = e.StartedAt, e.Deadline
-		lr.tell(p, startedFrame{"started", room.FormatTime(e.StartedAt), room.FormatTime(e.Deadline)}, "")
+		lr.tell(p, startedFrame{"started", message.FormatTime(e.StartedAt), message.FormatTime(e.Deadline)}, "")
 	case room.EventJoined:
 		lr.joined(p, e.UserID)
 	case room.EventLeft:
@@ -182,8 +184,8 @@ func (lr *liveRoom) deliver(p *pass, messages []room.Event) {
 }
 
 // noteEcho tells the sender's connections that a message with their id is stored.
-func (lr *liveRoom) noteEcho(message []byte) {
-	if id, tag := room.SenderOfFrame(message); id > 0 {
+func (lr *liveRoom) noteEcho(frame []byte) {
+	if id, tag := message.SenderOfFrame(frame); id > 0 {
 		for _, c := range lr.sessions[string(tag)] {
 			c.echoed.Store(max(c.echoed.Load(), id))
 		}
@@ -211,7 +213,7 @@ func (lr *liveRoom) replace(e *room.Event) {
 		case c.socketID == e.SocketID:
 			c.opened = true
 		case c.opened:
-			c.close(closeGrace, refusalFrame(room.ErrReplaced))
+			c.close(closeGrace, refusalFrame(apierror.ErrReplaced))
 		}
 	}
 }

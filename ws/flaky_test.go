@@ -123,7 +123,7 @@ func (s *flakyStore) call(ctx context.Context, method string) error {
 
 func (s *flakyStore) Member(ctx context.Context, roomID, userID string) (room.Room, room.Membership, error) {
 	if err := s.call(ctx, "Member"); err != nil {
-		return room.Room{}, room.Stranger, err
+		return room.Room{}, room.NotMember, err
 	}
 	return s.Store.Member(ctx, roomID, userID)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // frame is one or more WebSocket frames that were encoded once and can be written
@@ -185,7 +186,7 @@ func encodeWith(v any, entries [][]byte) []byte {
 func stateOf(r *room.Room) roomState {
 	state := roomState{RoomID: r.ID, RoomName: r.Name, TTL: int64(r.TTL.Seconds()), Locked: r.Locked}
 	if r.Started() {
-		started, expires := room.FormatTime(r.StartedAt), room.FormatTime(r.Deadline)
+		started, expires := message.FormatTime(r.StartedAt), message.FormatTime(r.Deadline)
 		state.StartedAt, state.ExpiresAt = &started, &expires
 	}
 	return state

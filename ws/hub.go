@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -55,8 +56,8 @@ type Settings struct {
 type Hub struct {
 	store room.Store
 	log   func() *zap.Logger
-	// tellsAtOnce is whether the store is a room.Immediate.
-	tellsAtOnce bool
+	// synchronous is whether the store is, see room.Store.
+	synchronous bool
 
 	orders   atomic.Uint64 // numbers the connections that enter rooms
 	counters *counters     // fixed
@@ -78,11 +79,10 @@ type Hub struct {
 // NewHub returns a hub for the rooms of store. log is asked for a logger each
 // time something is logged, because loggers can be replaced while a hub lives.
 func NewHub(store room.Store, log func() *zap.Logger) *Hub {
-	_, tellsAtOnce := store.(room.Immediate)
 	return &Hub{
 		store:       store,
 		log:         log,
-		tellsAtOnce: tellsAtOnce,
+		synchronous: store.Synchronous(),
 		counters:    newCounters(),
 		conns:       make(map[*conn]struct{}),
 		clients:     make(map[netip.Addr]int),
@@ -92,7 +92,7 @@ func NewHub(store room.Store, log func() *zap.Logger) *Hub {
 }
 
 // Close closes every connection with 1001 (going away) and waits until they are
-// gone, about a second at most; a new one is refused with room.ErrGoingAway.
+// gone, about a second at most; a new one is refused with apierror.ErrGoingAway.
 // The reason of the close frame tells the client when to come back: retry=<ms>.
 // The store stays open; users stay online in it until it is closed.
 func (h *Hub) Close() {
@@ -138,11 +138,11 @@ func (h *Hub) add(c *conn) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return room.ErrGoingAway
+		return apierror.ErrGoingAway
 	}
 	client, most := c.settings.Client, c.settings.MaxConnections
 	if most > 0 && h.clients[client] >= most {
-		return room.ErrTooManyConnections
+		return apierror.ErrTooManyConnections
 	}
 	h.running.Add(1)
 	h.conns[c] = struct{}{}
@@ -166,19 +166,19 @@ func (h *Hub) drop(c *conn) {
 // acquire returns the live room of a life, opening it with the pace if it is not.
 // The caller releases it. While the connections of a life that has ended are being
 // closed, the next one has a live room of its own.
-func (h *Hub) acquire(ctx context.Context, lifeID string, pace time.Duration) (*liveRoom, error) {
+func (h *Hub) acquire(ctx context.Context, instanceID string, pace time.Duration) (*liveRoom, error) {
 	for {
 		h.mu.Lock()
 		if h.closed {
 			h.mu.Unlock()
-			return nil, room.ErrGoingAway
+			return nil, apierror.ErrGoingAway
 		}
-		lr := h.rooms[lifeID]
+		lr := h.rooms[instanceID]
 		switch {
 		case lr == nil:
-			lr = newLiveRoom(h, lifeID, pace)
-			h.rooms[lifeID] = lr
-			if roomID, life := room.SplitLifeID(lifeID); life != "" {
+			lr = newLiveRoom(h, instanceID, pace)
+			h.rooms[instanceID] = lr
+			if roomID, life := room.SplitInstanceID(instanceID); life != "" {
 				h.standing[roomID] = lr
 			}
 			h.mu.Unlock()
@@ -238,7 +238,7 @@ func (h *Hub) release(lr *liveRoom) {
 	lr.close()
 	h.mu.Lock()
 	delete(h.rooms, lr.id)
-	if roomID, _ := room.SplitLifeID(lr.id); h.standing[roomID] == lr {
+	if roomID, _ := room.SplitInstanceID(lr.id); h.standing[roomID] == lr {
 		delete(h.standing, roomID)
 	}
 	h.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 func TestStarted(t *testing.T) {
@@ -20,7 +21,7 @@ func TestStarted(t *testing.T) {
 			c.say(1, "first")
 		}
 		now := time.Now()
-		want := frame{StartedAt: room.FormatTime(now), ExpiresAt: room.FormatTime(now.Add(time.Hour))}
+		want := frame{StartedAt: message.FormatTime(now), ExpiresAt: message.FormatTime(now.Add(time.Hour))}
 		for _, c := range clients {
 			if f := c.next("started"); f.StartedAt != want.StartedAt || f.ExpiresAt != want.ExpiresAt {
 				t.Errorf("started %s, want %s to %s", f.raw, want.StartedAt, want.ExpiresAt)
@@ -189,8 +190,8 @@ func TestGap(t *testing.T) {
 	if f := c.next("gap"); f.Epoch != "after the failover" || f.Seq != 1 {
 		t.Errorf("gap %s", f.raw)
 	}
-	body := room.EncodeBody("another two", s.store.Now(), "admin", 0, "")
-	s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 2, Frame: room.Frame(2, body)})
+	body := message.EncodeBody("another two", s.store.Now(), "admin", 0, "")
+	s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 2, Frame: message.Frame(2, body)})
 	if f := c.nextMessage("another two"); f.Seq != 2 {
 		t.Errorf("seq %d, want 2", f.Seq)
 	}

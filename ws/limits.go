@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -91,8 +92,8 @@ func (s *Settings) deadAfter() time.Duration { return 2 * s.PingInterval }
 // final reports whether an error is the last word on a message: the same
 // message would be refused again, or must be said under a new id.
 func final(err error) bool {
-	switch room.RefusalOf(err) {
-	case room.RefusalOf(room.ErrUnavailable), room.RefusalOf(room.ErrInternal):
+	switch apierror.Of(err) {
+	case apierror.Of(room.ErrUnavailable), apierror.Of(room.ErrInternal):
 		return false
 	default:
 		return true

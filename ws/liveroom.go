@@ -17,7 +17,7 @@ const leaveGrace = 3 * time.Second
 type liveRoom struct {
 	// Fixed.
 	hub    *Hub
-	id     string        // of its life, see room.LifeID
+	id     string        // of its life, see room.InstanceID
 	pace   time.Duration // least time between two passes over many connections
 	ready  chan struct{} // closed when the fields below are set
 	closed chan struct{} // closed when the room is no longer watched

@@ -104,7 +104,7 @@ var errLost = fmt.Errorf("%w: the store has lost messages that it had accepted",
 // once, this goroutine is the one that writes to the connections: another one
 // would have to be woken first.
 func (c *conn) say(id, known uint64, message string) (room.Receipt, error) {
-	if c.hub.tellsAtOnce && c.room.size.Load() <= pacedConns && c.room.inbox.claim() {
+	if c.hub.synchronous && c.room.size.Load() <= pacedConns && c.room.inbox.claim() {
 		defer c.room.inbox.settle()
 	}
 	defer c.endCall()

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 	"go.uber.org/zap"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -64,7 +65,7 @@ func (c *conn) join(ctx context.Context) *entrance {
 	f, err := c.readJoin()
 	if err != nil {
 		if timeout(err) {
-			err = room.ErrJoinTimeout
+			err = apierror.ErrJoinTimeout
 		}
 		c.fail(err)
 		return nil
@@ -81,11 +82,11 @@ func (c *conn) join(ctx context.Context) *entrance {
 func (c *conn) readJoin() (f clientFrame, err error) {
 	err = c.read(func(data []byte) error {
 		f, err = decodeFrame(data)
-		if errors.Is(err, room.ErrInvalidFrame) {
-			return room.ErrBadFrame // there is nobody yet whom an error frame could be for
+		if errors.Is(err, apierror.ErrInvalidFrame) {
+			return apierror.ErrBadFrame // there is nobody yet whom an error frame could be for
 		}
 		if err == nil && f.Type != "join" {
-			return room.ErrJoinRequired
+			return apierror.ErrJoinRequired
 		}
 		return err
 	})
@@ -160,7 +161,7 @@ func (c *conn) read(handle func(data []byte) error) error {
 		return fmt.Errorf("%w: %w", errDisconnected, err)
 	}
 	if kind != websocket.TextMessage {
-		return room.ErrBadFrame
+		return apierror.ErrBadFrame
 	}
 	buffer := takeScratch()
 	defer buffer.release()
@@ -168,7 +169,7 @@ func (c *conn) read(handle func(data []byte) error) error {
 		return fmt.Errorf("%w: %w", errDisconnected, err)
 	}
 	if !utf8.Valid(buffer.bytes) {
-		return room.ErrNotUTF8
+		return apierror.ErrNotUTF8
 	}
 	if c.isClosing() {
 		return nil // what a client says after a close frame is not heard
@@ -180,7 +181,7 @@ func (c *conn) read(handle func(data []byte) error) error {
 // connection.
 func (c *conn) handle(data []byte) error {
 	f, err := decodeFrame(data)
-	if errors.Is(err, room.ErrInvalidFrame) {
+	if errors.Is(err, apierror.ErrInvalidFrame) {
 		return c.refuse(err, f.id())
 	}
 	if err != nil {
@@ -200,7 +201,7 @@ func (c *conn) handle(data []byte) error {
 		c.send(pongFrame)
 		return nil
 	default:
-		return c.refuse(room.ErrUnknownType, f.id())
+		return c.refuse(apierror.ErrUnknownType, f.id())
 	}
 }
 
@@ -229,15 +230,15 @@ func (c *conn) gone() error {
 // tellError tells the client that a frame was refused, which was about the message
 // with an id of its own or with a number, each zero for none.
 func (c *conn) tellError(err error, id, seq uint64) {
-	refusal := room.RefusalOf(err)
+	refusal := apierror.Of(err)
 	c.hub.counters.refused.Add(refusal)
-	c.send(textFrame(encode(errorFrame{"error", refusal.Code, room.Explain(err), id, seq})))
+	c.send(textFrame(encode(errorFrame{"error", refusal.Code, apierror.Message(err), id, seq})))
 }
 
 // countRefusal ends the connection when there have been too many.
 func (c *conn) countRefusal() error {
 	if c.refusals.add(time.Now()) {
-		return room.ErrTooFast
+		return apierror.ErrTooFast
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
@@ -156,8 +157,8 @@ func TestGapDuringReplay(t *testing.T) {
 		welcome := next()
 		synctest.Wait() // the first replay is on its way
 		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: "new", Seq: 7})
-		body := room.EncodeBody("eight", s.store.Now(), "admin", 0, "")
-		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 8, Frame: room.Frame(8, body)})
+		body := message.EncodeBody("eight", s.store.Now(), "admin", 0, "")
+		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 8, Frame: message.Frame(8, body)})
 		synctest.Wait()
 		seq := welcome.Messages[len(welcome.Messages)-1].Seq
 		f := next()
@@ -277,8 +278,8 @@ func TestStoreBehindItsEvents(t *testing.T) {
 		}
 		next := slowReader(t, s, s.again(t, admin), "after", "0")
 		synctest.Wait()
-		body := room.EncodeBody("early", s.store.Now(), "admin", 0, "")
-		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 101, Frame: room.Frame(101, body)})
+		body := message.EncodeBody("early", s.store.Now(), "admin", 0, "")
+		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 101, Frame: message.Frame(101, body)})
 		synctest.Wait() // everybody who is live has been told
 		seq := uint64(0)
 		for seq < 100 {

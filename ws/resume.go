@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 const (
@@ -109,7 +110,7 @@ func (lr *liveRoom) welcomeHead(c *conn, page *room.Page, lastID uint64, now tim
 		Session:  c.session.Tag,
 		Role:     c.session.Role,
 		Room:     stateOf(&lr.room),
-		Now:      room.FormatTime(now),
+		Now:      message.FormatTime(now),
 		Epoch:    lr.room.Epoch,
 		Seq:      max(lr.room.Seq, page.Newest),
 		LastID:   lastID,

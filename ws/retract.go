@@ -6,14 +6,16 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // retract takes a message back. It may be done as often as something may be said,
 // and is counted apart from that.
 func (c *conn) retract(f *clientFrame) error {
 	if f.Seq == nil {
-		return c.refuse(fmt.Errorf("%w: seq is missing", room.ErrInvalidFrame), 0)
+		return c.refuse(fmt.Errorf("%w: seq is missing", apierror.ErrInvalidFrame), 0)
 	}
 	if c.retracts == nil {
 		c.retracts = rate.NewLimiter(c.settings.MessageRate, c.settings.MessageBurst)
@@ -72,8 +74,8 @@ func (lr *liveRoom) redact(page *room.Page) bool {
 	redacted := false
 	for _, seq := range lr.retracted.Between(page.First, page.Last()) {
 		entry := &page.Entries[seq-page.First]
-		if !room.IsRetracted(*entry) {
-			*entry = room.WithoutText(*entry)
+		if !message.IsRetracted(*entry) {
+			*entry = message.WithoutText(*entry)
 			redacted = true
 		}
 	}

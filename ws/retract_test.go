@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
@@ -272,8 +273,8 @@ func TestRetractedWhileCut(t *testing.T) {
 		synctest.Wait()
 		c.taken()
 		s.retract(t, admin, 1)
-		body := room.EncodeBody("lost", s.store.Now(), "admin", 0, "")
-		frame := room.WithoutText(room.Frame(4, body))
+		body := message.EncodeBody("lost", s.store.Now(), "admin", 0, "")
+		frame := message.WithoutText(message.Frame(4, body))
 		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 4, Frame: frame, Retracted: true})
 		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventRetracted, Seq: 3, Oldest: 1})
 		c.nextRetracted(1)
@@ -482,7 +483,7 @@ func TestRetractAtAnyTime(t *testing.T) {
 			}
 			for i, entry := range page.Entries {
 				seq := page.First + uint64(i)
-				if text, shown := v.texts[seq]; shown && (text == "") != room.IsRetracted(entry) {
+				if text, shown := v.texts[seq]; shown && (text == "") != message.IsRetracted(entry) {
 					t.Errorf("message %d is shown as %.20q, and kept as %.60s", seq, text, entry)
 				}
 			}

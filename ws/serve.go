@@ -14,6 +14,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -30,9 +31,9 @@ var writeBuffers sync.Pool
 // the request matters, the caller has checked it.
 //
 // If Serve returns an error, nothing has been written to w, and the caller has
-// to answer with the error's room.Refusal: room.ErrUpgradeRequired if the request
+// to answer with the error's apierror.Error: apierror.ErrUpgradeRequired if the request
 // is no upgrade, room.ErrInvalidRequest if it is a wrong one,
-// room.ErrTooManyConnections if the client has too many, and what the query of the
+// apierror.ErrTooManyConnections if the client has too many, and what the query of the
 // request is refused for if it holds a join.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 	if r.ContentLength != 0 {
@@ -41,7 +42,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, s Settings) error {
 		return fmt.Errorf("%w: an upgrade must not have a body", room.ErrInvalidRequest)
 	}
 	if !asksForWebSocket(r) {
-		return room.ErrUpgradeRequired
+		return apierror.ErrUpgradeRequired
 	}
 	// The connection outlives the request, and must not keep it.
 	ctx, cancel := context.WithCancel(context.Background())
@@ -187,11 +188,11 @@ func (c *conn) enter(ctx context.Context, f *clientFrame) (*entrance, error) {
 	if c.settings.UserID != "" {
 		f.UserID = c.settings.UserID
 	}
-	session, lifeID, err := c.authenticate(ctx, f)
+	session, instanceID, err := c.authenticate(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	lr, err := c.hub.acquire(ctx, lifeID, c.settings.FlushInterval)
+	lr, err := c.hub.acquire(ctx, instanceID, c.settings.FlushInterval)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +218,7 @@ func (c *conn) enter(ctx context.Context, f *clientFrame) (*entrance, error) {
 
 // authenticate checks the session of a join, and returns in which life of the room
 // it is good. Whether its user still is a member is for Feed.Enter to say.
-func (c *conn) authenticate(ctx context.Context, f *clientFrame) (session room.Session, lifeID string, err error) {
+func (c *conn) authenticate(ctx context.Context, f *clientFrame) (session room.Session, instanceID string, err error) {
 	if lr := c.hub.peek(f.RoomID); lr != nil {
 		if err := c.settings.Rooms.Admits(lr.signedIn); err != nil {
 			return session, "", err
@@ -230,7 +231,7 @@ func (c *conn) authenticate(ctx context.Context, f *clientFrame) (session room.S
 		}
 	}
 	m, err := c.settings.Rooms.Authenticate(ctx, room.Credentials{RoomID: f.RoomID, UserID: f.UserID, SessionID: f.SessionID})
-	return m.Session, m.Room.LifeID(), err
+	return m.Session, m.Room.InstanceID(), err
 }
 
 // unavailable is the error of a call that ctx has ended.

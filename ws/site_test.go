@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/time/rate"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/memstore"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
@@ -77,7 +78,7 @@ func newSite(tb testing.TB, changes ...func(*plan)) *site {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		//nolint:contextcheck // a connection outlives its request
 		if err := s.hub.Serve(w, r, p.settings); err != nil {
-			http.Error(w, room.Explain(err), room.RefusalOf(err).Status)
+			http.Error(w, apierror.Message(err), apierror.Of(err).Status)
 		}
 	})
 	s.server = httptest.NewUnstartedServer(p.wrap(handler))
@@ -143,7 +144,7 @@ func eventually(tb testing.TB, done func() bool) {
 // create makes a room and returns its admin, whose name is admin.
 func (s *site) create(tb testing.TB, ttl ...time.Duration) room.Admission {
 	tb.Helper()
-	wish := room.NewRoom{Name: "Ärger im Büro", Username: "admin"}
+	wish := room.CreateRequest{Name: "Ärger im Büro", Username: "admin"}
 	if len(ttl) > 0 {
 		wish.TTL = &ttl[0]
 	}
@@ -157,7 +158,7 @@ func (s *site) create(tb testing.TB, ttl ...time.Duration) room.Admission {
 // admit makes a new member of the room that in is admitted to.
 func (s *site) admit(tb testing.TB, in room.Admission, name string) room.Admission {
 	tb.Helper()
-	admission, err := s.rooms.Join(context.WithoutCancel(tb.Context()), room.Newcomer{RoomID: in.Room.ID, Username: name})
+	admission, err := s.rooms.Join(context.WithoutCancel(tb.Context()), room.JoinRequest{RoomID: in.Room.ID, Username: name})
 	if err != nil {
 		tb.Fatalf("joining as %q: %v", name, err)
 	}
@@ -167,7 +168,7 @@ func (s *site) admit(tb testing.TB, in room.Admission, name string) room.Admissi
 // again issues another session to a member.
 func (s *site) again(tb testing.TB, of room.Admission) room.Admission {
 	tb.Helper()
-	admission, err := s.rooms.Return(tb.Context(), credentials(of))
+	admission, err := s.rooms.Rejoin(tb.Context(), credentials(of))
 	if err != nil {
 		tb.Fatalf("coming back as %q: %v", of.UserID, err)
 	}

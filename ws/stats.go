@@ -5,7 +5,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
 // Stats are the state of a hub, and what it has counted since it was made.
@@ -32,12 +32,12 @@ type Stats struct {
 type counters struct {
 	opened, messages, deliveries, bytes atomic.Uint64
 
-	refused *room.Tally
+	refused *apierror.Counter
 	closed  map[string]*atomic.Uint64 // by CloseReasons; fixed
 }
 
 func newCounters() *counters {
-	n := &counters{refused: room.NewTally(), closed: make(map[string]*atomic.Uint64)}
+	n := &counters{refused: apierror.NewCounter(), closed: make(map[string]*atomic.Uint64)}
 	for _, reason := range CloseReasons() {
 		n.closed[reason] = new(atomic.Uint64)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 func TestWelcome(t *testing.T) {
@@ -83,8 +84,8 @@ func TestWelcome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if full.Room["locked"] != true || full.Room["startedAt"] != room.FormatTime(clock.StartedAt) ||
-		full.Room["expiresAt"] != room.FormatTime(clock.Deadline) {
+	if full.Room["locked"] != true || full.Room["startedAt"] != message.FormatTime(clock.StartedAt) ||
+		full.Room["expiresAt"] != message.FormatTime(clock.Deadline) {
 		t.Errorf("room %v, want it locked and with the times of its start", full.Room)
 	}
 }

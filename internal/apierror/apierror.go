@@ -1,11 +1,17 @@
-package room
+// Package apierror is the one table of the errors that clients see: for each, its
+// HTTP status, its stable code and its WebSocket close code.
+package apierror
 
-import "errors"
+import (
+	"errors"
 
-// Refusal is what a client is told when a request fails.
-type Refusal struct {
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+)
+
+// Error is the answer to a request that failed.
+type Error struct {
 	// Status is the HTTP status of the response (RFC 9110, section 15); zero
-	// where the error can only arise on a WebSocket.
+	// where the error arises on WebSockets only.
 	Status int
 	// Code is the stable name of the error, in problem documents, in error
 	// frames and as the reason of a close frame.
@@ -15,87 +21,85 @@ type Refusal struct {
 	Close int
 }
 
-// refusals is the one table of errors. A test fails when a sentinel of
-// errors.go is missing from it or when two of them share a row.
-var refusals = []struct {
+// table has one row for each sentinel error. A test fails when a sentinel is
+// missing from it or when two of them share a row.
+var table = []struct {
 	err error
-	Refusal
+	Error
 }{
-	{ErrInvalidRequest, Refusal{400, "invalid_request", 4400}},
-	{ErrInvalidSession, Refusal{401, "invalid_session", 4401}},
-	{ErrNotSignedIn, Refusal{401, "not_signed_in", 4401}},
-	{ErrRemoved, Refusal{401, "invalid_session", 4403}},
-	{ErrWrongPassword, Refusal{403, "wrong_password", 0}},
-	{ErrNotAdmin, Refusal{403, "not_admin", 0}},
-	{ErrRoomLocked, Refusal{403, "room_locked", 0}},
-	{ErrRoomFull, Refusal{409, "room_full", 4413}},
-	{ErrRoomNotFound, Refusal{404, "room_not_found", 4404}},
-	{ErrRoomGone, Refusal{404, "room_not_found", 4410}},
-	{ErrMemberNotFound, Refusal{404, "member_not_found", 0}},
-	{ErrMessageNotFound, Refusal{404, "message_not_found", 0}},
-	{ErrTooManyRooms, Refusal{503, "too_many_rooms", 0}},
-	{ErrRateLimited, Refusal{429, "rate_limited", 0}},
-	{ErrTooManyConnections, Refusal{429, "too_many_connections", 0}},
-	{ErrUnavailable, Refusal{503, "unavailable", 1013}},
-	{ErrInternal, Refusal{500, "internal_error", 1011}},
+	{room.ErrInvalidRequest, Error{400, "invalid_request", 4400}},
+	{room.ErrInvalidSession, Error{401, "invalid_session", 4401}},
+	{room.ErrNotSignedIn, Error{401, "not_signed_in", 4401}},
+	{room.ErrRemoved, Error{401, "invalid_session", 4403}},
+	{room.ErrWrongPassword, Error{403, "wrong_password", 0}},
+	{room.ErrNotAdmin, Error{403, "not_admin", 0}},
+	{room.ErrRoomLocked, Error{403, "room_locked", 0}},
+	{room.ErrRoomFull, Error{409, "room_full", 4413}},
+	{room.ErrRoomNotFound, Error{404, "room_not_found", 4404}},
+	{room.ErrRoomGone, Error{404, "room_not_found", 4410}},
+	{room.ErrMemberNotFound, Error{404, "member_not_found", 0}},
+	{room.ErrMessageNotFound, Error{404, "message_not_found", 0}},
+	{room.ErrTooManyRooms, Error{503, "too_many_rooms", 0}},
+	{room.ErrRateLimited, Error{429, "rate_limited", 0}},
+	{ErrTooManyConnections, Error{429, "too_many_connections", 0}},
+	{room.ErrUnavailable, Error{503, "unavailable", 1013}},
+	{room.ErrInternal, Error{500, "internal_error", 1011}},
 
-	{ErrMethodNotAllowed, Refusal{405, "method_not_allowed", 0}},
-	{ErrBodyTooLarge, Refusal{413, "body_too_large", 0}},
-	{ErrBodyTooSlow, Refusal{408, "body_too_slow", 0}},
-	{ErrUnsupportedMediaType, Refusal{415, "unsupported_media_type", 0}},
-	{ErrUpgradeRequired, Refusal{426, "upgrade_required", 0}},
-	{ErrOriginNotAllowed, Refusal{403, "origin_not_allowed", 0}},
+	{ErrMethodNotAllowed, Error{405, "method_not_allowed", 0}},
+	{ErrBodyTooLarge, Error{413, "body_too_large", 0}},
+	{ErrBodyTooSlow, Error{408, "body_too_slow", 0}},
+	{ErrUnsupportedMediaType, Error{415, "unsupported_media_type", 0}},
+	{ErrUpgradeRequired, Error{426, "upgrade_required", 0}},
+	{ErrOriginNotAllowed, Error{403, "origin_not_allowed", 0}},
 
-	{ErrUnknownType, Refusal{0, "unknown_type", 0}},
-	{ErrInvalidFrame, Refusal{0, "invalid_frame", 0}},
-	{ErrInvalidMessage, Refusal{0, "invalid_message", 0}},
-	{ErrMessageTooLong, Refusal{0, "message_too_long", 0}},
+	{ErrUnknownType, Error{0, "unknown_type", 0}},
+	{ErrInvalidFrame, Error{0, "invalid_frame", 0}},
+	{room.ErrInvalidMessage, Error{0, "invalid_message", 0}},
+	{room.ErrMessageTooLong, Error{0, "message_too_long", 0}},
 
-	{ErrBadFrame, Refusal{0, "bad_frame", 4400}},
-	{ErrNotUTF8, Refusal{0, "invalid_utf8", 1007}},
-	{ErrFrameTooLarge, Refusal{0, "frame_too_large", 1009}},
-	{ErrJoinRequired, Refusal{0, "join_required", 4401}},
-	{ErrJoinTimeout, Refusal{0, "join_timeout", 4408}},
-	{ErrReplaced, Refusal{0, "replaced", 4409}},
-	{ErrTooFast, Refusal{0, "too_fast", 4429}},
-	{ErrTooSlow, Refusal{0, "too_slow", 4503}},
-	{ErrGoingAway, Refusal{503, "unavailable", 1001}},
+	{ErrBadFrame, Error{0, "bad_frame", 4400}},
+	{ErrNotUTF8, Error{0, "invalid_utf8", 1007}},
+	{ErrFrameTooLarge, Error{0, "frame_too_large", 1009}},
+	{ErrJoinRequired, Error{0, "join_required", 4401}},
+	{ErrJoinTimeout, Error{0, "join_timeout", 4408}},
+	{ErrReplaced, Error{0, "replaced", 4409}},
+	{ErrTooFast, Error{0, "too_fast", 4429}},
+	{ErrTooSlow, Error{0, "too_slow", 4503}},
+	{ErrGoingAway, Error{503, "unavailable", 1001}},
 }
 
-// Refusals returns every refusal that there is, some codes and close codes more
-// than once.
-func Refusals() []Refusal {
-	all := make([]Refusal, len(refusals))
-	for i, row := range refusals {
-		all[i] = row.Refusal
+// All returns the row of every sentinel; several share a code or a close code.
+func All() []Error {
+	all := make([]Error, len(table))
+	for i, row := range table {
+		all[i] = row.Error
 	}
 	return all
 }
 
-// RefusalOf returns what a client is told of err. An error that wraps none of
-// the sentinels is a defect, and is answered as ErrInternal.
-func RefusalOf(err error) Refusal {
-	refusal, _ := lookUp(err)
-	return refusal
+// Of returns the row of the sentinel that err wraps, or that of room.ErrInternal:
+// an error that wraps none of the sentinels is a defect.
+func Of(err error) Error {
+	e, _ := find(err)
+	return e
 }
 
-// Explain returns what a client may read about err: its text, unless it is the
-// server that failed, of whose inner workings clients learn nothing.
-func Explain(err error) string {
-	refusal, sentinel := lookUp(err)
-	if refusal.Status >= 500 {
+// Message returns the text of err that the client may read. A failure of the
+// server is reduced to its sentinel, so that clients learn nothing of its workings.
+func Message(err error) string {
+	e, sentinel := find(err)
+	if e.Status >= 500 {
 		return sentinel.Error()
 	}
 	return err.Error()
 }
 
-// lookUp returns the row of the table that err belongs to, whose own error is the
-// sentinel.
-func lookUp(err error) (refusal Refusal, sentinel error) {
-	for _, row := range refusals {
+// find returns the row of the sentinel that err wraps, and that sentinel.
+func find(err error) (e Error, sentinel error) {
+	for _, row := range table {
 		if errors.Is(err, row.err) {
-			return row.Refusal, row.err
+			return row.Error, row.err
 		}
 	}
-	return lookUp(ErrInternal)
+	return find(room.ErrInternal)
 }

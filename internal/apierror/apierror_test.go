@@ -1,4 +1,4 @@
-package room_test
+package apierror_test
 
 import (
 	"errors"
@@ -10,11 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// sentinels are the errors of errors.go by name. TestSentinels sees to it that
-// none is missing here.
+// sentinels are the errors of both errors.go files by name. TestSentinels checks
+// that none is missing.
 var sentinels = map[string]error{
 	"ErrInvalidRequest":       room.ErrInvalidRequest,
 	"ErrInvalidSession":       room.ErrInvalidSession,
@@ -29,40 +30,35 @@ var sentinels = map[string]error{
 	"ErrMemberNotFound":       room.ErrMemberNotFound,
 	"ErrMessageNotFound":      room.ErrMessageNotFound,
 	"ErrTooManyRooms":         room.ErrTooManyRooms,
-	"ErrTooManyConnections":   room.ErrTooManyConnections,
+	"ErrTooManyConnections":   apierror.ErrTooManyConnections,
 	"ErrRateLimited":          room.ErrRateLimited,
 	"ErrUnavailable":          room.ErrUnavailable,
 	"ErrInternal":             room.ErrInternal,
-	"ErrMethodNotAllowed":     room.ErrMethodNotAllowed,
-	"ErrBodyTooLarge":         room.ErrBodyTooLarge,
-	"ErrBodyTooSlow":          room.ErrBodyTooSlow,
-	"ErrUnsupportedMediaType": room.ErrUnsupportedMediaType,
-	"ErrUpgradeRequired":      room.ErrUpgradeRequired,
-	"ErrOriginNotAllowed":     room.ErrOriginNotAllowed,
-	"ErrUnknownType":          room.ErrUnknownType,
-	"ErrInvalidFrame":         room.ErrInvalidFrame,
+	"ErrMethodNotAllowed":     apierror.ErrMethodNotAllowed,
+	"ErrBodyTooLarge":         apierror.ErrBodyTooLarge,
+	"ErrBodyTooSlow":          apierror.ErrBodyTooSlow,
+	"ErrUnsupportedMediaType": apierror.ErrUnsupportedMediaType,
+	"ErrUpgradeRequired":      apierror.ErrUpgradeRequired,
+	"ErrOriginNotAllowed":     apierror.ErrOriginNotAllowed,
+	"ErrUnknownType":          apierror.ErrUnknownType,
+	"ErrInvalidFrame":         apierror.ErrInvalidFrame,
 	"ErrInvalidMessage":       room.ErrInvalidMessage,
 	"ErrMessageTooLong":       room.ErrMessageTooLong,
-	"ErrBadFrame":             room.ErrBadFrame,
-	"ErrNotUTF8":              room.ErrNotUTF8,
-	"ErrFrameTooLarge":        room.ErrFrameTooLarge,
-	"ErrJoinRequired":         room.ErrJoinRequired,
-	"ErrJoinTimeout":          room.ErrJoinTimeout,
-	"ErrReplaced":             room.ErrReplaced,
-	"ErrTooFast":              room.ErrTooFast,
-	"ErrTooSlow":              room.ErrTooSlow,
-	"ErrGoingAway":            room.ErrGoingAway,
+	"ErrBadFrame":             apierror.ErrBadFrame,
+	"ErrNotUTF8":              apierror.ErrNotUTF8,
+	"ErrFrameTooLarge":        apierror.ErrFrameTooLarge,
+	"ErrJoinRequired":         apierror.ErrJoinRequired,
+	"ErrJoinTimeout":          apierror.ErrJoinTimeout,
+	"ErrReplaced":             apierror.ErrReplaced,
+	"ErrTooFast":              apierror.ErrTooFast,
+	"ErrTooSlow":              apierror.ErrTooSlow,
+	"ErrGoingAway":            apierror.ErrGoingAway,
 }
 
-// TestSentinels reads the source: every sentinel that is declared is known to
-// the tests.
+// TestSentinels reads the source: the tests know every declared sentinel.
 func TestSentinels(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "errors.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	declared := make(map[string]bool)
-	for _, d := range file.Decls {
+	for _, d := range declarations(t, "errors.go", "../../room/errors.go") {
 		decl, ok := d.(*ast.GenDecl)
 		if !ok || decl.Tok != token.VAR {
 			continue
@@ -81,7 +77,7 @@ func TestSentinels(t *testing.T) {
 		}
 	}
 	if len(declared) < 30 {
-		t.Errorf("errors.go declares %d sentinels; the test does not read it rightly", len(declared))
+		t.Errorf("errors.go declares %d sentinels; the test misreads it", len(declared))
 	}
 	for name := range sentinels {
 		if !declared[name] {
@@ -90,13 +86,26 @@ func TestSentinels(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+// declarations returns the top-level declarations of source files.
+func declarations(t *testing.T, paths ...string) (all []ast.Decl) {
+	t.Helper()
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, file.Decls...)
+	}
+	return all
+}
+
+func TestTable(t *testing.T) {
 	snakeCase := regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
-	rows := make(map[room.Refusal]string)
+	rows := make(map[apierror.Error]string)
 	texts := make(map[string]string)
 	for name, err := range sentinels {
-		r := room.RefusalOf(err)
-		if r == room.RefusalOf(room.ErrInternal) && !errors.Is(err, room.ErrInternal) {
+		r := apierror.Of(err)
+		if r == apierror.Of(room.ErrInternal) && !errors.Is(err, room.ErrInternal) {
 			t.Errorf("%s is missing from the table", name)
 			continue
 		}
@@ -133,62 +142,62 @@ func TestRefusals(t *testing.T) {
 // onlyFrames are the codes that stand in error frames and nowhere else.
 var onlyFrames = map[string]bool{"unknown_type": true, "invalid_frame": true, "invalid_message": true, "message_too_long": true}
 
-// TestDocumentedRefusals pins what clients rely on.
-func TestDocumentedRefusals(t *testing.T) {
+// TestDocumentedErrors pins what clients rely on.
+func TestDocumentedErrors(t *testing.T) {
 	for _, c := range []struct {
 		err  error
-		want room.Refusal
+		want apierror.Error
 	}{
-		{room.ErrInvalidRequest, room.Refusal{Status: 400, Code: "invalid_request", Close: 4400}},
-		{room.ErrInvalidSession, room.Refusal{Status: 401, Code: "invalid_session", Close: 4401}},
-		{room.ErrNotSignedIn, room.Refusal{Status: 401, Code: "not_signed_in", Close: 4401}},
-		{room.ErrRemoved, room.Refusal{Status: 401, Code: "invalid_session", Close: 4403}},
-		{room.ErrWrongPassword, room.Refusal{Status: 403, Code: "wrong_password"}},
-		{room.ErrNotAdmin, room.Refusal{Status: 403, Code: "not_admin"}},
-		{room.ErrRoomLocked, room.Refusal{Status: 403, Code: "room_locked"}},
-		{room.ErrRoomNotFound, room.Refusal{Status: 404, Code: "room_not_found", Close: 4404}},
-		{room.ErrRoomGone, room.Refusal{Status: 404, Code: "room_not_found", Close: 4410}},
-		{room.ErrMemberNotFound, room.Refusal{Status: 404, Code: "member_not_found"}},
-		{room.ErrMessageNotFound, room.Refusal{Status: 404, Code: "message_not_found"}},
-		{room.ErrRoomFull, room.Refusal{Status: 409, Code: "room_full", Close: 4413}},
-		{room.ErrRateLimited, room.Refusal{Status: 429, Code: "rate_limited"}},
-		{room.ErrTooManyConnections, room.Refusal{Status: 429, Code: "too_many_connections"}},
-		{room.ErrTooManyRooms, room.Refusal{Status: 503, Code: "too_many_rooms"}},
-		{room.ErrUnavailable, room.Refusal{Status: 503, Code: "unavailable", Close: 1013}},
-		{room.ErrTooFast, room.Refusal{Code: "too_fast", Close: 4429}},
-		{room.ErrTooSlow, room.Refusal{Code: "too_slow", Close: 4503}},
-		{room.ErrReplaced, room.Refusal{Code: "replaced", Close: 4409}},
-		{room.ErrJoinTimeout, room.Refusal{Code: "join_timeout", Close: 4408}},
-		{room.ErrNotUTF8, room.Refusal{Code: "invalid_utf8", Close: 1007}},
-		{room.ErrFrameTooLarge, room.Refusal{Code: "frame_too_large", Close: 1009}},
+		{room.ErrInvalidRequest, apierror.Error{Status: 400, Code: "invalid_request", Close: 4400}},
+		{room.ErrInvalidSession, apierror.Error{Status: 401, Code: "invalid_session", Close: 4401}},
+		{room.ErrNotSignedIn, apierror.Error{Status: 401, Code: "not_signed_in", Close: 4401}},
+		{room.ErrRemoved, apierror.Error{Status: 401, Code: "invalid_session", Close: 4403}},
+		{room.ErrWrongPassword, apierror.Error{Status: 403, Code: "wrong_password"}},
+		{room.ErrNotAdmin, apierror.Error{Status: 403, Code: "not_admin"}},
+		{room.ErrRoomLocked, apierror.Error{Status: 403, Code: "room_locked"}},
+		{room.ErrRoomNotFound, apierror.Error{Status: 404, Code: "room_not_found", Close: 4404}},
+		{room.ErrRoomGone, apierror.Error{Status: 404, Code: "room_not_found", Close: 4410}},
+		{room.ErrMemberNotFound, apierror.Error{Status: 404, Code: "member_not_found"}},
+		{room.ErrMessageNotFound, apierror.Error{Status: 404, Code: "message_not_found"}},
+		{room.ErrRoomFull, apierror.Error{Status: 409, Code: "room_full", Close: 4413}},
+		{room.ErrRateLimited, apierror.Error{Status: 429, Code: "rate_limited"}},
+		{apierror.ErrTooManyConnections, apierror.Error{Status: 429, Code: "too_many_connections"}},
+		{room.ErrTooManyRooms, apierror.Error{Status: 503, Code: "too_many_rooms"}},
+		{room.ErrUnavailable, apierror.Error{Status: 503, Code: "unavailable", Close: 1013}},
+		{apierror.ErrTooFast, apierror.Error{Code: "too_fast", Close: 4429}},
+		{apierror.ErrTooSlow, apierror.Error{Code: "too_slow", Close: 4503}},
+		{apierror.ErrReplaced, apierror.Error{Code: "replaced", Close: 4409}},
+		{apierror.ErrJoinTimeout, apierror.Error{Code: "join_timeout", Close: 4408}},
+		{apierror.ErrNotUTF8, apierror.Error{Code: "invalid_utf8", Close: 1007}},
+		{apierror.ErrFrameTooLarge, apierror.Error{Code: "frame_too_large", Close: 1009}},
 	} {
-		if got := room.RefusalOf(c.err); got != c.want {
+		if got := apierror.Of(c.err); got != c.want {
 			t.Errorf("%v: %+v, want %+v", c.err, got, c.want)
 		}
-		if got := room.RefusalOf(fmt.Errorf("reading: %w (really)", c.err)); got != c.want {
+		if got := apierror.Of(fmt.Errorf("reading: %w (really)", c.err)); got != c.want {
 			t.Errorf("%v, wrapped: %+v, want %+v", c.err, got, c.want)
 		}
 	}
 	for _, err := range []error{errors.New("something else"), nil} {
-		if got, want := room.RefusalOf(err), (room.Refusal{Status: 500, Code: "internal_error", Close: 1011}); got != want {
+		if got, want := apierror.Of(err), (apierror.Error{Status: 500, Code: "internal_error", Close: 1011}); got != want {
 			t.Errorf("%v: %+v, want %+v", err, got, want)
 		}
 	}
 }
 
-func TestExplain(t *testing.T) {
+func TestMessage(t *testing.T) {
 	const inner = "dial tcp 10.0.0.1:6379: refused"
 	for name, sentinel := range sentinels {
 		err := fmt.Errorf("%w: %s", sentinel, inner)
-		got := room.Explain(err)
+		got := apierror.Message(err)
 		if !strings.HasPrefix(got, sentinel.Error()) {
 			t.Errorf("%s is explained as %q", name, got)
 		}
-		if ours := room.RefusalOf(err).Status >= 500; ours == strings.Contains(got, inner) {
+		if ours := apierror.Of(err).Status >= 500; ours == strings.Contains(got, inner) {
 			t.Errorf("%s is the server's own: %v, and is explained as %q", name, ours, got)
 		}
 	}
-	if got := room.Explain(errors.New(inner)); strings.Contains(got, inner) {
+	if got := apierror.Message(errors.New(inner)); strings.Contains(got, inner) {
 		t.Errorf("an unknown error is explained as %q", got)
 	}
 }

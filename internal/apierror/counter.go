@@ -1,32 +1,32 @@
-package room
+package apierror
 
 import "sync/atomic"
 
-// Tally counts refusals by their code. It is safe for concurrent use.
-type Tally struct {
-	counts map[string]*atomic.Uint64 // each code that there is; fixed
+// Counter counts errors by their code. It is safe for concurrent use.
+type Counter struct {
+	counts map[string]*atomic.Uint64 // by code, with an entry for each; fixed
 }
 
-// NewTally returns a tally in which every code stands at zero.
-func NewTally() *Tally {
-	t := &Tally{counts: make(map[string]*atomic.Uint64)}
-	for _, refusal := range Refusals() {
-		t.counts[refusal.Code] = new(atomic.Uint64)
+// NewCounter returns a counter in which every code stands at zero.
+func NewCounter() *Counter {
+	c := &Counter{counts: make(map[string]*atomic.Uint64)}
+	for _, e := range All() {
+		c.counts[e.Code] = new(atomic.Uint64)
 	}
-	return t
+	return c
 }
 
-// Add counts what RefusalOf has returned.
-func (t *Tally) Add(refusal Refusal) {
-	if count := t.counts[refusal.Code]; count != nil {
+// Add counts an error that Of returned.
+func (c *Counter) Add(e Error) {
+	if count := c.counts[e.Code]; count != nil {
 		count.Add(1)
 	}
 }
 
 // Counts returns the count of every code.
-func (t *Tally) Counts() map[string]uint64 {
-	counts := make(map[string]uint64, len(t.counts))
-	for code, count := range t.counts {
+func (c *Counter) Counts() map[string]uint64 {
+	counts := make(map[string]uint64, len(c.counts))
+	for code, count := range c.counts {
 		counts[code] = count.Load()
 	}
 	return counts

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/memstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // benchmarkPost is a post of a chat line, with a number of its sender's.
@@ -15,7 +16,7 @@ func benchmarkPost(id uint64, session string) room.Post {
 	text := "See you at eight, then, at the usual place. Bring the map."
 	return room.Post{
 		UserID: "anna", Session: session, ID: id, History: 1_000,
-		Body: room.EncodeBody(text, time.Unix(1_700_000_000, 0), "anna", id, session),
+		Body: message.EncodeBody(text, time.Unix(1_700_000_000, 0), "anna", id, session),
 	}
 }
 

@@ -36,7 +36,7 @@ func (s *Store) open(r room.Room, limits room.CreateLimits) (room.Room, error) {
 	switch {
 	case err != nil:
 	case l == nil:
-		l, _, err = s.lock(r.LifeID())
+		l, _, err = s.lock(r.InstanceID())
 	default:
 		_, err = l.lock()
 	}

@@ -1,6 +1,6 @@
 package memstore
 
-import "github.com/ephemeralchat/caddy-ephemeral-chat/room"
+import "github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 
 // history holds the newest messages of a room, as frames, in a ring that grows
 // with them. The zero value is empty.
@@ -12,7 +12,7 @@ type history struct {
 }
 
 // frameSurplus is how many bytes longer a frame is than its entry.
-var frameSurplus = len(room.Frame(1, nil)) - len(room.Entry(1, nil))
+var frameSurplus = len(message.Frame(1, nil)) - len(message.Entry(1, nil))
 
 // oldest returns the number of the oldest message, zero if there is none.
 func (h *history) oldest() uint64 {
@@ -83,7 +83,7 @@ func (r run) entries() [][]byte {
 	}
 	entries := make([][]byte, len(r.frames))
 	for i, frame := range r.frames {
-		entries[i] = room.EntryOfFrame(frame)
+		entries[i] = message.EntryOfFrame(frame)
 	}
 	return entries
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
 // liveRoom is a room that exists. Its methods are called with mu held, but for
@@ -116,7 +118,7 @@ func (l *liveRoom) join(join room.Join) (userID string, err error) {
 		return "", room.ErrRoomFull
 	}
 	for _, userID := range join.Candidates {
-		if l.memberships[userID] == room.Stranger && (l.room.SignedIn || !l.looks[room.Look(userID)]) {
+		if l.memberships[userID] == room.NotMember && (l.room.SignedIn || !l.looks[name.Skeleton(userID)]) {
 			l.admit(userID)
 			return userID, nil
 		}
@@ -129,7 +131,7 @@ func (l *liveRoom) admit(userID string) {
 	l.memberships[userID] = room.IsMember
 	l.members++
 	if !l.room.SignedIn {
-		l.looks[room.Look(userID)] = true
+		l.looks[name.Skeleton(userID)] = true
 	}
 }
 
@@ -161,7 +163,7 @@ func (l *liveRoom) post(post room.Post, at time.Time) (room.Receipt, error) {
 	}
 	began := l.start(at)
 	l.room.Seq++
-	frame := room.Frame(l.room.Seq, post.Body)
+	frame := message.Frame(l.room.Seq, post.Body)
 	l.history.add(l.room.Seq, frame, post.History)
 	l.tell(room.Event{Kind: room.EventMessage, Seq: l.room.Seq, Frame: frame})
 	return room.Receipt{Seq: l.room.Seq, Began: began}, nil
@@ -171,16 +173,16 @@ func (l *liveRoom) retract(r room.Retraction) error {
 	if l.memberships[r.UserID] == room.WasRemoved {
 		return room.ErrRemoved
 	}
-	message := l.history.message(r.Seq)
+	frame := l.history.message(r.Seq)
 	switch {
-	case message == nil || r.Epoch != "" && r.Epoch != l.room.Epoch:
+	case frame == nil || r.Epoch != "" && r.Epoch != l.room.Epoch:
 		return room.ErrMessageNotFound
-	case !r.Any && !room.IsSentBy(*message, r.UserID):
+	case !r.Any && !message.IsSentBy(*frame, r.UserID):
 		return room.ErrNotAdmin
-	case room.IsRetracted(*message):
+	case message.IsRetracted(*frame):
 		return nil
 	}
-	*message = room.WithoutText(*message)
+	*frame = message.WithoutText(*frame)
 	l.dropRetractions()
 	l.retracted.Add(r.Seq)
 	l.tell(room.Event{Kind: room.EventRetracted, Seq: r.Seq, Oldest: l.history.oldest()})

@@ -36,18 +36,18 @@ func (s *Store) Len() int {
 // Now is the time in whole milliseconds.
 func (s *Store) Now() time.Time { return now() }
 
-// Immediate implements room.Immediate.
-func (s *Store) Immediate() {}
+// Synchronous implements room.Store.
+func (s *Store) Synchronous() bool { return true }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 var errClosed = fmt.Errorf("%w: it is closed", room.ErrUnavailable)
 
 // lock returns the life of a room, locked, and the time. The caller unlocks it.
-func (s *Store) lock(lifeID string) (*liveRoom, time.Time, error) {
-	roomID, life := room.SplitLifeID(lifeID)
+func (s *Store) lock(instanceID string) (*liveRoom, time.Time, error) {
+	roomID, life := room.SplitInstanceID(instanceID)
 	l, at, err := s.lockAny(roomID)
-	if err == nil && l.room.Life != life {
+	if err == nil && l.room.Instance != life {
 		l.mu.Unlock()
 		return nil, time.Time{}, room.ErrRoomNotFound
 	}
@@ -56,7 +56,7 @@ func (s *Store) lock(lifeID string) (*liveRoom, time.Time, error) {
 
 // lockForRead is lock for those who may ask for whichever life the room is in.
 func (s *Store) lockForRead(id string) (*liveRoom, time.Time, error) {
-	if _, life := room.SplitLifeID(id); life == "" {
+	if _, life := room.SplitInstanceID(id); life == "" {
 		return s.lockAny(id)
 	}
 	return s.lock(id)
@@ -106,8 +106,8 @@ func (s *Store) Close() error {
 }
 
 // Load implements room.Store.
-func (s *Store) Load(_ context.Context, lifeID string) (room.Room, error) {
-	l, _, err := s.lockForRead(lifeID)
+func (s *Store) Load(_ context.Context, instanceID string) (room.Room, error) {
+	l, _, err := s.lockForRead(instanceID)
 	if err != nil {
 		return room.Room{}, err
 	}
@@ -116,18 +116,18 @@ func (s *Store) Load(_ context.Context, lifeID string) (room.Room, error) {
 }
 
 // Member implements room.Store.
-func (s *Store) Member(_ context.Context, lifeID, userID string) (room.Room, room.Membership, error) {
-	l, _, err := s.lockForRead(lifeID)
+func (s *Store) Member(_ context.Context, instanceID, userID string) (room.Room, room.Membership, error) {
+	l, _, err := s.lockForRead(instanceID)
 	if err != nil {
-		return room.Room{}, room.Stranger, err
+		return room.Room{}, room.NotMember, err
 	}
 	defer l.mu.Unlock()
 	return l.state(), l.memberships[userID], nil
 }
 
 // Join implements room.Store.
-func (s *Store) Join(_ context.Context, lifeID string, join room.Join) (room.Joined, error) {
-	l, _, err := s.lock(lifeID)
+func (s *Store) Join(_ context.Context, instanceID string, join room.Join) (room.Joined, error) {
+	l, _, err := s.lock(instanceID)
 	if err != nil {
 		return room.Joined{}, err
 	}
@@ -140,8 +140,8 @@ func (s *Store) Join(_ context.Context, lifeID string, join room.Join) (room.Joi
 }
 
 // Start implements room.Store.
-func (s *Store) Start(_ context.Context, lifeID string) (room.Clock, error) {
-	l, at, err := s.lock(lifeID)
+func (s *Store) Start(_ context.Context, instanceID string) (room.Clock, error) {
+	l, at, err := s.lock(instanceID)
 	if err != nil {
 		return room.Clock{}, err
 	}
@@ -151,8 +151,8 @@ func (s *Store) Start(_ context.Context, lifeID string) (room.Clock, error) {
 }
 
 // SetLocked implements room.Store.
-func (s *Store) SetLocked(_ context.Context, lifeID string, locked bool) error {
-	l, _, err := s.lock(lifeID)
+func (s *Store) SetLocked(_ context.Context, instanceID string, locked bool) error {
+	l, _, err := s.lock(instanceID)
 	if err != nil {
 		return err
 	}
@@ -165,8 +165,8 @@ func (s *Store) SetLocked(_ context.Context, lifeID string, locked bool) error {
 }
 
 // Remove implements room.Store.
-func (s *Store) Remove(_ context.Context, lifeID, userID string) error {
-	l, _, err := s.lock(lifeID)
+func (s *Store) Remove(_ context.Context, instanceID, userID string) error {
+	l, _, err := s.lock(instanceID)
 	if err != nil {
 		return err
 	}
@@ -175,8 +175,8 @@ func (s *Store) Remove(_ context.Context, lifeID, userID string) error {
 }
 
 // Delete implements room.Store.
-func (s *Store) Delete(_ context.Context, lifeID string) error {
-	l, _, err := s.lock(lifeID)
+func (s *Store) Delete(_ context.Context, instanceID string) error {
+	l, _, err := s.lock(instanceID)
 	if err != nil {
 		return err
 	}
@@ -186,8 +186,8 @@ func (s *Store) Delete(_ context.Context, lifeID string) error {
 }
 
 // Post implements room.Store.
-func (s *Store) Post(_ context.Context, lifeID string, post room.Post) (room.Receipt, error) {
-	l, at, err := s.lock(lifeID)
+func (s *Store) Post(_ context.Context, instanceID string, post room.Post) (room.Receipt, error) {
+	l, at, err := s.lock(instanceID)
 	if err != nil {
 		return room.Receipt{}, err
 	}
@@ -196,8 +196,8 @@ func (s *Store) Post(_ context.Context, lifeID string, post room.Post) (room.Rec
 }
 
 // Retract implements room.Store.
-func (s *Store) Retract(_ context.Context, lifeID string, r room.Retraction) error {
-	l, _, err := s.lock(lifeID)
+func (s *Store) Retract(_ context.Context, instanceID string, r room.Retraction) error {
+	l, _, err := s.lock(instanceID)
 	if err != nil {
 		return err
 	}
@@ -206,8 +206,8 @@ func (s *Store) Retract(_ context.Context, lifeID string, r room.Retraction) err
 }
 
 // Before implements room.Store.
-func (s *Store) Before(_ context.Context, lifeID string, before uint64, limit, maxBytes int) (room.Page, error) {
-	l, _, err := s.lock(lifeID)
+func (s *Store) Before(_ context.Context, instanceID string, before uint64, limit, maxBytes int) (room.Page, error) {
+	l, _, err := s.lock(instanceID)
 	if err != nil {
 		return room.Page{}, err
 	}
@@ -219,8 +219,8 @@ func (s *Store) Before(_ context.Context, lifeID string, before uint64, limit, m
 }
 
 // After implements room.Store.
-func (s *Store) After(_ context.Context, lifeID string, after uint64, maxBytes int) (room.Page, error) {
-	l, _, err := s.lock(lifeID)
+func (s *Store) After(_ context.Context, instanceID string, after uint64, maxBytes int) (room.Page, error) {
+	l, _, err := s.lock(instanceID)
 	if err != nil {
 		return room.Page{}, err
 	}
@@ -232,8 +232,8 @@ func (s *Store) After(_ context.Context, lifeID string, after uint64, maxBytes i
 }
 
 // Watch implements room.Store. The watcher is called under the room's lock.
-func (s *Store) Watch(_ context.Context, lifeID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
-	l, _, err := s.lock(lifeID)
+func (s *Store) Watch(_ context.Context, instanceID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
+	l, _, err := s.lock(instanceID)
 	if err != nil {
 		return room.Snapshot{}, nil, err
 	}
@@ -241,5 +241,3 @@ func (s *Store) Watch(_ context.Context, lifeID string, watcher func(room.Event)
 	snapshot, f := l.watch(watcher)
 	return snapshot, f, nil
 }
-
-var _ room.Immediate = (*Store)(nil)

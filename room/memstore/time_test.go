@@ -9,6 +9,7 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/memstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 const day = 24 * time.Hour
@@ -157,7 +158,7 @@ func TestStartedRoomOutlivesLobby(t *testing.T) {
 				create(t, store, r, time.Hour)
 				end := endingOf(t, store, r.ID)
 				elapse(30 * time.Minute)
-				body := room.EncodeBody("hi", store.Now(), "anna", 0, "")
+				body := message.EncodeBody("hi", store.Now(), "anna", 0, "")
 				if _, err := store.Post(t.Context(), r.ID, room.Post{UserID: "anna", Body: body, History: 10}); err != nil {
 					t.Fatal(err)
 				}

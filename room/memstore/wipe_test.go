@@ -10,6 +10,7 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/memstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // TestSecretsAreWiped checks that the key and the password hashes of a room are
@@ -94,7 +95,7 @@ func heldAndLeft(t *testing.T, store *memstore.Store, roomID string, free func()
 	before := measure()
 	text := string(bytes.Repeat([]byte("x"), size))
 	for range messages {
-		body := room.EncodeBody(text, store.Now(), "anna", 0, "")
+		body := message.EncodeBody(text, store.Now(), "anna", 0, "")
 		if _, err := store.Post(t.Context(), roomID, room.Post{UserID: "anna", Body: body, History: messages}); err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +136,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for range 50 * keep {
-		body := room.EncodeBody(text, store.Now(), "anna", 0, "")
+		body := message.EncodeBody(text, store.Now(), "anna", 0, "")
 		if _, err := store.Post(t.Context(), r.ID, room.Post{UserID: "anna", Body: body, History: keep}); err != nil {
 			t.Fatal(err)
 		}

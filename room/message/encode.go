@@ -1,7 +1,8 @@
-package room
+package message
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -29,51 +30,39 @@ func EncodeBody(message string, at time.Time, userID string, id uint64, session 
 	var b bytes.Buffer
 	b.Grow(len(message) + len(userID) + 128)
 	b.WriteString(`"message":`)
-	writeString(&b, message)
+	appendString(&b, message)
 	b.WriteString(`,"timestamp":"`)
 	b.WriteString(FormatTime(at))
 	b.WriteString(`","userId":`)
-	writeString(&b, userID)
+	appendString(&b, userID)
 	if id > 0 {
 		b.WriteString(`,"id":`)
 		b.WriteString(strconv.FormatUint(id, 10))
 		b.WriteString(`,"session":`)
-		writeString(&b, session)
+		appendString(&b, session)
 	}
 	b.WriteByte('}')
 	return b.Bytes()
 }
 
-// writeString writes s as a JSON string, byte for byte as encoding/json does: that
-// would keep what it has encoded in a buffer that is used again, also when the room
-// in which it was said is gone. HTML characters stay as they are: the text is data,
-// and escaping them would only make it longer.
-func writeString(b *bytes.Buffer, s string) {
-	b.WriteByte('"')
+// appendString writes s as a JSON string (RFC 8259, section 7), as encoding/json
+// does without escaping HTML: the text is data, and escapes would only lengthen it.
+func appendString(b *bytes.Buffer, s string) {
 	if isPlain(s) {
+		b.WriteByte('"')
 		b.WriteString(s)
 		b.WriteByte('"')
 		return
 	}
-	from := 0 // what precedes is written
-	for i := 0; i < len(s); {
-		r, size := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(s[i:])
-		}
-		if escape := escapeOf(r, size); escape != "" {
-			b.WriteString(s[from:i])
-			b.WriteString(escape)
-			from = i + size
-		}
-		i += size
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(s); err != nil {
+		panic("message: a string does not encode: " + err.Error())
 	}
-	b.WriteString(s[from:])
-	b.WriteByte('"')
+	b.Truncate(b.Len() - 1) // the newline that Encode adds
 }
 
-// isPlain reports whether s is a JSON string as it is: most of what people write
-// in ASCII is.
+// isPlain reports whether s needs no escapes, as most ASCII text doesn't.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
@@ -81,37 +70,6 @@ func isPlain(s string) bool {
 		}
 	}
 	return true
-}
-
-// escapeOf returns what stands in a JSON string for a character of so many bytes,
-// nothing if the character itself does (RFC 8259, section 7). The line separators
-// U+2028 and U+2029 may stand in JSON, and not in JavaScript of old.
-func escapeOf(r rune, size int) string {
-	switch {
-	case r == '"':
-		return `\"`
-	case r == '\\':
-		return `\\`
-	case r >= ' ' && r < utf8.RuneSelf:
-		return ""
-	case r == '\n':
-		return `\n`
-	case r == '\r':
-		return `\r`
-	case r == '\t':
-		return `\t`
-	case r == '\b':
-		return `\b`
-	case r == '\f':
-		return `\f`
-	case r == utf8.RuneError && size == 1:
-		return `\ufffd` // no UTF-8
-	case r < ' ' || r == '\u2028' || r == '\u2029':
-		const digits = "0123456789abcdef"
-		return string([]byte{'\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15]})
-	default:
-		return ""
-	}
 }
 
 // Entry returns the entry of the message seq with the given body.
@@ -187,3 +145,10 @@ func seqAfter(b []byte, prefix string) (uint64, bool) {
 	seq, err := strconv.ParseUint(string(digits), 10, 64)
 	return seq, err == nil && seq > 0
 }
+
+// timeLayout is RFC 3339 with milliseconds.
+const timeLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// FormatTime writes a time the way the API shows it: RFC 3339 with
+// milliseconds, in UTC.
+func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }

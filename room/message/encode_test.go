@@ -1,4 +1,4 @@
-package room_test
+package message_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 var moment = time.Date(2026, 3, 1, 12, 30, 15, 42_999_999, time.FixedZone("", 3600))
@@ -21,23 +22,23 @@ func TestEncodeBody(t *testing.T) {
 		want string
 	}{
 		"without id": {
-			room.EncodeBody("hi", moment, "anna", 0, "tag"),
+			message.EncodeBody("hi", moment, "anna", 0, "tag"),
 			`"message":"hi","timestamp":"2026-03-01T11:30:15.042Z","userId":"anna"}`,
 		},
 		"with id": {
-			room.EncodeBody("hi", moment, "anna", 7, "tag"),
+			message.EncodeBody("hi", moment, "anna", 7, "tag"),
 			`"message":"hi","timestamp":"2026-03-01T11:30:15.042Z","userId":"anna","id":7,"session":"tag"}`,
 		},
 		"html stays": {
-			room.EncodeBody("<b>&amp;'", moment, "<i>", 0, ""),
+			message.EncodeBody("<b>&amp;'", moment, "<i>", 0, ""),
 			`"message":"<b>&amp;'","timestamp":"2026-03-01T11:30:15.042Z","userId":"<i>"}`,
 		},
 		"line separators of JavaScript": {
-			room.EncodeBody("\u2028\u2029", moment, "anna", 0, ""),
+			message.EncodeBody("\u2028\u2029", moment, "anna", 0, ""),
 			`"message":"\u2028\u2029","timestamp":"2026-03-01T11:30:15.042Z","userId":"anna"}`,
 		},
 		"largest id": {
-			room.EncodeBody("", moment, "", math.MaxUint64, `"`),
+			message.EncodeBody("", moment, "", math.MaxUint64, `"`),
 			`"message":"","timestamp":"2026-03-01T11:30:15.042Z","userId":"","id":18446744073709551615,"session":"\""}`,
 		},
 	} {
@@ -74,12 +75,12 @@ func TestHostileStrings(t *testing.T) {
 // checkForms checks all that holds for a message, whatever it says.
 func checkForms(t *testing.T, text, userID string, id uint64, session string) {
 	t.Helper()
-	body := room.EncodeBody(text, moment, userID, id, session)
+	body := message.EncodeBody(text, moment, userID, id, session)
 	want := decoded{Seq: 41, Message: valid(text), Timestamp: moment.UTC().Truncate(time.Millisecond), UserID: valid(userID)}
 	if id > 0 {
 		want.ID, want.Session = id, valid(session)
 	}
-	entry, frame := room.Entry(41, body), room.Frame(41, body)
+	entry, frame := message.Entry(41, body), message.Frame(41, body)
 	for _, form := range [][]byte{entry, frame} {
 		if !json.Valid(form) || !utf8.Valid(form) || bytes.ContainsAny(form, "\r\n\x00") {
 			t.Fatalf("%q is not one line of JSON in UTF-8", form)
@@ -98,17 +99,17 @@ func checkForms(t *testing.T, text, userID string, id uint64, session string) {
 			t.Errorf("%q says %+v, want %+v", form, got, want)
 		}
 	}
-	gotID, gotSession := room.SenderOfFrame(frame)
+	gotID, gotSession := message.SenderOfFrame(frame)
 	switch {
 	case id == 0 && (gotID != 0 || gotSession != nil):
 		t.Errorf("%q was sent as %d by %q, want no number", frame, gotID, gotSession)
 	case id > 0 && room.ValidID(session) && (gotID != id || string(gotSession) != session): // tags are base64url
 		t.Errorf("%q was sent as %d by %q, want %d by %q", frame, gotID, gotSession, id, session)
 	}
-	if got := room.FrameOfEntry(entry); !bytes.Equal(got, frame) {
+	if got := message.FrameOfEntry(entry); !bytes.Equal(got, frame) {
 		t.Errorf("the frame of an entry is %q, want %q", got, frame)
 	}
-	if got := room.EntryOfFrame(frame); !bytes.Equal(got, entry) {
+	if got := message.EntryOfFrame(frame); !bytes.Equal(got, entry) {
 		t.Errorf("the entry of a frame is %q, want %q", got, entry)
 	}
 }
@@ -117,19 +118,19 @@ func checkForms(t *testing.T, text, userID string, id uint64, session string) {
 func valid(s string) string { return string([]rune(s)) }
 
 func TestSeq(t *testing.T) {
-	body := room.EncodeBody("hi", moment, "anna", 0, "")
+	body := message.EncodeBody("hi", moment, "anna", 0, "")
 	for _, seq := range []uint64{1, 9, 10, 99_999, 1 << 53, math.MaxUint64} {
-		entry, frame := room.Entry(seq, body), room.Frame(seq, body)
-		if got, ok := room.SeqOfEntry(entry); !ok || got != seq {
+		entry, frame := message.Entry(seq, body), message.Frame(seq, body)
+		if got, ok := message.SeqOfEntry(entry); !ok || got != seq {
 			t.Errorf("the seq of entry %d is %d, %v", seq, got, ok)
 		}
-		if got, ok := room.SeqOfFrame(frame); !ok || got != seq {
+		if got, ok := message.SeqOfFrame(frame); !ok || got != seq {
 			t.Errorf("the seq of frame %d is %d, %v", seq, got, ok)
 		}
-		if got, ok := room.SeqOfEntry(frame); ok {
+		if got, ok := message.SeqOfEntry(frame); ok {
 			t.Errorf("a frame is taken for entry %d", got)
 		}
-		if got, ok := room.SeqOfFrame(entry); ok {
+		if got, ok := message.SeqOfFrame(entry); ok {
 			t.Errorf("an entry is taken for frame %d", got)
 		}
 	}
@@ -137,35 +138,35 @@ func TestSeq(t *testing.T) {
 		"", "{", `{"seq":`, `{"seq":7`, `{"seq":7}`, `{"seq":,`, `{"seq":0,`, `{"seq":-1,`, `{"seq":+1,`, `{"seq":1.5,`, `{"seq":1e3,`,
 		`{"seq":"7",`, `{"seq": 7,`, `{ "seq":7,`, `{"seq":18446744073709551616,`, `{"Seq":7,`, `{"message":"x","seq":7,`, `null`,
 	} {
-		if seq, ok := room.SeqOfEntry([]byte(text)); ok {
+		if seq, ok := message.SeqOfEntry([]byte(text)); ok {
 			t.Errorf("%q is taken for entry %d", text, seq)
 		}
 		frame := strings.Replace(text, `{"seq"`, `{"type":"message","seq"`, 1)
-		if seq, ok := room.SeqOfFrame([]byte(frame)); ok {
+		if seq, ok := message.SeqOfFrame([]byte(frame)); ok {
 			t.Errorf("%q is taken for frame %d", frame, seq)
 		}
 	}
 }
 
 func FuzzSeq(f *testing.F) {
-	body := room.EncodeBody("hi", moment, "anna", 7, "tag")
-	f.Add(room.Entry(7, body))
-	f.Add(room.Frame(1<<63, body))
+	body := message.EncodeBody("hi", moment, "anna", 7, "tag")
+	f.Add(message.Entry(7, body))
+	f.Add(message.Frame(1<<63, body))
 	f.Add([]byte(`{"seq":007,}`))
 	f.Add([]byte(`{"type":"message","seq":18446744073709551616,`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
-		if seq, ok := room.SeqOfEntry(b); ok {
-			if frame := room.FrameOfEntry(b); !bytes.Equal(room.EntryOfFrame(frame), b) {
+		if seq, ok := message.SeqOfEntry(b); ok {
+			if frame := message.FrameOfEntry(b); !bytes.Equal(message.EntryOfFrame(frame), b) {
 				t.Fatalf("entry %q became frame %q and did not come back", b, frame)
-			} else if got, ok := room.SeqOfFrame(frame); !ok || got != seq {
+			} else if got, ok := message.SeqOfFrame(frame); !ok || got != seq {
 				t.Fatalf("entry %q is number %d, its frame is %d, %v", b, seq, got, ok)
 			}
 		}
-		if seq, ok := room.SeqOfFrame(b); ok {
-			if entry := room.EntryOfFrame(b); !bytes.Equal(room.FrameOfEntry(entry), b) {
+		if seq, ok := message.SeqOfFrame(b); ok {
+			if entry := message.EntryOfFrame(b); !bytes.Equal(message.FrameOfEntry(entry), b) {
 				t.Fatalf("frame %q became entry %q and did not come back", b, entry)
-			} else if got, ok := room.SeqOfEntry(entry); !ok || got != seq {
+			} else if got, ok := message.SeqOfEntry(entry); !ok || got != seq {
 				t.Fatalf("frame %q is number %d, its entry is %d, %v", b, seq, got, ok)
 			}
 		}
@@ -188,7 +189,7 @@ func TestTextIsEscapedLikeJSON(t *testing.T) {
 		if err := encoder.Encode(text); err != nil {
 			t.Fatal(err)
 		}
-		body := room.EncodeBody(text, moment, "anna", 0, "")
+		body := message.EncodeBody(text, moment, "anna", 0, "")
 		if !bytes.HasPrefix(body, append([]byte(`"message":`), bytes.TrimSpace(want.Bytes())...)) {
 			t.Errorf("%q, want %s", body, want.Bytes())
 		}
@@ -211,16 +212,16 @@ func BenchmarkEncodeBody(b *testing.B) {
 			text := strings.Repeat("See you at eight, then. ", size/24+1)[:size]
 			b.ReportAllocs()
 			for b.Loop() {
-				room.EncodeBody(text, moment, "anna", 7, "wPZ1x8Cq0k3T")
+				message.EncodeBody(text, moment, "anna", 7, "wPZ1x8Cq0k3T")
 			}
 		})
 	}
 }
 
 func BenchmarkFrame(b *testing.B) {
-	body := room.EncodeBody("See you at eight, then, at the usual place.", moment, "anna", 7, "wPZ1x8Cq0k3T")
+	body := message.EncodeBody("See you at eight, then, at the usual place.", moment, "anna", 7, "wPZ1x8Cq0k3T")
 	b.ReportAllocs()
 	for b.Loop() {
-		room.Frame(123_456, body)
+		message.Frame(123_456, body)
 	}
 }

@@ -1,4 +1,4 @@
-package room
+package name
 
 import (
 	"strings"
@@ -7,11 +7,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// drawnAlike are letters that are drawn, or nearly, like the one in front of them:
+// confusables are letters that are drawn, or nearly, like the one in front of them:
 // what an attacker replaces in a name. They are a selection of Unicode's
 // confusables (UTS #39), of the scripts that people have keyboards for and of the
 // letters that phoneticians have added to Latin.
-var drawnAlike = func() map[rune]string {
+var confusables = func() map[rune]string {
 	table := make(map[rune]string)
 	for _, row := range []struct{ letter, alike string }{
 		{"a", "аαɑᴀꭺ"},
@@ -61,38 +61,38 @@ var drawnAlike = func() map[rune]string {
 var reserved = func() map[string]bool {
 	looks := make(map[string]bool)
 	for _, name := range []string{"admin", "administrator", "moderator", "server", "system"} {
-		looks[Look(name)] = true
+		looks[Skeleton(name)] = true
 	}
 	return looks
 }()
 
-// isReserved reports whether a name claims what only an admin may: to speak for the
+// IsReserved reports whether a name claims what only an admin may: to speak for the
 // room.
-func isReserved(name string) bool {
+func IsReserved(name string) bool {
 	return reserved[strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return r
 		}
 		return -1
-	}, Look(name))]
+	}, Skeleton(name))]
 }
 
-// Look returns what is the same for names that cannot be told apart at a glance:
+// Skeleton returns what is the same for names that cannot be told apart at a glance:
 // such as differ in case, in characters that are not seen, in the form of their
 // characters (compatibility equivalence, Unicode Standard Annex #15), or in letters
 // that are drawn alike. A look is for comparison only, and is its own look.
-func Look(name string) string {
+func Skeleton(name string) string {
 	var b strings.Builder
 	for _, r := range norm.NFKD.String(name) {
-		if isUnseen(r) {
+		if isInvisible(r) {
 			continue
 		}
-		if alike, ok := drawnAlike[r]; ok {
+		if alike, ok := confusables[r]; ok {
 			b.WriteString(alike)
 			continue
 		}
 		r = unicode.ToLower(r)
-		if alike, ok := drawnAlike[r]; ok {
+		if alike, ok := confusables[r]; ok {
 			b.WriteString(alike)
 		} else {
 			b.WriteRune(r)

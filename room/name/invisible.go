@@ -1,4 +1,4 @@
-package room
+package name
 
 import (
 	"fmt"
@@ -41,29 +41,29 @@ var joining = []*unicode.RangeTable{
 	unicode.Telugu, unicode.Tibetan,
 }
 
-// isUnseen reports whether a character is drawn as nothing, or only changes how, or
+// isInvisible reports whether a character is drawn as nothing, or only changes how, or
 // in which direction, others are drawn.
-func isUnseen(r rune) bool { return unicode.Is(unicode.Cf, r) || unicode.Is(blank, r) }
+func isInvisible(r rune) bool { return unicode.Is(unicode.Cf, r) || unicode.Is(blank, r) }
 
 func isSpace(r rune) bool { return unicode.Is(unicode.Zs, r) }
 
-// isMeaningless reports whether a character separates lines, is for private use, or
+// isDisallowed reports whether a character separates lines, is for private use, or
 // never will be one. Those that are not assigned yet may be the emoji of next year.
-func isMeaningless(r rune) bool {
+func isDisallowed(r rune) bool {
 	return unicode.In(r, unicode.Zl, unicode.Zp, unicode.Co) || unicode.Is(unicode.Noncharacter_Code_Point, r)
 }
 
-// withoutUnseen returns a text without the characters that are not seen, but for
+// withoutInvisible returns a text without the characters that are not seen, but for
 // joiners where they are part of how a language, or an emoji, is written, and for
 // the style of symbols.
-func withoutUnseen(s string) string {
-	if !strings.ContainsFunc(s, isUnseen) {
+func withoutInvisible(s string) string {
+	if !strings.ContainsFunc(s, isInvisible) {
 		return s
 	}
 	runes := []rune(s)
 	kept := make([]rune, 0, len(runes))
 	for i, r := range runes {
-		if isUnseen(r) {
+		if isInvisible(r) {
 			var before, after rune
 			if len(kept) > 0 {
 				before = kept[len(kept)-1]
@@ -71,7 +71,7 @@ func withoutUnseen(s string) string {
 			if i+1 < len(runes) {
 				after = runes[i+1]
 			}
-			if !isSeenBetween(before, r, after) {
+			if !isVisibleBetween(before, r, after) {
 				continue
 			}
 		}
@@ -80,9 +80,9 @@ func withoutUnseen(s string) string {
 	return string(kept)
 }
 
-// isSeenBetween reports whether a character that by itself is not seen changes how
+// isVisibleBetween reports whether a character that by itself is not seen changes how
 // those beside it are drawn, in a way that belongs to what they say.
-func isSeenBetween(before, r, after rune) bool {
+func isVisibleBetween(before, r, after rune) bool {
 	switch r {
 	case zeroWidthJoiner:
 		return (isSymbol(before) || before == emojiStyle) && isSymbol(after) ||

@@ -1,95 +1,13 @@
-package room_test
+package name_test
 
 import (
-	"errors"
-	"strings"
 	"testing"
-	"unicode"
-	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
-
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
-func TestNames(t *testing.T) {
-	rooms, _ := newRooms(t)
-	long := func(n int) string { return strings.Repeat("é", n) }
-	for _, c := range []struct{ name, want string }{ // "" is refused
-		{"anna", "anna"},
-		{"  anna\t\n", "anna"},
-		{"\u00a0anna\u2003", "anna"},
-		{"anna b", "anna b"},
-		{"A\u030angstrom", "\u00c5ngstrom"}, // composed
-		{"\u212bngstrom", "\u00c5ngstrom"},  // the sign for the unit
-		{"한", "한"},
-		{"🦊", "🦊"},
-		{"👩\u200d👧", "👩\u200d👧"}, // one family, joined
-		{"<b>&\"'\\", "<b>&\"'\\"},
-		{long(32), long(32)},
-		{strings.Repeat("e\u0301", 32), long(32)}, // 64 before they are composed
-		{long(33), ""},
-		{"a\x00b", ""},
-		{"a\nb", ""},
-		{"a\x7fb", ""},
-		{"a\u0085b", ""},
-		{"a\x1b[31mb", ""},
-		{"\xff", ""},
-		{"anna\xc3", ""},
-		{" ", ""},
-		{"\u2003\u00a0", ""},
-		{"anna  \u3000 b", "anna b"},
-		{"an\u200bna\ufeff", "anna"},         // no width
-		{"\u202eanna\u2066", "anna"},         // direction
-		{"anna\u00ad", "anna"},               // soft hyphen
-		{"anna\U000e0061\U000e007f", "anna"}, // tags
-		{"an\u034fna\u180b\ufe0f", "anna"},   // selectors and the like
-		{"\u115f\u3164\uffa0\u2800", ""},     // all of them blank
-		{"\u200d", ""},
-		{"❤\ufe0f\u200d🔥", "❤\ufe0f\u200d🔥"}, // a heart on fire
-		{"1\ufe0f\u20e3", "1\ufe0f\u20e3"},   // a key
-		{"👍🏽", "👍🏽"},                         // with a tone of skin
-		{"a\u200d🔥", "a🔥"},
-		{"می\u200cخواهم", "می\u200cخواهم"}, // Persian joins letters unless it is told not to
-		{"می\u200c", "می"},
-		{"क\u094d\u200dष", "क\u094d\u200dष"}, // Devanagari, two letters instead of a ligature
-		{"\U0001fae9", "\U0001fae9"},         // of a Unicode that this Go does not know
-		{"\u0338anna", ""},                   // a mark on what stands in front
-		{"a" + strings.Repeat("\u0338", 4), "a" + strings.Repeat("\u0338", 4)},
-		{"a" + strings.Repeat("\u0338", 5), ""},
-		{"anna\u2028b", ""},
-		{"anna\ue000", ""}, // for private use
-		{"anna\ufffe", ""}, // no character
-	} {
-		a, err := rooms.Create(t.Context(), room.NewRoom{Name: "x", Username: c.name})
-		if c.want == "" {
-			expect(t, "username "+c.name, err, room.ErrInvalidRequest)
-			r := create(t, rooms, room.NewRoom{})
-			_, err := rooms.Join(t.Context(), room.Newcomer{RoomID: r.Room.ID, Username: c.name})
-			expect(t, "username of a newcomer "+c.name, err, room.ErrInvalidRequest)
-			continue
-		}
-		if err != nil || a.UserID != c.want {
-			t.Errorf("username %q became %q, %v; want %q", c.name, a.UserID, err, c.want)
-		}
-		a, err = rooms.Create(t.Context(), room.NewRoom{Name: c.name})
-		if err != nil || a.Room.Name != c.want {
-			t.Errorf("room name %q became %q, %v; want %q", c.name, a.Room.Name, err, c.want)
-		}
-	}
-	for name, ok := range map[string]bool{"": false, " ": false, long(100): true, long(101): false, "a\rb": false, "\xc3\x28": false} {
-		_, err := rooms.Create(t.Context(), room.NewRoom{Name: name})
-		if ok && err != nil {
-			t.Errorf("room name %q: %v", name, err)
-		}
-		if !ok {
-			expect(t, "room name "+name, err, room.ErrInvalidRequest)
-		}
-	}
-}
-
-// TestLook checks which names look alike.
-func TestLook(t *testing.T) {
+// TestSkeleton checks which names are confusable.
+func TestSkeleton(t *testing.T) {
 	for _, names := range [][]string{
 		{"anna", "Anna", "ANNA", "\u0430nna", "\uff41nna", "\u1d00\u0274\u0274\u1d00", "𝓪𝓷𝓷𝓪", "an\u200dna", "ann\u03b1"},
 		{"paypal", "PayPaI", "paypa1", "\u0440\u0430\u0443\u0440\u0430\u04cf", "PAYPAL", "paypa|"},
@@ -103,9 +21,9 @@ func TestLook(t *testing.T) {
 		{"می\u200cخواهم", "میخواهم"},
 		{"한", "\u1112\u1161\u11ab"},
 	} {
-		for _, name := range names[1:] {
-			if room.Look(name) != room.Look(names[0]) {
-				t.Errorf("%q looks like %q, %q like %q", name, room.Look(name), names[0], room.Look(names[0]))
+		for _, other := range names[1:] {
+			if name.Skeleton(other) != name.Skeleton(names[0]) {
+				t.Errorf("the skeleton of %q is %q, that of %q is %q", other, name.Skeleton(other), names[0], name.Skeleton(names[0]))
 			}
 		}
 	}
@@ -114,80 +32,23 @@ func TestLook(t *testing.T) {
 	}
 	for i, a := range distinct {
 		for _, b := range distinct[:i] {
-			if room.Look(a) == room.Look(b) {
+			if name.Skeleton(a) == name.Skeleton(b) {
 				t.Errorf("%q and %q look alike", a, b)
 			}
 		}
 	}
 }
 
-// TestSignedInID checks that what a site calls somebody stays what it is, or is
-// refused: cleaned, it could be somebody else's.
-func TestSignedInID(t *testing.T) {
-	for name, want := range map[string]string{
+// TestSignedIn checks that a site's name for a user is kept or refused, never
+// changed: a cleaned name could be another user's.
+func TestSignedIn(t *testing.T) {
+	for input, want := range map[string]string{
 		"anna": "anna", "Admin": "Admin", " anna@example.com ": "anna@example.com", "Rene\u0301": "Ren\u00e9",
 		"an\u200bna": "", "anna\u202e": "", "anna  b": "", "anna\u00a0b": "", "\u3164": "", "a\nb": "", "": "",
 	} {
-		got, err := room.SignedInID(name)
+		got, err := name.SignedIn(input)
 		if want == "" && err == nil || want != "" && (err != nil || got != want) {
-			t.Errorf("%q became %q, %v; want %q", name, got, err, want)
+			t.Errorf("%q became %q, %v; want %q", input, got, err, want)
 		}
 	}
-}
-
-// TestReservedNames has somebody join who claims to be in charge.
-func TestReservedNames(t *testing.T) {
-	rooms, _ := newRooms(t)
-	r := create(t, rooms, room.NewRoom{Username: "System"}) // whoever creates a room is
-	for _, name := range []string{"admin", "Admin!", "★ ADMIN ★", "\u0430dmin", "adrnin", "a d m i n", "Moderator", "system", "[Server]", "Administrator"} {
-		_, err := rooms.Join(t.Context(), room.Newcomer{RoomID: r.Room.ID, Username: name})
-		expect(t, name, err, room.ErrInvalidRequest)
-	}
-	for _, name := range []string{"adminton", "Sam Admin", "mod", "serverin"} {
-		if joined := join(t, rooms, r.Room.ID, name); joined.UserID != name {
-			t.Errorf("%q became %q", name, joined.UserID)
-		}
-	}
-}
-
-// TestSameLookSameName checks that two ways to write one name are one name.
-func TestSameLookSameName(t *testing.T) {
-	rooms, _ := newRooms(t)
-	a := create(t, rooms, room.NewRoom{Username: "Ren\u00e9"})
-	if b := join(t, rooms, a.Room.ID, "Rene\u0301 "); b.UserID == a.UserID || !strings.HasPrefix(b.UserID, a.UserID+"-") {
-		t.Errorf("another %q is %q", a.UserID, b.UserID)
-	}
-}
-
-func FuzzName(f *testing.F) {
-	for _, seed := range []string{"1\ufe0f\u20e3\u200d🔥", "\u0430nn\u0391", "\u0130\u212a", "\u3164\u0338", "anna", " Rene\u0301 ", "\xff", "a\x00", "\u2028", strings.Repeat("e\u0301", 40), "👩\u200d👧", "\u0344\u1fc1"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		rooms, _ := newRooms(t)
-		a, err := rooms.Create(t.Context(), room.NewRoom{Name: name, Username: "admin"})
-		if err != nil {
-			if !errors.Is(err, room.ErrInvalidRequest) {
-				t.Fatalf("%q: %v", name, err)
-			}
-			return
-		}
-		got := a.Room.Name
-		if n := utf8.RuneCountInString(got); n == 0 || n > room.MaxRoomName || !utf8.ValidString(got) {
-			t.Fatalf("%q became %q, of %d characters", name, got, n)
-		}
-		if !norm.NFC.IsNormalString(got) || strings.ContainsFunc(got, unicode.IsControl) || strings.TrimSpace(got) != got {
-			t.Fatalf("%q became %q, which is not clean", name, got)
-		}
-		if strings.ContainsFunc(got, func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }) {
-			t.Fatalf("%q became %q, which turns what is around it", name, got)
-		}
-		if look := room.Look(got); look != room.Look(look) || look == "" {
-			t.Fatalf("%q looks like %q, and that like %q", got, look, room.Look(look))
-		}
-		again, err := rooms.Create(t.Context(), room.NewRoom{Name: got})
-		if err != nil || again.Room.Name != got {
-			t.Fatalf("%q became %q, and that %q, %v", name, got, again.Room.Name, err)
-		}
-	})
 }

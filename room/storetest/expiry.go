@@ -136,7 +136,7 @@ func testHammered(t *testing.T, b Backend) {
 			return err
 		},
 		func(_ int, s room.Store, _ *watch) error {
-			_, err := s.Post(t.Context(), r.ID, message(s, "anna", "hello"))
+			_, err := s.Post(t.Context(), r.ID, newPost(s, "anna", "hello"))
 			return err
 		},
 		func(n int, s room.Store, _ *watch) error {

@@ -61,7 +61,7 @@ func testNoHole(t *testing.T, b Backend) {
 			posting.Go(func() {
 				s := b.node(i)
 				for n := range posts {
-					if _, err := s.Post(t.Context(), r.ID, message(s, admin, fmt.Sprint(n))); err != nil {
+					if _, err := s.Post(t.Context(), r.ID, newPost(s, admin, fmt.Sprint(n))); err != nil {
 						t.Errorf("Post: %v", err)
 						return
 					}
@@ -88,7 +88,7 @@ func testEventsInOneOrder(t *testing.T, b Backend) {
 	together(4, func(i int) {
 		s := b.node(i)
 		for n := range 30 {
-			if _, err := s.Post(t.Context(), r.ID, message(s, admin, fmt.Sprint(n))); err != nil {
+			if _, err := s.Post(t.Context(), r.ID, newPost(s, admin, fmt.Sprint(n))); err != nil {
 				t.Errorf("Post: %v", err)
 			}
 			if err := s.SetLocked(t.Context(), r.ID, (n+i)%2 == 0); err != nil {
@@ -143,7 +143,7 @@ func testCloseWhilePosting(t *testing.T, b Backend) {
 					return
 				default:
 				}
-				if _, err := s.Post(t.Context(), r.ID, message(s, admin, fmt.Sprint(n))); err != nil {
+				if _, err := s.Post(t.Context(), r.ID, newPost(s, admin, fmt.Sprint(n))); err != nil {
 					t.Errorf("Post: %v", err)
 					return
 				}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 const (
@@ -36,7 +37,7 @@ func newRoom(ttl time.Duration) room.Room {
 		Admin: admin,
 		TTL:   ttl,
 		Key:   []byte("0123456789abcdef0123456789abcdef"),
-		Epoch: room.NewSocketID(),
+		Epoch: room.NewNonce(),
 	}
 }
 
@@ -80,7 +81,7 @@ func joinAs(candidates ...string) room.Join {
 }
 
 // message composes a post without an id.
-func message(s room.Store, userID, text string) room.Post {
+func newPost(s room.Store, userID, text string) room.Post {
 	return numbered(s, userID, "", 0, text)
 }
 
@@ -90,7 +91,7 @@ func numbered(s room.Store, userID, session string, id uint64, text string) room
 		UserID:  userID,
 		Session: session,
 		ID:      id,
-		Body:    room.EncodeBody(text, s.Now(), userID, id, session),
+		Body:    message.EncodeBody(text, s.Now(), userID, id, session),
 		History: history,
 	}
 }
@@ -99,7 +100,7 @@ func numbered(s room.Store, userID, session string, id uint64, text string) room
 func post(t *testing.T, s room.Store, roomID string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		if _, err := s.Post(t.Context(), roomID, message(s, admin, text)); err != nil {
+		if _, err := s.Post(t.Context(), roomID, newPost(s, admin, text)); err != nil {
 			t.Fatalf("Post %q: %v", text, err)
 		}
 	}
@@ -165,7 +166,7 @@ func methods(ctx context.Context, s room.Store, roomID string) map[string]error 
 	_, results["Join"] = s.Join(ctx, roomID, joinAs("somebody"))
 	_, results["Start"] = s.Start(ctx, roomID)
 	results["SetLocked"] = s.SetLocked(ctx, roomID, true)
-	_, results["Post"] = s.Post(ctx, roomID, message(s, admin, "hello"))
+	_, results["Post"] = s.Post(ctx, roomID, newPost(s, admin, "hello"))
 	_, results["Post with an id"] = s.Post(ctx, roomID, numbered(s, admin, "tag", 1, "hello"))
 	// Posting may have started the room's numbers: 1 is kept if there is a room.
 	results["Retract"] = s.Retract(ctx, roomID, room.Retraction{Seq: 1, UserID: admin})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 var historyTests = map[string]func(*testing.T, Backend){
@@ -39,7 +40,7 @@ func expectPage(t *testing.T, what string, page room.Page, epoch string, first, 
 func expectRun(t *testing.T, what string, page room.Page) {
 	t.Helper()
 	for i, entry := range page.Entries {
-		if seq, ok := room.SeqOfEntry(entry); !ok || seq != page.First+uint64(i) {
+		if seq, ok := message.SeqOfEntry(entry); !ok || seq != page.First+uint64(i) {
 			t.Errorf("%s: entry %d is %.40q, want number %d", what, i, entry, page.First+uint64(i))
 			return
 		}
@@ -75,7 +76,7 @@ func after(t *testing.T, s room.Store, roomID string, seq uint64, bytes int) roo
 func postMany(t *testing.T, s room.Store, roomID string, n, keep int) {
 	t.Helper()
 	for i := range n {
-		p := message(s, admin, fmt.Sprintf("message %d", i))
+		p := newPost(s, admin, fmt.Sprintf("message %d", i))
 		p.History = keep
 		if _, err := s.Post(t.Context(), roomID, p); err != nil {
 			t.Fatalf("Post: %v", err)
@@ -137,7 +138,7 @@ func testEntryFields(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	s := b.node(0)
 	posted := s.Now()
-	for _, p := range []room.Post{message(s, "anna", "hi <b>"), numbered(s, "anna", "tag", 7, "there")} {
+	for _, p := range []room.Post{newPost(s, "anna", "hi <b>"), numbered(s, "anna", "tag", 7, "there")} {
 		if _, err := s.Post(t.Context(), r.ID, p); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +176,7 @@ func testPagesWhilePosting(t *testing.T, b Backend) {
 		s := b.node(i / 2)
 		if i%2 == 0 {
 			for n := range posts {
-				p := message(s, admin, fmt.Sprint(n))
+				p := newPost(s, admin, fmt.Sprint(n))
 				p.History = keep
 				if _, err := s.Post(t.Context(), r.ID, p); err != nil {
 					t.Errorf("Post: %v", err)

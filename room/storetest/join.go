@@ -131,7 +131,7 @@ func testFullByMembers(t *testing.T, b Backend) {
 	if _, err := b.node(1).Join(t.Context(), r.ID, limit("carla")); !errors.Is(err, room.ErrRoomFull) {
 		t.Errorf("Join as member 4 of 3: %v, want ErrRoomFull", err)
 	}
-	if _, m, err := b.node(0).Member(t.Context(), r.ID, "carla"); err != nil || m != room.Stranger {
+	if _, m, err := b.node(0).Member(t.Context(), r.ID, "carla"); err != nil || m != room.NotMember {
 		t.Errorf("after the refusal carla is %d (%v), want a stranger", m, err)
 	}
 	// Somebody removed is no member any more.

@@ -24,10 +24,10 @@ var livesTests = map[string]func(*testing.T, Backend){
 	"AtTheDeadline": testLifeAtTheDeadline,
 }
 
-// newLife returns a life that a standing room has not begun yet.
-func newLife(roomID string, ttl time.Duration) room.Room {
+// newInstance returns a life that a standing room has not begun yet.
+func newInstance(roomID string, ttl time.Duration) room.Room {
 	r := newRoom(ttl)
-	r.ID, r.Admin, r.Life = roomID, "", room.NewSocketID()
+	r.ID, r.Admin, r.Instance = roomID, "", room.NewNonce()
 	return r
 }
 
@@ -40,7 +40,7 @@ func tryOpen(t *testing.T, s room.Store, r room.Room, lobby time.Duration) (room
 	}
 	ctx := context.WithoutCancel(t.Context())
 	t.Cleanup(func() {
-		if err := s.Delete(ctx, opened.LifeID()); err != nil && !errors.Is(err, room.ErrRoomNotFound) {
+		if err := s.Delete(ctx, opened.InstanceID()); err != nil && !errors.Is(err, room.ErrRoomNotFound) {
 			t.Errorf("Delete after the test: %v", err)
 		}
 	})
@@ -54,14 +54,14 @@ func begin(t *testing.T, s room.Store, r room.Room, lobby time.Duration) room.Ro
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
-	if opened.LifeID() != r.LifeID() {
-		t.Fatalf("Open of a room that is not there returned the life %q, want %q", opened.LifeID(), r.LifeID())
+	if opened.InstanceID() != r.InstanceID() {
+		t.Fatalf("Open of a room that is not there returned the life %q, want %q", opened.InstanceID(), r.InstanceID())
 	}
 	return opened
 }
 
 func testOpen(t *testing.T, b Backend) {
-	r := newLife(room.NewID(), 7*time.Second)
+	r := newInstance(room.NewID(), 7*time.Second)
 	r.Password = append([]byte{0, '\r', '\n', 0xff}, bytes.Repeat([]byte{0x80}, 44)...)
 	r.AdminPassword = append([]byte{0xff, '\n', '\r', 0}, bytes.Repeat([]byte{0x81}, 44)...)
 	// These are for the store to say.
@@ -77,24 +77,24 @@ func testOpen(t *testing.T, b Backend) {
 	want.StartedAt, want.Deadline = time.Time{}, time.Time{}
 	sameRoom(t, opened, want)
 	for i, s := range b.Nodes {
-		for _, id := range []string{r.ID, r.LifeID()} {
+		for _, id := range []string{r.ID, r.InstanceID()} {
 			sameRoom(t, load(t, s, id), want)
 			for _, userID := range []string{"", "somebody", admin} {
 				got, membership, err := s.Member(t.Context(), id, userID)
-				if err != nil || membership != room.Stranger {
+				if err != nil || membership != room.NotMember {
 					t.Errorf("node %d: Member %q of a new life is %v, %v, want a stranger", i, userID, membership, err)
 				}
 				sameRoom(t, got, want)
 			}
 		}
 		// Whoever comes second is returned what there is.
-		again, err := tryOpen(t, s, newLife(r.ID, time.Hour), longLobby)
+		again, err := tryOpen(t, s, newInstance(r.ID, time.Hour), longLobby)
 		if err != nil {
 			t.Fatalf("node %d: Open again: %v", i, err)
 		}
 		sameRoom(t, again, want)
 	}
-	join(t, b, r.LifeID(), "anna", "bert")
+	join(t, b, r.InstanceID(), "anna", "bert")
 }
 
 func testOpenAtOnce(t *testing.T, b Backend) {
@@ -103,7 +103,7 @@ func testOpenAtOnce(t *testing.T, b Backend) {
 		var opened [8]room.Room
 		together(len(opened), func(i int) {
 			var err error
-			if opened[i], err = tryOpen(t, b.node(i), newLife(id, longTTL), longLobby); err != nil {
+			if opened[i], err = tryOpen(t, b.node(i), newInstance(id, longTTL), longLobby); err != nil {
 				t.Errorf("Open at once with others: %v", err)
 			}
 		})
@@ -117,23 +117,23 @@ func testOpenAtOnce(t *testing.T, b Backend) {
 // testOpenWhatIs opens a room that was made by Create.
 func testOpenWhatIs(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
-	opened, err := b.node(1).Open(t.Context(), newLife(r.ID, longTTL), room.CreateLimits{Lobby: longLobby})
+	opened, err := b.node(1).Open(t.Context(), newInstance(r.ID, longTTL), room.CreateLimits{Lobby: longLobby})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
 	sameRoom(t, opened, load(t, b.node(0), r.ID))
-	if opened.Life != "" || opened.Admin != admin {
-		t.Errorf("opened life %q with admin %q, want the one that there is", opened.Life, opened.Admin)
+	if opened.Instance != "" || opened.Admin != admin {
+		t.Errorf("opened life %q with admin %q, want the one that there is", opened.Instance, opened.Admin)
 	}
 }
 
 // expectOtherLife fails unless every method on every node says that there is no
 // such life. A bare room id finds a life by Load and Member only.
-func expectOtherLife(t *testing.T, b Backend, lifeID string) {
+func expectOtherLife(t *testing.T, b Backend, instanceID string) {
 	t.Helper()
-	_, life := room.SplitLifeID(lifeID)
+	_, life := room.SplitInstanceID(instanceID)
 	for i, s := range b.Nodes {
-		for method, err := range methods(t.Context(), s, lifeID) {
+		for method, err := range methods(t.Context(), s, instanceID) {
 			if life == "" && (method == "Load" || method == "Member") {
 				if err != nil {
 					t.Errorf("node %d: %s by the room's id: %v", i, method, err)
@@ -146,11 +146,11 @@ func expectOtherLife(t *testing.T, b Backend, lifeID string) {
 }
 
 func testAnotherLife(t *testing.T, b Backend) {
-	r := begin(t, b.node(0), newLife(room.NewID(), longTTL), longLobby)
-	join(t, b, r.LifeID(), admin, "anna")
-	all := watchAll(t, b, r.LifeID())
+	r := begin(t, b.node(0), newInstance(room.NewID(), longTTL), longLobby)
+	join(t, b, r.InstanceID(), admin, "anna")
+	all := watchAll(t, b, r.InstanceID())
 	before := load(t, b.node(0), r.ID)
-	for _, other := range []string{room.LifeID(r.ID, "other"), r.ID, r.LifeID() + "x"} {
+	for _, other := range []string{room.InstanceID(r.ID, "other"), r.ID, r.InstanceID() + "x"} {
 		expectOtherLife(t, b, other)
 	}
 	for _, s := range b.Nodes {
@@ -160,13 +160,13 @@ func testAnotherLife(t *testing.T, b Backend) {
 		}
 	}
 	for _, w := range all {
-		if events := w.fence(t, r.LifeID()); len(ofKind(events, room.EventMessage)) > len(b.Nodes) || len(ofKind(events, room.EventLocked)) > 0 {
+		if events := w.fence(t, r.InstanceID()); len(ofKind(events, room.EventMessage)) > len(b.Nodes) || len(ofKind(events, room.EventLocked)) > 0 {
 			t.Errorf("node %d was told %s, want nothing of what was asked of other lives", w.node, describe(events))
 		}
 	}
 	// The life of a room that Create has made has no name.
 	made := create(t, b, longTTL, longLobby)
-	expectOtherLife(t, b, room.LifeID(made.ID, "other"))
+	expectOtherLife(t, b, room.InstanceID(made.ID, "other"))
 	load(t, b.node(1), made.ID)
 }
 
@@ -174,22 +174,22 @@ func testAnotherLife(t *testing.T, b Backend) {
 // to start, messages with ids of their sender's.
 func lead(t *testing.T, b Backend, r room.Room, start bool) []*watch {
 	t.Helper()
-	join(t, b, r.LifeID(), "anna", "bert")
-	all := watchAll(t, b, r.LifeID())
+	join(t, b, r.InstanceID(), "anna", "bert")
+	all := watchAll(t, b, r.InstanceID())
 	all[0].enter(t, presence("anna"))
 	all[len(all)-1].enter(t, presence("bert"))
 	if start {
 		for id := uint64(1); id <= 5; id++ {
 			s := b.node(int(id))
-			if _, err := s.Post(t.Context(), r.LifeID(), numbered(s, "anna", "tag-of-anna", id, "of the former life")); err != nil {
+			if _, err := s.Post(t.Context(), r.InstanceID(), numbered(s, "anna", "tag-of-anna", id, "of the former life")); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := b.node(0).Remove(t.Context(), r.LifeID(), "bert"); err != nil {
+	if err := b.node(0).Remove(t.Context(), r.InstanceID(), "bert"); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.node(1).SetLocked(t.Context(), r.LifeID(), true); err != nil {
+	if err := b.node(1).SetLocked(t.Context(), r.InstanceID(), true); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -205,23 +205,23 @@ func expectNothingOf(t *testing.T, b Backend, former room.Room, all []*watch) {
 		told = append(told, len(w.events()))
 		expectFeedGone(t, w)
 	}
-	r := begin(t, b.node(1), newLife(former.ID, longTTL), longLobby)
+	r := begin(t, b.node(1), newInstance(former.ID, longTTL), longLobby)
 	if r.Seq != 0 || r.Locked || r.Started() || r.Epoch == former.Epoch {
 		t.Errorf("the next life begins with seq %d, locked %v, started %v, epoch %q", r.Seq, r.Locked, r.Started(), r.Epoch)
 	}
-	expectOtherLife(t, b, former.LifeID())
+	expectOtherLife(t, b, former.InstanceID())
 	for i, s := range b.Nodes {
 		for _, userID := range []string{"anna", "bert"} {
-			if _, membership, err := s.Member(t.Context(), r.LifeID(), userID); err != nil || membership != room.Stranger {
+			if _, membership, err := s.Member(t.Context(), r.InstanceID(), userID); err != nil || membership != room.NotMember {
 				t.Errorf("node %d: %q of the former life is %v, %v, want a stranger", i, userID, membership, err)
 			}
 		}
-		if page, err := s.Before(t.Context(), r.LifeID(), 0, 10, maxBytes); err != nil || len(page.Entries) != 0 || page.Newest != 0 {
+		if page, err := s.Before(t.Context(), r.InstanceID(), 0, 10, maxBytes); err != nil || len(page.Entries) != 0 || page.Newest != 0 {
 			t.Errorf("node %d: the next life has %d messages, newest %d, %v", i, len(page.Entries), page.Newest, err)
 		}
 	}
-	join(t, b, r.LifeID(), "anna", "bert", admin) // the names are free
-	now := watchAll(t, b, r.LifeID())
+	join(t, b, r.InstanceID(), "anna", "bert", admin) // the names are free
+	now := watchAll(t, b, r.InstanceID())
 	for _, w := range now {
 		if len(w.snapshot.Online) > 0 {
 			t.Errorf("node %d: %q are online in a life that nobody has entered", w.node, w.snapshot.Online)
@@ -236,12 +236,12 @@ func expectNothingOf(t *testing.T, b Backend, former room.Room, all []*watch) {
 		w.feed.Close()
 	}
 	s := b.node(0)
-	receipt, err := s.Post(t.Context(), r.LifeID(), numbered(s, "anna", "tag-of-anna", 1, "hello again"))
+	receipt, err := s.Post(t.Context(), r.InstanceID(), numbered(s, "anna", "tag-of-anna", 1, "hello again"))
 	if err != nil || receipt.Seq != 1 {
 		t.Errorf("the first message is number %d, duplicate %v, %v", receipt.Seq, receipt.Duplicate, err)
 	}
 	for _, w := range now {
-		if got := presenceEvents(w.fence(t, r.LifeID())); !slices.Equal(got, []string{"joined anna"}) {
+		if got := presenceEvents(w.fence(t, r.InstanceID())); !slices.Equal(got, []string{"joined anna"}) {
 			t.Errorf("node %d was told %q, want that anna joined", w.node, got)
 		}
 	}
@@ -250,15 +250,15 @@ func expectNothingOf(t *testing.T, b Backend, former room.Room, all []*watch) {
 			t.Errorf("node %d was told of the former life: %s", w.node, describe(events[told[i]:]))
 		}
 	}
-	load(t, b.node(1), r.LifeID())
+	load(t, b.node(1), r.InstanceID())
 }
 
 func testLifeAfterDeletion(t *testing.T, b Backend) {
 	id := room.NewID()
 	for range 3 {
-		r := begin(t, b.node(0), newLife(id, longTTL), longLobby)
+		r := begin(t, b.node(0), newInstance(id, longTTL), longLobby)
 		all := lead(t, b, r, true)
-		if err := b.node(1).Delete(t.Context(), r.LifeID()); err != nil {
+		if err := b.node(1).Delete(t.Context(), r.InstanceID()); err != nil {
 			t.Fatal(err)
 		}
 		for _, w := range all {
@@ -266,14 +266,14 @@ func testLifeAfterDeletion(t *testing.T, b Backend) {
 		}
 		expectNothingOf(t, b, r, all)
 		next := load(t, b.node(0), id)
-		if err := b.node(0).Delete(t.Context(), next.LifeID()); err != nil {
+		if err := b.node(0).Delete(t.Context(), next.InstanceID()); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 func testLifeAfterExpiry(t *testing.T, b Backend) {
-	r := begin(t, b.node(0), newLife(room.NewID(), shortTTL), longLobby)
+	r := begin(t, b.node(0), newInstance(room.NewID(), shortTTL), longLobby)
 	all := lead(t, b, r, true)
 	for _, w := range all {
 		w.awaitKind(t, room.EventEnded)
@@ -282,7 +282,7 @@ func testLifeAfterExpiry(t *testing.T, b Backend) {
 }
 
 func testLifeAfterReaping(t *testing.T, b Backend) {
-	r := begin(t, b.node(0), newLife(room.NewID(), longTTL), shortLobby)
+	r := begin(t, b.node(0), newInstance(room.NewID(), longTTL), shortLobby)
 	all := lead(t, b, r, false)
 	for _, w := range all {
 		w.awaitKind(t, room.EventEnded)
@@ -296,22 +296,22 @@ func testLifeAfterReaping(t *testing.T, b Backend) {
 func testLifeAtTheDeadline(t *testing.T, b Backend) {
 	const rooms = 20
 	together(rooms, func(i int) {
-		first := newLife(room.NewID(), shortTTL)
+		first := newInstance(room.NewID(), shortTTL)
 		if _, err := tryOpen(t, b.node(i), first, longLobby); err != nil {
 			t.Errorf("Open: %v", err)
 			return
 		}
 		// Without a message, so that the numbers of the next life would fit.
-		clock, err := b.node(i).Start(t.Context(), first.LifeID())
+		clock, err := b.node(i).Start(t.Context(), first.InstanceID())
 		if err != nil {
 			t.Errorf("Start: %v", err)
 			return
 		}
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			all := watchAll(t, b, first.LifeID())
+			all := watchAll(t, b, first.InstanceID())
 			at(t, clock.Deadline.Add(-time.Duration(i)*time.Millisecond))
-			next := newLife(first.ID, longTTL)
-			for opened := first; opened.Life == first.Life; {
+			next := newInstance(first.ID, longTTL)
+			for opened := first; opened.Instance == first.Instance; {
 				if opened, err = tryOpen(t, b.node(i), next, longLobby); err != nil {
 					t.Fatalf("Open at the deadline: %v", err)
 				}
@@ -319,7 +319,7 @@ func testLifeAtTheDeadline(t *testing.T, b Backend) {
 			if now := time.Now(); now.Before(clock.Deadline) {
 				t.Errorf("the next life began %v before the deadline", clock.Deadline.Sub(now))
 			}
-			post(t, b.node(i+1), next.LifeID(), "one", "two", "three")
+			post(t, b.node(i+1), next.InstanceID(), "one", "two", "three")
 			for _, w := range all {
 				if e := w.awaitKind(t, room.EventEnded); e.Reason != room.EndExpired {
 					t.Errorf("node %d: the former life ended with %q", w.node, e.Reason)
@@ -328,7 +328,7 @@ func testLifeAtTheDeadline(t *testing.T, b Backend) {
 					t.Errorf("node %d was told of the next life: %s", w.node, describe(told))
 				}
 			}
-			if got := load(t, b.node(i), next.LifeID()); got.Seq != 3 {
+			if got := load(t, b.node(i), next.InstanceID()); got.Seq != 3 {
 				t.Errorf("the next life has %d messages, want 3", got.Seq)
 			}
 		})

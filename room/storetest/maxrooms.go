@@ -90,23 +90,23 @@ func testMaxRoomsExpiring(t *testing.T, b Backend) {
 // testMaxRoomsStanding opens standing rooms, which count like any others.
 func testMaxRoomsStanding(t *testing.T, b Backend) {
 	limits := room.CreateLimits{Lobby: longLobby, MaxRooms: 1}
-	r := newLife("a", longTTL)
+	r := newInstance("a", longTTL)
 	if _, err := b.node(0).Open(t.Context(), r, limits); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.node(0).Open(t.Context(), newLife("a", longTTL), limits); err != nil {
+	if _, err := b.node(0).Open(t.Context(), newInstance("a", longTTL), limits); err != nil {
 		t.Errorf("Open of a room that is there: %v", err)
 	}
-	if _, err := b.node(0).Open(t.Context(), newLife("b", longTTL), limits); !errors.Is(err, room.ErrTooManyRooms) {
+	if _, err := b.node(0).Open(t.Context(), newInstance("b", longTTL), limits); !errors.Is(err, room.ErrTooManyRooms) {
 		t.Errorf("Open of room 2 of 1: %v, want ErrTooManyRooms", err)
 	}
 	if err := createLimited(t, b, newRoom(longTTL), 1); !errors.Is(err, room.ErrTooManyRooms) {
 		t.Errorf("Create of room 2 of 1: %v, want ErrTooManyRooms", err)
 	}
-	if err := b.node(0).Delete(t.Context(), r.LifeID()); err != nil {
+	if err := b.node(0).Delete(t.Context(), r.InstanceID()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.node(0).Open(t.Context(), newLife("b", longTTL), limits); err != nil {
+	if _, err := b.node(0).Open(t.Context(), newInstance("b", longTTL), limits); err != nil {
 		t.Errorf("Open after a deletion: %v", err)
 	}
 }

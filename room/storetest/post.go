@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 var postTests = map[string]func(*testing.T, Backend){
 	"Order":           testOrder,
-	"Immediate":       testImmediate,
+	"Synchronous":     testSynchronous,
 	"Frame":           testFrame,
 	"Duplicates":      testDuplicates,
 	"Known":           testKnown,
@@ -23,17 +24,17 @@ var postTests = map[string]func(*testing.T, Backend){
 	"RemovalIsAtOnce": testRemovalIsAtOnce,
 }
 
-// testImmediate is for stores that say so of themselves.
-func testImmediate(t *testing.T, b Backend) {
-	s, ok := b.node(0).(room.Immediate)
-	if !ok {
-		return // it makes no such promise
+// testSynchronous checks the promise of stores whose Post is synchronous.
+func testSynchronous(t *testing.T, b Backend) {
+	s := b.node(0)
+	if !s.Synchronous() {
+		return // the store makes no such promise
 	}
 	r := create(t, b, longTTL, longLobby)
 	w := watchOn(t, b, 0, r.ID)
 	together(4, func(int) {
 		for n := range 50 {
-			receipt, err := s.Post(t.Context(), r.ID, message(s, admin, fmt.Sprint(n)))
+			receipt, err := s.Post(t.Context(), r.ID, newPost(s, admin, fmt.Sprint(n)))
 			if err != nil {
 				t.Errorf("Post: %v", err)
 				return
@@ -73,7 +74,7 @@ func testOrder(t *testing.T, b Backend) {
 			if other, taken := want[receipt.Seq]; taken {
 				t.Errorf("number %d was given to two messages: %q and %q", receipt.Seq, other, p.Body)
 			}
-			want[receipt.Seq] = room.Frame(receipt.Seq, p.Body)
+			want[receipt.Seq] = message.Frame(receipt.Seq, p.Body)
 			mu.Unlock()
 		}
 	})
@@ -117,14 +118,14 @@ func testFrame(t *testing.T, b Backend) {
 		for _, w := range all {
 			messages := w.awaitSeq(t, receipt.Seq)
 			frame := messages[len(messages)-1].Frame
-			if want := room.Frame(receipt.Seq, p.Body); !bytes.Equal(frame, want) {
+			if want := message.Frame(receipt.Seq, p.Body); !bytes.Equal(frame, want) {
 				t.Errorf("node %d: the frame is %q, want %q", w.node, frame, want)
 			}
 			page, err := b.node(w.node).After(t.Context(), r.ID, receipt.Seq-1, maxBytes)
 			if err != nil || len(page.Entries) != 1 {
 				t.Fatalf("node %d: After %d gives %d entries, %v", w.node, receipt.Seq-1, len(page.Entries), err)
 			}
-			if want := room.Entry(receipt.Seq, p.Body); !bytes.Equal(page.Entries[0], want) {
+			if want := message.Entry(receipt.Seq, p.Body); !bytes.Equal(page.Entries[0], want) {
 				t.Errorf("node %d: the entry is %q, want %q", w.node, page.Entries[0], want)
 			}
 		}
@@ -286,7 +287,7 @@ func testRemovedSender(t *testing.T, b Backend) {
 	if err := s.Remove(t.Context(), quiet.ID, "anna"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Post(t.Context(), quiet.ID, message(s, "anna", "hello")); !errors.Is(err, room.ErrRemoved) {
+	if _, err := s.Post(t.Context(), quiet.ID, newPost(s, "anna", "hello")); !errors.Is(err, room.ErrRemoved) {
 		t.Errorf("Post after the removal: %v, want ErrRemoved", err)
 	}
 	if got := load(t, s, quiet.ID); got.Started() {
@@ -312,7 +313,7 @@ func testRemovalIsAtOnce(t *testing.T, b Backend) {
 				over.Store(true)
 			}
 			late := over.Load()
-			switch _, err := s.Post(t.Context(), r.ID, message(s, "anna", "hello")); {
+			switch _, err := s.Post(t.Context(), r.ID, newPost(s, "anna", "hello")); {
 			case errors.Is(err, room.ErrRemoved):
 				return
 			case err != nil:

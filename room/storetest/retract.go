@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 var retractTests = map[string]func(*testing.T, Backend){
@@ -50,7 +51,7 @@ func expectError(t *testing.T, what string, got, want error) {
 func postAs(t *testing.T, s room.Store, roomID string, users ...string) {
 	t.Helper()
 	for _, userID := range users {
-		if _, err := s.Post(t.Context(), roomID, message(s, userID, "secret of "+userID)); err != nil {
+		if _, err := s.Post(t.Context(), roomID, newPost(s, userID, "secret of "+userID)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,7 +88,7 @@ func testWhatIsLeft(t *testing.T, b Backend) {
 	s := b.node(0)
 	text := `secret","timestamp":"x","userId":"bert","retracted":true,"message":"\` + "\n\u2028 <🦊>"
 	posts := []room.Post{
-		message(s, "anna", text), numbered(s, `a"na","userId":"bert`, "tag", 7, text), message(s, "bert", "stays"),
+		newPost(s, "anna", text), numbered(s, `a"na","userId":"bert`, "tag", 7, text), newPost(s, "bert", "stays"),
 	}
 	for _, p := range posts {
 		if _, err := s.Post(t.Context(), r.ID, p); err != nil {
@@ -111,7 +112,7 @@ func testWhatIsLeft(t *testing.T, b Backend) {
 			for i, entry := range page.Entries {
 				want := entries[i]
 				if i < 2 {
-					want = room.WithoutText(want)
+					want = message.WithoutText(want)
 				}
 				if string(entry) != string(want) {
 					t.Errorf("node %d: %s: entry %d is %q, want %q", n, what, i, entry, want)
@@ -210,7 +211,7 @@ func testRetractionsAreTrimmed(t *testing.T, b Backend) {
 		page := after(t, b.node(0), r.ID, 0, maxBytes)
 		var want []uint64
 		for i, entry := range page.Entries {
-			if room.IsRetracted(entry) {
+			if message.IsRetracted(entry) {
 				want = append(want, page.First+uint64(i))
 			}
 		}
@@ -257,7 +258,7 @@ func testRetractWhilePosting(t *testing.T, b Backend) {
 	together(4, func(i int) {
 		s := b.node(i)
 		for n := range posts / 4 {
-			receipt, err := s.Post(t.Context(), r.ID, message(s, admin, "secret"))
+			receipt, err := s.Post(t.Context(), r.ID, newPost(s, admin, "secret"))
 			if err != nil {
 				t.Errorf("Post: %v", err)
 				return
@@ -271,7 +272,7 @@ func testRetractWhilePosting(t *testing.T, b Backend) {
 	})
 	var want room.Retractions
 	for i, entry := range after(t, b.node(0), r.ID, 0, maxBytes).Entries {
-		if room.IsRetracted(entry) {
+		if message.IsRetracted(entry) {
 			want.Add(uint64(i + 1))
 		}
 	}

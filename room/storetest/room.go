@@ -26,10 +26,10 @@ var roomTests = map[string]func(*testing.T, Backend){
 func sameRoom(t *testing.T, got, want room.Room) {
 	t.Helper()
 	if got.ID != want.ID || got.Name != want.Name || got.Admin != want.Admin || got.TTL != want.TTL ||
-		got.Locked != want.Locked || got.Seq != want.Seq || got.Epoch != want.Epoch || got.Life != want.Life {
+		got.Locked != want.Locked || got.Seq != want.Seq || got.Epoch != want.Epoch || got.Instance != want.Instance {
 		t.Errorf("room is %q %q admin %q ttl %v locked %v seq %d epoch %q life %q,\nwant %q %q admin %q ttl %v locked %v seq %d epoch %q life %q",
-			got.ID, got.Name, got.Admin, got.TTL, got.Locked, got.Seq, got.Epoch, got.Life,
-			want.ID, want.Name, want.Admin, want.TTL, want.Locked, want.Seq, want.Epoch, want.Life)
+			got.ID, got.Name, got.Admin, got.TTL, got.Locked, got.Seq, got.Epoch, got.Instance,
+			want.ID, want.Name, want.Admin, want.TTL, want.Locked, want.Seq, want.Epoch, want.Instance)
 	}
 	if got.SignedIn != want.SignedIn {
 		t.Errorf("room is of the site's own users: %v, want %v", got.SignedIn, want.SignedIn)
@@ -113,9 +113,9 @@ func testMember(t *testing.T, b Backend) {
 	}
 	want := map[string]room.Membership{
 		admin: room.IsMember, "anna": room.IsMember, "bert": room.WasRemoved,
-		"carla": room.Stranger, "": room.Stranger, "Anna": room.Stranger,
+		"carla": room.NotMember, "": room.NotMember, "Anna": room.NotMember,
 		// What a store might use as the name of something else.
-		"key": room.Stranger, "x:bert": room.Stranger, "seq": room.Stranger,
+		"key": room.NotMember, "x:bert": room.NotMember, "seq": room.NotMember,
 	}
 	for i, s := range b.Nodes {
 		for userID, membership := range want {

@@ -77,7 +77,7 @@ func testFirstMessage(t *testing.T, b Backend) {
 	all := watchAll(t, b, r.ID)
 	from := time.Now().Truncate(time.Millisecond)
 	s := b.node(1)
-	receipt, err := s.Post(t.Context(), r.ID, message(s, "anna", "first"))
+	receipt, err := s.Post(t.Context(), r.ID, newPost(s, "anna", "first"))
 	if want := (room.Receipt{Seq: 1, Began: true}); err != nil || receipt != want {
 		t.Fatalf("Post: %+v, %v; want %+v", receipt, err, want)
 	}
@@ -109,7 +109,7 @@ func testStartExactlyOnce(t *testing.T, b Backend) {
 			if i%2 == 0 {
 				clocks[i], err = s.Start(t.Context(), r.ID)
 			} else {
-				receipt, err = s.Post(t.Context(), r.ID, message(s, admin, fmt.Sprint(i)))
+				receipt, err = s.Post(t.Context(), r.ID, newPost(s, admin, fmt.Sprint(i)))
 			}
 			if err != nil {
 				t.Errorf("round %d: start at once with others: %v", round, err)
@@ -140,7 +140,7 @@ func testManyFirstPosts(t *testing.T, b Backend) {
 		const senders = 12
 		together(senders, func(i int) {
 			s := b.node(i)
-			if _, err := s.Post(t.Context(), r.ID, message(s, admin, fmt.Sprint(i))); err != nil {
+			if _, err := s.Post(t.Context(), r.ID, newPost(s, admin, fmt.Sprint(i))); err != nil {
 				t.Errorf("Post at once with others: %v", err)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
 // verify replays a record from its snapshot and fails where the contract of
@@ -55,7 +56,7 @@ func replay(s room.Snapshot, events []arrival) string {
 			if fault := frameFault(e.Frame, e.Seq); fault != "" {
 				return fault
 			}
-			if e.Retracted != room.IsRetracted(e.Frame) {
+			if e.Retracted != message.IsRetracted(e.Frame) {
 				return fmt.Sprintf("message %d, retracted %v, has the frame %q", e.Seq, e.Retracted, e.Frame)
 			}
 			seq = e.Seq
@@ -115,7 +116,7 @@ func replay(s room.Snapshot, events []arrival) string {
 
 // frameFault returns what is wrong with the frame of a message.
 func frameFault(frame []byte, seq uint64) string {
-	if got, ok := room.SeqOfFrame(frame); !ok || got != seq {
+	if got, ok := message.SeqOfFrame(frame); !ok || got != seq {
 		return fmt.Sprintf("the frame of message %d begins otherwise: %.60q", seq, frame)
 	}
 	var fields struct {

@@ -182,7 +182,7 @@ func (w *watch) awaitSeq(t *testing.T, seq uint64) []arrival {
 // happened before has been told. It returns all events before the message.
 func (w *watch) fence(t *testing.T, roomID string) []arrival {
 	t.Helper()
-	receipt, err := w.store.Post(t.Context(), roomID, message(w.store, admin, "fence"))
+	receipt, err := w.store.Post(t.Context(), roomID, newPost(w.store, admin, "fence"))
 	if err != nil {
 		t.Fatalf("node %d: Post of a fence: %v", w.node, err)
 	}
@@ -234,7 +234,7 @@ var connections atomic.Uint64
 func presence(userID string) room.Presence {
 	return room.Presence{
 		UserID:   userID,
-		SocketID: room.NewSocketID(),
+		SocketID: room.NewNonce(),
 		Order:    connections.Add(1),
 		Session:  "tag-of-" + userID,
 	}
