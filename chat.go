@@ -1,6 +1,7 @@
 package ephemeralchat
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
@@ -89,6 +91,35 @@ func (c *chat) Destruct() error {
 	c.hub.Close()
 	err := c.store.Close()
 	return errors.Join(err, c.herald.close())
+}
+
+// closeOnExit closes the WebSockets of a chat when the process is about to end.
+// Servers wait for streams before they stop, and with them for everything else.
+type closeOnExit struct{ chat *chat }
+
+// closeOnExit has the chat closed when the process is about to end, where it may have
+// streams.
+func (h *Handler) closeOnExit(ctx caddy.Context) error {
+	if !h.ExtendedConnect {
+		return nil
+	}
+	loaded, err := ctx.App("events")
+	if err != nil {
+		return err
+	}
+	app, ok := loaded.(*caddyevents.App)
+	if !ok {
+		return fmt.Errorf("the events app is a %T", loaded)
+	}
+	return app.On("stopping", closeOnExit{h.chat})
+}
+
+// Handle implements caddyevents.Handler, for the event "stopping".
+func (c closeOnExit) Handle(context.Context, caddy.Event) error {
+	if caddy.Exiting() {
+		c.chat.hub.Close()
+	}
+	return nil
 }
 
 // RoomStarted implements ws.Observer.

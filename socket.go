@@ -2,9 +2,13 @@ package ephemeralchat
 
 import (
 	"errors"
+	"math"
 	"net/http"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
 // serveSocket opens a WebSocket. Over HTTP/1.1 it goes on when this has returned,
@@ -12,7 +16,7 @@ import (
 // returns when the stream has ended.
 func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 	admitted := h.admitOrigin(w, r)
-	streamed := h.ExtendedConnect && isStream(r)
+	streamed := h.ExtendedConnect && ws.IsExtendedConnect(r)
 	if !streamed && !h.allowMethod(w, r, http.MethodGet) {
 		return
 	}
@@ -27,16 +31,28 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	settings.Client = clientOf(r)
+	serve := h.chat.hub.Serve
 	if streamed {
-		s, upgrade := asUpgrade(w, r)
-		defer s.wait()
-		w, r = &streamWriter{w, s}, upgrade
+		suspendIdleTimeouts(r)
+		serve = h.chat.hub.ServeExtendedConnect
 	}
-	if err := h.chat.hub.Serve(w, r, settings); err != nil { //nolint:contextcheck // it outlives the request
+	if err := serve(w, r, settings); err != nil { //nolint:contextcheck // it outlives the request
 		if errors.Is(err, apierror.ErrUpgradeRequired) {
 			offerUpgrade(w, r)
 		}
 		h.refuse(w, r, err)
+	}
+}
+
+// suspendIdleTimeouts turns Caddy's idle time-outs off for a request. They are for
+// requests that end; a WebSocket's own pings find out whether its client lives.
+func suspendIdleTimeouts(r *http.Request) {
+	reader, writer := caddyhttp.IdleTimeoutsFromContext(r.Context())
+	if reader != nil {
+		reader.Override(math.MaxInt64/2, 0)
+	}
+	if writer != nil {
+		writer.Override(math.MaxInt64/2, 0, math.MaxInt32)
 	}
 }
 

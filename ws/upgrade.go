@@ -124,7 +124,7 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
 			}
 		},
 	}
-	taken := &takeover{ResponseWriter: Bottom(w)}
+	taken := &takeover{ResponseWriter: serverWriter(w)}
 	ws, err := upgrader.Upgrade(taken, r, nil)
 	if refused != nil {
 		return refused
@@ -144,10 +144,10 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Bottom returns the writer that the server made. A connection that was taken
+// serverWriter returns the writer that the server made. A connection that was taken
 // over from a wrapper of it would keep the wrapper, and with it the request,
 // for as long as it lives.
-func Bottom(w http.ResponseWriter) http.ResponseWriter {
+func serverWriter(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
