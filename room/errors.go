@@ -29,8 +29,8 @@ var (
 	// expired, or it was deleted. A backend that cannot be asked is
 	// ErrUnavailable, never this.
 	ErrRoomNotFound = errors.New("room not found")
-	// ErrRoomGone means that a room that the connection was in has ended.
-	ErrRoomGone = errors.New("room has ended")
+	// ErrRoomEnded means that a room that the connection was in has ended.
+	ErrRoomEnded = errors.New("room has ended")
 	// ErrMemberNotFound means that the room has no such member.
 	ErrMemberNotFound = errors.New("member not found")
 	// ErrMessageNotFound means that the room has no such message, or no longer

@@ -55,7 +55,7 @@ func (c *conn) closeRemoved() {
 }
 
 func (c *conn) closeEnded(reason room.EndReason) {
-	c.close(closeGrace, textFrame(encode(endedFrame{"ended", reason})), closeFrame(apierror.Of(room.ErrRoomGone).Close, string(reason)))
+	c.close(closeGrace, textFrame(encode(endedFrame{"ended", reason})), closeFrame(apierror.Of(room.ErrRoomEnded).Close, string(reason)))
 }
 
 // refusalFrame is the close frame that belongs to an error.

@@ -36,7 +36,7 @@ var table = []struct {
 	{room.ErrRoomLocked, Error{403, "room_locked", 0}},
 	{room.ErrRoomFull, Error{409, "room_full", 4413}},
 	{room.ErrRoomNotFound, Error{404, "room_not_found", 4404}},
-	{room.ErrRoomGone, Error{404, "room_not_found", 4410}},
+	{room.ErrRoomEnded, Error{404, "room_not_found", 4410}},
 	{room.ErrMemberNotFound, Error{404, "member_not_found", 0}},
 	{room.ErrMessageNotFound, Error{404, "message_not_found", 0}},
 	{room.ErrTooManyRooms, Error{503, "too_many_rooms", 0}},
