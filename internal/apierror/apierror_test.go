@@ -26,7 +26,7 @@ var sentinels = map[string]error{
 	"ErrRoomLocked":           room.ErrRoomLocked,
 	"ErrRoomFull":             room.ErrRoomFull,
 	"ErrRoomNotFound":         room.ErrRoomNotFound,
-	"ErrRoomEnded":             room.ErrRoomEnded,
+	"ErrRoomEnded":            room.ErrRoomEnded,
 	"ErrMemberNotFound":       room.ErrMemberNotFound,
 	"ErrMessageNotFound":      room.ErrMessageNotFound,
 	"ErrTooManyRooms":         room.ErrTooManyRooms,
