@@ -4,7 +4,7 @@ import (
 	"net"
 	"testing"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/loopback"
 )
 
 // freeAddress returns a loopback address that nobody listens on.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/loopback"
 )
 
 // link is a TCP proxy to one address that can fail in the ways of a network. It is

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/loopback"
 )
 
 const (

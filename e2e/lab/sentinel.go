@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/loopback"
 )
 
 // sentinels are three that watch over a master and its replica. Each of the two is

@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/loopback"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/loopback"
 )
 
 // standalone is one server that writes everything to its disk before it answers,

@@ -1,4 +1,4 @@
-// Package loopback gives out addresses of this machine for servers under test.
+// Package loopback hands out addresses of 127.0.0.1 for servers under test.
 package loopback
 
 import (
@@ -10,15 +10,15 @@ import (
 	"sync"
 )
 
-// ports are those that were given out. Each is given out once.
+// ports are those that FreePort has returned. It returns none of them again.
 var ports = struct {
 	sync.Mutex
 	taken map[int]bool
 }{taken: make(map[int]bool)}
 
-// FreePort returns a port of 127.0.0.1 that nobody listens on. It is below those
-// that the kernel gives to outgoing connections, so that none of them takes it
-// before a server does.
+// FreePort returns a port of 127.0.0.1 on which no program listens. It is below the
+// range that the kernel gives to outgoing connections, so that none of them takes it
+// before the server does.
 func FreePort(ctx context.Context) (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
@@ -31,7 +31,7 @@ func FreePort(ctx context.Context) (int, error) {
 		if err != nil {
 			continue
 		}
-		_ = listener.Close() // nobody was accepted
+		_ = listener.Close() // it has accepted no connection
 		ports.taken[port] = true
 		return port, nil
 	}
