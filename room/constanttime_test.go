@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestSecretsAreComparedInConstantTime reads how secrets are compared: what a clock
-// could tell of it is too little for a test to see, and not for an attacker with time.
+// TestSecretsAreComparedInConstantTime reads the source: the time differences are
+// too small for a test to measure, but not for a patient attacker.
 func TestSecretsAreComparedInConstantTime(t *testing.T) {
 	for _, secret := range []struct{ file, function, compare string }{
 		{"session.go", "VerifySession", "hmac.Equal"},

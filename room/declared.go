@@ -9,137 +9,136 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
-// Declaration is what a site says of a room that anybody may join without
-// anybody having created it.
+// Declaration describes a room that a site declares in its configuration: users
+// can join it without a member having created it.
 type Declaration struct {
-	// ID is the id under which it is joined, see ValidID.
+	// ID is the room id, see ValidID.
 	ID string
-	// Name is what people see, 1 to 100 characters.
+	// Name is shown to people, 1 to 100 characters.
 	Name string
-	// TTL is the time from the start of a life to its deadline: whole seconds; zero
-	// is the site's default.
+	// TTL is the time from the start of an instance to its deadline, in whole
+	// seconds; zero is the site's default.
 	TTL time.Duration
-	// Password is needed to join, unless it is empty. Whoever joins with the
-	// AdminPassword instead becomes an admin; nobody does if it is empty.
+	// Password is needed to join; empty for none. A user that joins with
+	// AdminPassword instead becomes an admin; empty for no admins.
 	Password, AdminPassword string
 }
 
-// DeclaredRoom is a standing room of a site. It comes into being when somebody joins
-// who may, lives like any other room, and after its end begins anew with the next
-// who joins. It is safe for concurrent use.
+// DeclaredRoom is a declared room of a site. The first join opens an instance,
+// which lives like any other room; the first join after its end opens the next.
+// It is safe for concurrent use.
 type DeclaredRoom struct {
-	declared Declaration
+	declared Declaration // fixed
 
-	making chan struct{} // holds a token while hashes are made or looked at
+	token  chan struct{} // holds one while a goroutine uses the fields below
 	hashed bool
-	// password and adminPassword are the hashes of what is declared.
+	// password and adminPassword are the hashes of the declared passwords.
 	password, adminPassword []byte
 }
 
-// NewDeclaredRoom returns a standing room of a site with these limits. Its error says
-// what is wrong with what is declared, and holds no password. Passwords are hashed
-// with the first join.
-func NewDeclaredRoom(s Declaration, limits Limits) (*DeclaredRoom, error) {
-	if !ValidID(s.ID) {
-		return nil, fmt.Errorf("room id %q: must be 1 to 64 characters of A-Z a-z 0-9 - _", s.ID)
+// NewDeclaredRoom checks a declaration against the site's limits. Its error names
+// the mistake and contains no password.
+func NewDeclaredRoom(d Declaration, limits Limits) (*DeclaredRoom, error) {
+	if !ValidID(d.ID) {
+		return nil, fmt.Errorf("room id %q: must be 1 to 64 characters of A-Z a-z 0-9 - _", d.ID)
 	}
-	name, err := name.Clean("name", s.Name, name.MaxRoom)
+	cleaned, err := name.Clean("name", d.Name, name.MaxRoom)
 	if err != nil {
-		return nil, fmt.Errorf("room %s: %w", s.ID, err)
+		return nil, fmt.Errorf("room %s: %w", d.ID, err)
 	}
-	s.Name = name
-	if s.TTL == 0 {
-		s.TTL = limits.TTL
+	d.Name = cleaned
+	if d.TTL == 0 {
+		d.TTL = limits.TTL
 	}
-	if err := validTTL(s.TTL, limits); err != nil {
-		return nil, fmt.Errorf("room %s: %w", s.ID, err)
+	if err := validTTL(d.TTL, limits); err != nil {
+		return nil, fmt.Errorf("room %s: %w", d.ID, err)
 	}
-	if err := validPassword(s.Password); err != nil {
-		return nil, fmt.Errorf("room %s: %w", s.ID, err)
+	if err := validPassword(d.Password); err != nil {
+		return nil, fmt.Errorf("room %s: %w", d.ID, err)
 	}
-	if err := validPassword(s.AdminPassword); err != nil {
-		return nil, fmt.Errorf("room %s: admin_password: %w", s.ID, err)
+	if err := validPassword(d.AdminPassword); err != nil {
+		return nil, fmt.Errorf("room %s: admin_password: %w", d.ID, err)
 	}
-	if s.AdminPassword != "" && s.AdminPassword == s.Password {
-		return nil, fmt.Errorf("room %s: password and admin_password are the same, so that everybody would be an admin", s.ID)
+	if d.AdminPassword != "" && d.AdminPassword == d.Password {
+		return nil, fmt.Errorf("room %s: password and admin_password are the same, so that everybody would be an admin", d.ID)
 	}
-	return &DeclaredRoom{declared: s, making: make(chan struct{}, 1)}, nil
+	return &DeclaredRoom{declared: d, token: make(chan struct{}, 1)}, nil
 }
 
-// next returns a life that the room has not begun. Lives that begin under one
-// configuration have the same hashes of passwords; everything else is new.
-func (s *DeclaredRoom) next(ctx context.Context) (Room, error) {
-	password, adminPassword, err := s.hashes(ctx)
+// nextInstance returns a new instance. The instances of one configuration share
+// the password hashes; all else is new.
+func (d *DeclaredRoom) nextInstance(ctx context.Context) (Room, error) {
+	password, adminPassword, err := d.hashes(ctx)
 	if err != nil {
 		return Room{}, err
 	}
 	return Room{
-		ID: s.declared.ID, Instance: newInstance(), Name: s.declared.Name, TTL: s.declared.TTL,
+		ID: d.declared.ID, Instance: newInstance(), Name: d.declared.Name, TTL: d.declared.TTL,
 		Key: randomBytes(keySize), Epoch: newEpoch(),
 		Password: password, AdminPassword: adminPassword,
 	}, nil
 }
 
-// hashes makes the hashes when they are needed first: it takes time, which loading
-// a configuration should not. Both have the same salt, so that one hash of what
-// somebody shows can be compared with either.
-func (s *DeclaredRoom) hashes(ctx context.Context) (password, adminPassword []byte, err error) {
+// hashes returns the password hashes, which the first call computes: it takes
+// time that loading a configuration should not. Both share one salt, so that one
+// hash of a given password can be compared with either.
+func (d *DeclaredRoom) hashes(ctx context.Context) (password, adminPassword []byte, err error) {
 	select {
-	case s.making <- struct{}{}:
-		defer func() { <-s.making }()
+	case d.token <- struct{}{}:
+		defer func() { <-d.token }()
 	case <-ctx.Done():
 		return nil, nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 	}
-	if s.hashed {
-		return s.password, s.adminPassword, nil
+	if d.hashed {
+		return d.password, d.adminPassword, nil
 	}
 	salt := randomBytes(saltSize)
-	if s.declared.Password != "" {
-		if password, err = hashWith(ctx, salt, s.declared.Password); err != nil {
+	if d.declared.Password != "" {
+		if password, err = hashWith(ctx, salt, d.declared.Password); err != nil {
 			return nil, nil, err
 		}
 	}
-	if s.declared.AdminPassword != "" {
-		if adminPassword, err = hashWith(ctx, salt, s.declared.AdminPassword); err != nil {
+	if d.declared.AdminPassword != "" {
+		if adminPassword, err = hashWith(ctx, salt, d.declared.AdminPassword); err != nil {
 			return nil, nil, err
 		}
 	}
-	s.hashed, s.password, s.adminPassword = true, password, adminPassword
+	d.hashed, d.password, d.adminPassword = true, password, adminPassword
 	return password, adminPassword, nil
 }
 
-// info is what may be told of the room while it is not there.
-func (s *DeclaredRoom) info() Info { return Info{PasswordRequired: s.declared.Password != ""} }
+// info returns the public facts of the room while it has no instance.
+func (d *DeclaredRoom) info() Info { return Info{PasswordRequired: d.declared.Password != ""} }
 
-// openDeclared returns the room for a request who may join it, and the role: as it is
-// there, or else as it comes into being now, of which somebody else may be first:
-// opened is whether it was this request.
-func (r *Rooms) openDeclared(ctx context.Context, s *DeclaredRoom, n JoinRequest) (there Room, role Role, opened bool, err error) {
-	next, err := s.next(ctx)
+// openDeclared opens the declared room on a first join, or returns the instance
+// that a concurrent join opened; opened reports which. role is the joining user's.
+func (r *Rooms) openDeclared(ctx context.Context, d *DeclaredRoom, req JoinRequest) (current Room, role Role, opened bool, err error) {
+	next, err := d.nextInstance(ctx)
 	if err != nil {
 		return Room{}, "", false, err
 	}
 	next.SignedIn = r.limits.SignedIn
-	// A password that is wrong brings nothing into being.
-	role, err = roleOf(ctx, &next, n)
+	// The password first: a wrong one must not open the room.
+	role, err = roleOf(ctx, &next, req)
 	if err != nil {
 		return Room{}, "", false, err
 	}
-	there, err = r.store.Open(ctx, next, r.createLimits())
+	current, err = r.store.Open(ctx, next, r.createLimits())
 	if err != nil {
 		return Room{}, "", false, err
 	}
-	if err := r.Admits(there.SignedIn); err != nil {
+	if err := r.Admits(current.SignedIn); err != nil {
 		return Room{}, "", false, err
 	}
-	if opened = there.InstanceID() == next.InstanceID(); !opened {
-		role, err = roleOf(ctx, &there, n) // its password may be another
+	if opened = current.InstanceID() == next.InstanceID(); !opened {
+		role, err = roleOf(ctx, &current, req) // its password may differ
 	}
-	return there, role, opened, err
+	return current, role, opened, err
 }
 
-// declaredAfter returns the standing room of this site that err says is not there.
-func (r *Rooms) declaredAfter(roomID string, err error) (s *DeclaredRoom, ok bool) {
-	s, ok = r.standing[roomID]
-	return s, ok && errors.Is(err, ErrRoomNotFound)
+// declaredIfMissing returns the site's declared room with this id, if err reports
+// that no instance of it exists.
+func (r *Rooms) declaredIfMissing(roomID string, err error) (d *DeclaredRoom, ok bool) {
+	d, ok = r.declared[roomID]
+	return d, ok && errors.Is(err, ErrRoomNotFound)
 }

@@ -14,36 +14,36 @@ import (
 )
 
 const (
-	standingID = "lounge"
+	declaredID = "lounge"
 	door       = "open sesame"
 	crown      = "open barley"
 )
 
-// declare returns the rooms of a site that declares a standing room.
+// declare returns the rooms of a site that declares a declared room.
 func declare(tb testing.TB, store room.Store, s room.Declaration) *room.Rooms {
 	tb.Helper()
 	if s.Name == "" {
 		s.Name = "Lounge"
 	}
-	s.ID = standingID
-	standing, err := room.NewDeclaredRoom(s, limits)
+	s.ID = declaredID
+	declared, err := room.NewDeclaredRoom(s, limits)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return room.NewRooms(store, limits, standing)
+	return room.NewRooms(store, limits, declared)
 }
 
-// enter joins the standing room with a password.
+// enter joins the declared room with a password.
 func enter(tb testing.TB, rooms *room.Rooms, username, password string) room.Admission {
 	tb.Helper()
-	a, err := rooms.Join(tb.Context(), room.JoinRequest{RoomID: standingID, Username: username, Password: password})
+	a, err := rooms.Join(tb.Context(), room.JoinRequest{RoomID: declaredID, Username: username, Password: password})
 	if err != nil {
 		tb.Fatalf("Join: %v", err)
 	}
 	return a
 }
 
-func TestNewStanding(t *testing.T) {
+func TestNewDeclaredRoom(t *testing.T) {
 	for name, test := range map[string]struct {
 		declared room.Declaration
 		want     string // "" for a room that is fine
@@ -74,23 +74,23 @@ func TestNewStanding(t *testing.T) {
 	}
 }
 
-func TestStandingRoom(t *testing.T) {
+func TestDeclaredRoom(t *testing.T) {
 	_, store := newRooms(t)
 	rooms := declare(t, store, room.Declaration{Name: "  Cafe\u0301 ", TTL: time.Minute})
-	if info, err := rooms.Info(t.Context(), standingID); err != nil || info != (room.Info{}) {
+	if info, err := rooms.Info(t.Context(), declaredID); err != nil || info != (room.Info{}) {
 		t.Errorf("Info before anybody has joined: %+v, %v", info, err)
 	}
 	if store.Len() != 0 {
 		t.Error("asking has brought the room into being")
 	}
 	a, b := enter(t, rooms, "anna", "whatever"), enter(t, rooms, "anna", "")
-	if a.Room.ID != standingID || a.Room.Name != "Café" || a.Room.TTL != time.Minute || a.Room.Started() {
+	if a.Room.ID != declaredID || a.Room.Name != "Café" || a.Room.TTL != time.Minute || a.Room.Started() {
 		t.Errorf("joined %q %q, ttl %v, started %v", a.Room.ID, a.Room.Name, a.Room.TTL, a.Room.Started())
 	}
 	if a.Room.InstanceID() != b.Room.InstanceID() || a.UserID != "anna" || !strings.HasPrefix(b.UserID, "anna-") {
-		t.Errorf("%q joined the life %q, %q the life %q", a.UserID, a.Room.InstanceID(), b.UserID, b.Room.InstanceID())
+		t.Errorf("%q joined the instance %q, %q the instance %q", a.UserID, a.Room.InstanceID(), b.UserID, b.Room.InstanceID())
 	}
-	// Nobody is its admin, and its members are members.
+	// A declared room has no admin by default.
 	for _, m := range []room.Admission{a, b} {
 		if m.Role != room.RoleMember || m.Room.Admin != "" {
 			t.Errorf("%q is %q of a room of %q", m.UserID, m.Role, m.Room.Admin)
@@ -108,7 +108,7 @@ func TestStandingRoom(t *testing.T) {
 	// A site that does not declare it serves it while it is there.
 	others := room.NewRooms(store, limits)
 	if c := enter(t, others, "carla", ""); c.Room.InstanceID() != a.Room.InstanceID() {
-		t.Error("another site joins another life")
+		t.Error("another site joins another instance")
 	}
 	if _, err := others.Authenticate(t.Context(), credentials(a)); err != nil {
 		t.Errorf("Authenticate at another site: %v", err)
@@ -116,14 +116,14 @@ func TestStandingRoom(t *testing.T) {
 	if err := store.Delete(t.Context(), a.Room.InstanceID()); err != nil {
 		t.Fatal(err)
 	}
-	_, err := others.Join(t.Context(), room.JoinRequest{RoomID: standingID})
+	_, err := others.Join(t.Context(), room.JoinRequest{RoomID: declaredID})
 	expect(t, "Join at a site that does not declare it", err, room.ErrRoomNotFound)
-	_, err = others.Info(t.Context(), standingID)
+	_, err = others.Info(t.Context(), declaredID)
 	expect(t, "Info at a site that does not declare it", err, room.ErrRoomNotFound)
 }
 
-// TestStandingSessions shows the sessions of one life in the next.
-func TestStandingSessions(t *testing.T) {
+// TestDeclaredSessions shows the sessions of one instance in the next.
+func TestDeclaredSessions(t *testing.T) {
 	_, store := newRooms(t)
 	rooms := declare(t, store, room.Declaration{AdminPassword: crown})
 	former := []room.Admission{enter(t, rooms, "anna", crown), enter(t, rooms, "ben", "")}
@@ -153,21 +153,21 @@ func TestStandingSessions(t *testing.T) {
 	expectAll(room.ErrInvalidSession)
 	for i, a := range now {
 		if a.UserID != former[i].UserID {
-			t.Errorf("%q is called %q in the next life", former[i].UserID, a.UserID)
+			t.Errorf("%q is called %q in the next instance", former[i].UserID, a.UserID)
 		}
 		if string(a.Room.Key) == string(former[i].Room.Key) || a.Room.InstanceID() == former[i].Room.InstanceID() || a.Room.Epoch == former[i].Room.Epoch {
-			t.Error("two lives share a key, a name or an epoch")
+			t.Error("two instances share a key, a name or an epoch")
 		}
 		if _, err := rooms.Authenticate(t.Context(), credentials(a)); err != nil {
 			t.Errorf("Authenticate of %q: %v", a.UserID, err)
 		}
 	}
-	if info, err := rooms.Info(t.Context(), standingID); err != nil || info != (room.Info{}) {
-		t.Errorf("the next life is %+v, %v", info, err)
+	if info, err := rooms.Info(t.Context(), declaredID); err != nil || info != (room.Info{}) {
+		t.Errorf("the next instance is %+v, %v", info, err)
 	}
 }
 
-func TestStandingPasswords(t *testing.T) {
+func TestDeclaredPasswords(t *testing.T) {
 	for name, test := range map[string]struct {
 		declared room.Declaration
 		roles    map[string]room.Role // by password; none: refused
@@ -179,7 +179,7 @@ func TestStandingPasswords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, store := newRooms(t)
 			rooms := declare(t, store, test.declared)
-			if info, err := rooms.Info(t.Context(), standingID); err != nil || info.PasswordRequired != (test.declared.Password != "") {
+			if info, err := rooms.Info(t.Context(), declaredID); err != nil || info.PasswordRequired != (test.declared.Password != "") {
 				t.Errorf("Info before anybody has joined: %+v, %v", info, err)
 			}
 			// Twice: before the room is there, and then.
@@ -189,7 +189,7 @@ func TestStandingPasswords(t *testing.T) {
 					before := store.Len()
 					wrong, asked := 0, 0
 					a, err := rooms.Join(t.Context(), room.JoinRequest{
-						RoomID: standingID, Password: password,
+						RoomID: declaredID, Password: password,
 						Guard: func() (func(bool), error) {
 							asked++
 							return func(isWrong bool) {
@@ -213,15 +213,15 @@ func TestStandingPasswords(t *testing.T) {
 					}
 				}
 			}
-			if info, err := rooms.Info(t.Context(), standingID); err != nil || info.PasswordRequired != (test.declared.Password != "") {
+			if info, err := rooms.Info(t.Context(), declaredID); err != nil || info.PasswordRequired != (test.declared.Password != "") {
 				t.Errorf("Info: %+v, %v", info, err)
 			}
 		})
 	}
 }
 
-// TestStandingAdmins has two admins.
-func TestStandingAdmins(t *testing.T) {
+// TestDeclaredAdmins has two admins.
+func TestDeclaredAdmins(t *testing.T) {
 	_, store := newRooms(t)
 	rooms := declare(t, store, room.Declaration{AdminPassword: crown})
 	anna, ben, carla := enter(t, rooms, "anna", crown), enter(t, rooms, "ben", crown), enter(t, rooms, "carla", "")
@@ -245,9 +245,9 @@ func TestStandingAdmins(t *testing.T) {
 	}
 }
 
-// TestStandingReconfigured declares the room otherwise while it is there: that is
-// for its next life.
-func TestStandingReconfigured(t *testing.T) {
+// TestDeclaredReconfigured declares the room otherwise while it is there: that is
+// for its next instance.
+func TestDeclaredReconfigured(t *testing.T) {
 	_, store := newRooms(t)
 	before := declare(t, store, room.Declaration{Name: "Before", TTL: time.Minute, Password: door, AdminPassword: crown})
 	anna := enter(t, before, "anna", crown)
@@ -255,21 +255,21 @@ func TestStandingReconfigured(t *testing.T) {
 	if a := enter(t, after, "ben", door); a.Room.Name != "Before" || a.Room.TTL != time.Minute || a.Role != room.RoleMember {
 		t.Errorf("joined %q with ttl %v as %q", a.Room.Name, a.Room.TTL, a.Role)
 	}
-	_, err := after.Join(t.Context(), room.JoinRequest{RoomID: standingID, Password: "new"})
-	expect(t, "Join with the password of the next life", err, room.ErrWrongPassword)
+	_, err := after.Join(t.Context(), room.JoinRequest{RoomID: declaredID, Password: "new"})
+	expect(t, "Join with the password of the next instance", err, room.ErrWrongPassword)
 	if err := after.Delete(t.Context(), credentials(anna)); err != nil {
 		t.Fatal(err)
 	}
 	if a := enter(t, after, "anna", "new"); a.Room.Name != "After" || a.Room.TTL != time.Hour {
 		t.Errorf("joined %q with ttl %v", a.Room.Name, a.Room.TTL)
 	}
-	_, err = before.Join(t.Context(), room.JoinRequest{RoomID: standingID, Password: door})
-	expect(t, "Join with the password of the former life", err, room.ErrWrongPassword)
+	_, err = before.Join(t.Context(), room.JoinRequest{RoomID: declaredID, Password: door})
+	expect(t, "Join with the password of the former instance", err, room.ErrWrongPassword)
 }
 
-// TestStandingAtOnce has everybody come at once, at sites of which each declares
-// another password: one of them makes the room, and its password is the one.
-func TestStandingAtOnce(t *testing.T) {
+// TestDeclaredAtOnce joins concurrently at sites that declare different passwords:
+// the site that opens the room decides its password.
+func TestDeclaredAtOnce(t *testing.T) {
 	_, store := newRooms(t)
 	const sites = 3
 	var all [sites]*room.Rooms
@@ -283,7 +283,7 @@ func TestStandingAtOnce(t *testing.T) {
 		for range 2 {
 			// Ends with its join; awaited below.
 			joining.Go(func() {
-				a, err := all[i].Join(t.Context(), room.JoinRequest{RoomID: standingID, Password: fmt.Sprint("password ", i)})
+				a, err := all[i].Join(t.Context(), room.JoinRequest{RoomID: declaredID, Password: fmt.Sprint("password ", i)})
 				mu.Lock()
 				defer mu.Unlock()
 				if err == nil {
@@ -296,16 +296,16 @@ func TestStandingAtOnce(t *testing.T) {
 	}
 	joining.Wait()
 	if len(let) != 1 {
-		t.Errorf("people were let in by site and life %v, want one", let)
+		t.Errorf("people were let in by site and instance %v, want one", let)
 	}
 	for site, n := range let {
 		if n != 2 {
-			t.Errorf("of 2 who knew the password of site and life %s, %d were let in", site, n)
+			t.Errorf("of 2 who knew the password of site and instance %s, %d were let in", site, n)
 		}
 	}
 }
 
-// fickle is a store in which a room ends just before somebody joins, so many times.
+// fickle is a store whose room ends just before a join, a given number of times.
 type fickle struct {
 	room.Store
 	times int
@@ -321,11 +321,11 @@ func (f *fickle) Join(ctx context.Context, instanceID string, join room.Join) (r
 	return f.Store.Join(ctx, instanceID, join)
 }
 
-func TestStandingEndsMeanwhile(t *testing.T) {
+func TestDeclaredEndsMeanwhile(t *testing.T) {
 	_, store := newRooms(t)
 	for times, want := range []error{nil, nil, nil, room.ErrRoomNotFound} {
 		rooms := declare(t, &fickle{store, times}, room.Declaration{})
-		a, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: standingID})
+		a, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: declaredID})
 		expect(t, fmt.Sprintf("Join of a room that ends %d times meanwhile", times), err, want)
 		if err == nil {
 			if err := store.Delete(t.Context(), a.Room.InstanceID()); err != nil {
@@ -335,46 +335,46 @@ func TestStandingEndsMeanwhile(t *testing.T) {
 	}
 }
 
-func TestStandingTooManyRooms(t *testing.T) {
+func TestDeclaredTooManyRooms(t *testing.T) {
 	rooms, store := newRooms(t)
 	for range limits.MaxRooms {
 		create(t, rooms, room.CreateRequest{})
 	}
-	_, err := declare(t, store, room.Declaration{}).Join(t.Context(), room.JoinRequest{RoomID: standingID})
-	expect(t, "Join of a standing room beyond the limit", err, room.ErrTooManyRooms)
+	_, err := declare(t, store, room.Declaration{}).Join(t.Context(), room.JoinRequest{RoomID: declaredID})
+	expect(t, "Join of a declared room beyond the limit", err, room.ErrTooManyRooms)
 }
 
-// TestStandingClock lets lives end by themselves.
-func TestStandingClock(t *testing.T) {
+// TestDeclaredClock lets instances end by themselves.
+func TestDeclaredClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memstore.New()
 		defer store.Close()
 		rooms := declare(t, store, room.Declaration{TTL: time.Minute})
-		lives := make(map[string]bool)
+		instances := make(map[string]bool)
 		for range 3 {
 			a := enter(t, rooms, "anna", "")
-			lives[a.Room.InstanceID()] = true
-			time.Sleep(time.Hour) //nolint:forbidigo // in a bubble it waits for nothing: it moves the clock
+			instances[a.Room.InstanceID()] = true
+			time.Sleep(time.Hour) //nolint:forbidigo // in a bubble it only advances the clock
 			if _, err := rooms.Post(t.Context(), a.Room.InstanceID(), "anna", "tag", 1, 0, "hello"); err != nil {
 				t.Fatalf("Post into a room that waits to be started: %v", err)
 			}
-			time.Sleep(time.Minute - time.Millisecond) //nolint:forbidigo // likewise
+			time.Sleep(time.Minute - time.Millisecond) //nolint:forbidigo // as above
 			if b := enter(t, rooms, "ben", ""); b.Room.InstanceID() != a.Room.InstanceID() {
-				t.Error("a join just before the deadline is to the next life")
+				t.Error("a join just before the deadline is to the next instance")
 			}
-			time.Sleep(time.Millisecond) //nolint:forbidigo // likewise
-			if info, err := rooms.Info(t.Context(), standingID); err != nil || info != (room.Info{}) {
+			time.Sleep(time.Millisecond) //nolint:forbidigo // as above
+			if info, err := rooms.Info(t.Context(), declaredID); err != nil || info != (room.Info{}) {
 				t.Errorf("Info after the deadline: %+v, %v", info, err)
 			}
 		}
 		a := enter(t, rooms, "anna", "")
-		time.Sleep(limits.Lobby) //nolint:forbidigo // likewise
+		time.Sleep(limits.Lobby) //nolint:forbidigo // as above
 		synctest.Wait()
 		if store.Len() != 0 {
 			t.Error("a room that nobody has started is still there")
 		}
-		if lives[a.Room.InstanceID()] || len(lives) != 3 {
-			t.Errorf("four joins were to the lives %v and %s", lives, a.Room.InstanceID())
+		if instances[a.Room.InstanceID()] || len(instances) != 3 {
+			t.Errorf("four joins were to the instances %v and %s", instances, a.Room.InstanceID())
 		}
 	})
 }

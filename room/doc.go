@@ -1,16 +1,15 @@
-// Package room is the domain of ephemeral chat: rooms that have a deadline,
-// the members who may enter them, and the messages that vanish with them.
+// Package room is the domain of ephemeral chat: rooms with a deadline, their
+// members, and messages that vanish with them.
 //
-// It knows nothing of HTTP, WebSockets, Redis or Caddy. Three things live
-// here: the values (Room, Session, Event and the bytes of a message), the
-// rules (Rooms, which turns what a client asks for into calls on a Store), and
-// the contract that every Store keeps (Store, checked by package storetest).
+// It knows nothing of HTTP, WebSockets, Redis or Caddy. It has the values (Room,
+// Session, Event), the rules (Rooms turns each request of a client into calls of
+// a Store), and the contract of stores (Store, which package storetest checks).
+// Package message encodes messages, package name cleans and compares names.
 //
 // # The time of a room
 //
-// A room is created without a deadline. It starts when its admin starts the
-// chat or with the first message, whichever comes first and exactly once; from
-// then on its deadline is fixed. At the deadline, or when the admin deletes
-// it, everything about the room is gone. A room that is never started is
-// reaped when its lobby time is over.
+// A new room has no deadline. It starts when its admin starts the chat or with
+// the first message, whichever comes first and exactly once; from then on the
+// deadline is fixed. At the deadline, or when an admin deletes the room, all of
+// it is gone. A room that never starts ends when its lobby time is over.
 package room

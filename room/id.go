@@ -10,35 +10,34 @@ import (
 // NewID returns a new room id: 128 random bits in base64url.
 func NewID() string { return randomText(16) }
 
-// NewNonce returns a name for a connection, unique among all nodes.
+// NewNonce returns 96 random bits in base64url: the id of a connection, a node, a
+// sync marker or an epoch, unique among all nodes.
 func NewNonce() string { return randomText(12) }
 
-// newEpoch returns a name for a numbering of messages.
+// newEpoch returns an id for a numbering of messages.
 func newEpoch() string { return randomText(6) }
 
-// newInstance returns a name for a life of a standing room. It is random, and not the
-// time at which the life began: two may begin within the same millisecond, and a
-// clock may be set back.
+// newInstance returns an id for an instance of a declared room. It is random, not a
+// timestamp: two instances may begin within a millisecond, and clocks may step back.
 func newInstance() string { return randomText(6) }
 
-// InstanceID names one life of a room, which is what a Store is asked for: the room's
-// id, followed by a colon and the name of the life where the room is a standing
-// one. Any other room has one life, which has no name.
-func InstanceID(roomID, life string) string {
-	if life == "" {
+// InstanceID returns the id by which a Store knows one instance of a room:
+// "<roomID>:<instance>" for a declared room. A created room has one instance, and
+// its InstanceID is the room's id.
+func InstanceID(roomID, instance string) string {
+	if instance == "" {
 		return roomID
 	}
-	return roomID + ":" + life
+	return roomID + ":" + instance
 }
 
-// SplitInstanceID undoes InstanceID. Room ids have no colon.
-func SplitInstanceID(instanceID string) (roomID, life string) {
-	roomID, life, _ = strings.Cut(instanceID, ":")
-	return roomID, life
+// SplitInstanceID reverses InstanceID. Room ids contain no colon.
+func SplitInstanceID(instanceID string) (roomID, instance string) {
+	roomID, instance, _ = strings.Cut(instanceID, ":")
+	return roomID, instance
 }
 
-// ValidID reports whether s can be a room id, which is one to 64 characters of
-// base64url. Anything else need not be looked up.
+// ValidID reports whether s can be a room id: 1 to 64 characters of base64url.
 func ValidID(s string) bool {
 	if s == "" || len(s) > 64 {
 		return false

@@ -11,57 +11,57 @@ import (
 // JoinRequest asks for a new membership of a room.
 type JoinRequest struct {
 	RoomID string
-	// Password is needed where the room has one, or the one that makes an admin of
-	// a standing room. Username is optional.
+	// Password is the room's, or the admin password of a declared room; empty if
+	// the room has none. Username is optional.
 	Password, Username string
-	// User is the userId of whoever asks, see SignedInID, where Limits.SignedIn
-	// is set; Username means nothing then.
+	// User is the userId that name.SignedIn returned, where Limits.SignedIn is set;
+	// Username has no effect there.
 	User string
-	// Guard limits the checks of passwords; nil does not.
+	// Guard limits password checks; nil is no limit.
 	Guard Guard
 }
 
-// Guard is asked before a password is checked. It fails with ErrRateLimited, or
-// returns a function that is told afterwards whether the password was wrong.
+// Guard is called before a password check. It fails with ErrRateLimited, or
+// returns a function that receives the outcome of the check.
 type Guard func() (done func(wrong bool), err error)
 
-// joinTries is how many lives of a standing room somebody may try to join: each may
-// end in between.
+// joinTries is how many instances of a declared room one request may try to join:
+// each may end in between.
 const joinTries = 3
 
-// Join admits somebody new. Where the site has signed them in, it also admits them
-// again: they are the same user each time.
-func (r *Rooms) Join(ctx context.Context, n JoinRequest) (Admission, error) {
-	ids, err := r.candidates(n.User, n.Username)
+// Join admits a new member. Where the site signs users in, it also readmits a
+// member: a signed-in user is the same member each time.
+func (r *Rooms) Join(ctx context.Context, req JoinRequest) (Admission, error) {
+	ids, err := r.candidates(req.User, req.Username)
 	if err != nil {
 		return Admission{}, err
 	}
-	if err := validPassword(n.Password); err != nil {
+	if err := validPassword(req.Password); err != nil {
 		return Admission{}, invalid(err)
 	}
 	for try := 1; ; try++ {
-		admission, err := r.join(ctx, n, ids)
-		if _, again := r.declaredAfter(n.RoomID, err); !again || try == joinTries {
+		admission, err := r.join(ctx, req, ids)
+		if _, again := r.declaredIfMissing(req.RoomID, err); !again || try == joinTries {
 			return admission, err
 		}
 	}
 }
 
-func (r *Rooms) join(ctx context.Context, n JoinRequest, ids []string) (Admission, error) {
-	room, membership, err := r.find(ctx, n)
+func (r *Rooms) join(ctx context.Context, req JoinRequest, ids []string) (Admission, error) {
+	room, membership, err := r.find(ctx, req)
 	var role Role
 	opened := false
-	if s, ok := r.declaredAfter(n.RoomID, err); ok {
-		room, role, opened, err = r.openDeclared(ctx, s, n)
+	if d, ok := r.declaredIfMissing(req.RoomID, err); ok {
+		room, role, opened, err = r.openDeclared(ctx, d, req)
 	} else if err == nil && membership != NotMember {
-		return readmit(ctx, &room, membership, n)
+		return readmit(ctx, &room, membership, req)
 	} else if err == nil {
-		role, err = roleOf(ctx, &room, n)
+		role, err = roleOf(ctx, &room, req)
 	}
 	if err != nil {
 		return Admission{}, err
 	}
-	if role != RoleAdmin && !r.limits.SignedIn && name.IsReserved(n.Username) {
+	if role != RoleAdmin && !r.limits.SignedIn && name.IsReserved(req.Username) {
 		return Admission{}, fmt.Errorf("%w: this username is for an admin only", ErrInvalidRequest)
 	}
 	joined, err := r.store.Join(ctx, room.InstanceID(), Join{
@@ -70,9 +70,9 @@ func (r *Rooms) join(ctx context.Context, n JoinRequest, ids []string) (Admissio
 		MaxMembers: r.limits.MaxMembers * membersPerOnline,
 	})
 	if errors.Is(err, ErrRoomFull) && r.limits.SignedIn {
-		// Whoever asks may have joined by another request.
-		if _, membership, _ := r.store.Member(ctx, room.InstanceID(), n.User); membership != NotMember {
-			return readmit(ctx, &room, membership, n)
+		// The user may have joined by a concurrent request.
+		if _, membership, _ := r.store.Member(ctx, room.InstanceID(), req.User); membership != NotMember {
+			return readmit(ctx, &room, membership, req)
 		}
 	}
 	if err != nil {
@@ -83,35 +83,27 @@ func (r *Rooms) join(ctx context.Context, n JoinRequest, ids []string) (Admissio
 	return admission, nil
 }
 
-// candidates returns the userIds that somebody may get.
-func (r *Rooms) candidates(user, username string) ([]string, error) {
+// find returns the room and the user's membership: NotMember, unless the site has
+// signed the user in.
+func (r *Rooms) find(ctx context.Context, req JoinRequest) (Room, Membership, error) {
 	if r.limits.SignedIn {
-		return []string{user}, nil
+		return r.member(ctx, req.RoomID, req.User)
 	}
-	return candidates(username)
-}
-
-// find returns the room, and how whoever asks stands to it: a stranger, unless the
-// site has signed them in.
-func (r *Rooms) find(ctx context.Context, n JoinRequest) (Room, Membership, error) {
-	if r.limits.SignedIn {
-		return r.member(ctx, n.RoomID, n.User)
-	}
-	room, err := r.load(ctx, n.RoomID)
+	room, err := r.load(ctx, req.RoomID)
 	return room, NotMember, err
 }
 
-// readmit admits somebody whom the site has signed in and who is a member already,
-// without a password, and also when the room is locked.
-func readmit(ctx context.Context, room *Room, membership Membership, n JoinRequest) (Admission, error) {
+// readmit admits a signed-in user that is a member already, without a password,
+// and also when the room is locked.
+func readmit(ctx context.Context, room *Room, membership Membership, req JoinRequest) (Admission, error) {
 	if err := membership.Err(); err != nil {
 		return Admission{}, err
 	}
 	role := RoleMember
-	if n.User == room.Admin {
+	if req.User == room.Admin {
 		role = RoleAdmin
-	} else if len(room.AdminPassword) > 0 && n.Password != "" {
-		isAdmin, err := checkGuarded(ctx, room, n.Password, n.Guard)
+	} else if len(room.AdminPassword) > 0 && req.Password != "" {
+		isAdmin, err := checkGuarded(ctx, room, req.Password, req.Guard)
 		if err != nil && !errors.Is(err, ErrWrongPassword) {
 			return Admission{}, err
 		}
@@ -119,20 +111,20 @@ func readmit(ctx context.Context, room *Room, membership Membership, n JoinReque
 			role = RoleAdmin
 		}
 	}
-	a := admit(*room, n.User, role)
+	a := admit(*room, req.User, role)
 	a.Rejoined = true
 	return a, nil
 }
 
-// roleOf returns the role in which somebody new may join a room.
-func roleOf(ctx context.Context, room *Room, n JoinRequest) (Role, error) {
+// roleOf returns the role in which a new member may join a room.
+func roleOf(ctx context.Context, room *Room, req JoinRequest) (Role, error) {
 	if room.Locked {
 		return "", ErrRoomLocked // before the cost of a hash
 	}
-	if len(room.Password) == 0 && (len(room.AdminPassword) == 0 || n.Password == "") {
+	if len(room.Password) == 0 && (len(room.AdminPassword) == 0 || req.Password == "") {
 		return RoleMember, nil
 	}
-	isAdmin, err := checkGuarded(ctx, room, n.Password, n.Guard)
+	isAdmin, err := checkGuarded(ctx, room, req.Password, req.Guard)
 	switch {
 	case err != nil:
 		return "", err
@@ -143,7 +135,7 @@ func roleOf(ctx context.Context, room *Room, n JoinRequest) (Role, error) {
 	}
 }
 
-// checkGuarded checks a password, and reports whether it is the one of admins.
+// checkGuarded checks a password and reports whether it is the admin password.
 func checkGuarded(ctx context.Context, room *Room, password string, guard Guard) (isAdmin bool, err error) {
 	done := func(bool) {}
 	if guard != nil {
@@ -157,20 +149,26 @@ func checkGuarded(ctx context.Context, room *Room, password string, guard Guard)
 }
 
 // candidates returns the userIds that a new member may get, in order of
-// preference: the username, the username with a short suffix, a UUID.
-func candidates(username string) ([]string, error) {
+// preference: the username, the username with a short suffix, a UUID. A signed-in
+// user has only its own.
+func (r *Rooms) candidates(user, username string) ([]string, error) {
+	if r.limits.SignedIn {
+		return []string{user}, nil
+	}
 	if username == "" {
 		return []string{newUUID()}, nil
 	}
-	name, err := name.Clean("username", username, name.MaxUser)
+	cleaned, err := name.Clean("username", username, name.MaxUser)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	return []string{name, name + "-" + suffix(2), name + "-" + suffix(4), name + "-" + suffix(8), newUUID()}, nil
+	return []string{
+		cleaned, cleaned + "-" + suffix(2), cleaned + "-" + suffix(4), cleaned + "-" + suffix(8), newUUID(),
+	}, nil
 }
 
-// suffix returns random lower-case letters and digits of which people can tell
-// each from the others.
+// suffix returns n random lower-case letters and digits, without those that people
+// mistake for another.
 func suffix(n int) string {
 	const alphabet = "23456789abcdefghjkmnpqrstuvwxyz" // 31
 	b := randomBytes(n)

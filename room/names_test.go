@@ -51,7 +51,7 @@ func TestNames(t *testing.T) {
 		{"1\ufe0f\u20e3", "1\ufe0f\u20e3"},   // a key
 		{"👍🏽", "👍🏽"},                         // with a tone of skin
 		{"a\u200d🔥", "a🔥"},
-		{"می\u200cخواهم", "می\u200cخواهم"}, // Persian joins letters unless it is told not to
+		{"می\u200cخواهم", "می\u200cخواهم"}, // Persian joins letters unless a non-joiner separates them
 		{"می\u200c", "می"},
 		{"क\u094d\u200dष", "क\u094d\u200dष"}, // Devanagari, two letters instead of a ligature
 		{"\U0001fae9", "\U0001fae9"},         // of a Unicode that this Go does not know
@@ -89,10 +89,10 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestReservedNames has somebody join who claims to be in charge.
+// TestReservedNames joins under names that claim to be in charge.
 func TestReservedNames(t *testing.T) {
 	rooms, _ := newRooms(t)
-	r := create(t, rooms, room.CreateRequest{Username: "System"}) // whoever creates a room is
+	r := create(t, rooms, room.CreateRequest{Username: "System"}) // the creator of a room may
 	for _, name := range []string{"admin", "Admin!", "★ ADMIN ★", "\u0430dmin", "adrnin", "a d m i n", "Moderator", "system", "[Server]", "Administrator"} {
 		_, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: r.Room.ID, Username: name})
 		expect(t, name, err, room.ErrInvalidRequest)

@@ -24,26 +24,26 @@ const (
 	saltSize    = 16
 	hashSize    = 32
 
-	// maxHashing is how many password hashes may be waited for. At some 30 ms
-	// each, whoever is at the end of the queue waits for a second or two.
+	// maxHashing is how many password hashes may be in progress or waiting. At some
+	// 30 ms each, the last in the queue waits for a second or two.
 	maxHashing = 64
 )
 
-// hashing is held while a password is hashed, queueing while one waits to. They
-// bound what the whole process spends on passwords, however many handlers it
-// has: half of the cores, and no more memory than 19 MiB for each.
+// hashing holds a token for each hash in progress, queueing for each request. They
+// bound the cost of passwords for the whole process, over all handlers: half of the
+// cores, and 19 MiB of memory for each of these.
 var (
 	hashing  = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	queueing = make(chan struct{}, maxHashing)
 )
 
-// hashPassword returns what a room keeps of its password: a random salt and
-// the argon2id hash. ErrUnavailable if too many hashes are waited for.
+// hashPassword returns a random salt followed by the argon2id hash of a password.
+// ErrUnavailable if too many hashes are waiting.
 func hashPassword(ctx context.Context, password string) ([]byte, error) {
 	return hashWith(ctx, randomBytes(saltSize), password)
 }
 
-// hashWith does so with a salt that it leaves as it is.
+// hashWith is hashPassword with a given salt.
 func hashWith(ctx context.Context, salt []byte, password string) ([]byte, error) {
 	sum, err := argon(ctx, password, salt)
 	if err != nil {
@@ -52,10 +52,9 @@ func hashWith(ctx context.Context, salt []byte, password string) ([]byte, error)
 	return slices.Concat(salt, sum), nil
 }
 
-// checkPassword returns the index of the first of the hashes that was made from
-// password, ErrWrongPassword if none was, and ErrUnavailable if too many hashes are
-// waited for. Empty ones were made from none. Those that follow each other with one
-// salt cost no more than one.
+// checkPassword returns the index of the first hash that matches password. It skips
+// empty hashes; consecutive hashes with the same salt cost one computation.
+// ErrWrongPassword if none matches, ErrUnavailable if too many hashes are waiting.
 func checkPassword(ctx context.Context, password string, hashes ...[]byte) (matching int, err error) {
 	var sum, salt []byte
 	for i, stored := range hashes {

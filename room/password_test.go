@@ -89,10 +89,10 @@ func TestPasswordGuard(t *testing.T) {
 	if err := rooms.SetLocked(t.Context(), credentials(a), false); err != nil {
 		t.Fatal(err)
 	}
-	// Where it refuses, even the right password is not looked at.
+	// Where the guard refuses, even the right password is not checked.
 	refuse := func() (func(bool), error) { return nil, room.ErrRateLimited }
 	expect(t, "Join past the guard", try(a.Room.ID, "secret", refuse), room.ErrRateLimited)
-	// A guard is also told when the password could not be checked.
+	// The guard also receives the outcome when the check failed.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	told = nil
@@ -102,9 +102,8 @@ func TestPasswordGuard(t *testing.T) {
 	}
 }
 
-// TestPasswordQueue asks for more hashes at once than may be waited for. Those
-// beyond are refused at once, those who give up leave the queue, and afterwards
-// it is empty.
+// TestPasswordQueue requests more hashes at once than the queue holds. The excess is
+// refused at once, cancelled requests leave the queue, and it is empty in the end.
 func TestPasswordQueue(t *testing.T) {
 	rooms, _ := newRooms(t)
 	a := create(t, rooms, room.CreateRequest{Password: "secret"})

@@ -1,26 +1,25 @@
 package room
 
-// PubSub is implemented by stores that hear over a connection what happens on
-// other nodes.
+// PubSub is implemented by stores that receive the events of other nodes over a
+// connection.
 type PubSub interface {
 	Store
-	// PubSubStats returns the state of that connection. It asks nobody, and is safe
+	// PubSubStats returns the state of that connection without any I/O. It is safe
 	// for concurrent use.
 	PubSubStats() PubSubStats
 }
 
-// PubSubStats are the state of a store's connection for events, and what was counted
-// since the store was opened.
+// PubSubStats are the state of a store's pub/sub connection, and its counts since
+// the store was opened.
 type PubSubStats struct {
-	// Up is false while events may be missed: a room is watched, and the
+	// Up is false while events may be missed: the node watches rooms, and the
 	// connection is lost or cannot be made.
 	Up bool
-	// Lost is how often that began.
+	// Lost counts the losses of the connection.
 	Lost uint64
-	// Syncs is how often a room was compared with what the store has, after events
-	// of it were missed or had to be doubted.
+	// Syncs counts comparisons of a room with the store, after events of the room
+	// were missed or had become doubtful.
 	Syncs uint64
-	// Gaps is how often it was found then that messages cannot be told any more
-	// (EventGap).
+	// Gaps counts comparisons that found messages lost for good (EventGap).
 	Gaps uint64
 }

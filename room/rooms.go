@@ -11,46 +11,46 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
-// Limits are what a site allows its rooms.
+// Limits are a site's limits for its rooms.
 type Limits struct {
-	// TTL is the time to live of a room that does not ask for one, MaxTTL the
-	// longest that it may ask for. Whole seconds.
+	// TTL is the default time to live of a room, MaxTTL the longest that a creator
+	// may ask for. Whole seconds.
 	TTL, MaxTTL time.Duration
-	// Lobby is how long a room may wait to be started. Whole seconds.
+	// Lobby is how long a room may wait for its start. Whole seconds.
 	Lobby time.Duration
 	// History is how many messages a room keeps.
 	History int
 	// MaxMessage is the size of a message in bytes of UTF-8.
 	MaxMessage int
-	// MaxMembers is how many users may be online in a room. Ten times as many
-	// may be members of it.
+	// MaxMembers is how many users may be online in a room. Ten times as many may
+	// be members of it.
 	MaxMembers int
-	// SignedIn means that users are those whom the site has signed in. Rooms are
-	// made for one kind of users, and are there for that kind only.
+	// SignedIn means that the site signs users in. A room belongs to the kind of
+	// users it was made by, and doesn't exist for the other kind.
 	SignedIn bool
 	// MaxRooms is how many rooms an in-process store may hold; zero is no limit.
 	MaxRooms int
 }
 
-// membersPerOnline is how many members a room may have for each user that may
-// be online: people come and go under ever new names.
+// membersPerOnline is how many members a room may have for each user that may be
+// online: people come and go under new names.
 const membersPerOnline = 10
 
-// Rooms applies the rules of the chat, under the limits of one site, to the
-// rooms of a store. It is safe for concurrent use and holds no state but these and
-// the hashes of the passwords of standing rooms.
+// Rooms applies the rules of the chat, under the limits of one site, to the rooms
+// of a store. It is safe for concurrent use. Its only state are the password hashes
+// of declared rooms.
 type Rooms struct {
 	store    Store
 	limits   Limits
-	standing map[string]*DeclaredRoom // by their ids; never changed
+	declared map[string]*DeclaredRoom // by room id; fixed
 }
 
-// NewRooms returns the rooms of store under limits. The standing rooms, whose ids
-// differ, are those that come into being when they are joined.
-func NewRooms(store Store, limits Limits, standing ...*DeclaredRoom) *Rooms {
-	r := &Rooms{store: store, limits: limits, standing: make(map[string]*DeclaredRoom, len(standing))}
-	for _, s := range standing {
-		r.standing[s.declared.ID] = s
+// NewRooms returns the rooms of store under limits. The declared rooms, whose ids
+// differ, open when they are joined.
+func NewRooms(store Store, limits Limits, declared ...*DeclaredRoom) *Rooms {
+	r := &Rooms{store: store, limits: limits, declared: make(map[string]*DeclaredRoom, len(declared))}
+	for _, d := range declared {
+		r.declared[d.declared.ID] = d
 	}
 	return r
 }
@@ -58,41 +58,41 @@ func NewRooms(store Store, limits Limits, standing ...*DeclaredRoom) *Rooms {
 // Limits returns the limits that NewRooms was given.
 func (r *Rooms) Limits() Limits { return r.limits }
 
-// Credentials are what a client identifies itself with.
+// Credentials identify a client as a member of a room.
 type Credentials struct {
 	RoomID, UserID, SessionID string
 }
 
-// Member is a client whose credentials are good.
+// Member is a client with valid credentials.
 type Member struct {
 	Room   Room
 	UserID string
 	Session
 }
 
-// Admission is what a client needs to take part.
+// Admission is the result of creating, joining or rejoining a room.
 type Admission struct {
 	Room              Room
 	UserID, SessionID string
 	Role              Role
-	// Rejoined means that the user was a member before.
+	// Rejoined means that the user already was a member.
 	Rejoined bool
-	// Opened means that with this a standing room came into being.
+	// Opened means that this join opened a declared room.
 	Opened bool
 }
 
-// CreateRequest asks for a room.
+// CreateRequest asks for a new room.
 type CreateRequest struct {
 	// Name is required, Password and Username are optional.
 	Name, Password, Username string
-	// User is the userId of whoever asks, see SignedInID, where Limits.SignedIn
-	// is set; Username means nothing then.
+	// User is the userId that name.SignedIn returned, where Limits.SignedIn is set;
+	// Username has no effect there.
 	User string
-	// TTL is the wanted time to live; nil is the site's default.
+	// TTL is the time to live; nil is the site's default.
 	TTL *time.Duration
 }
 
-// Create makes a room and admits its admin.
+// Create makes a room and admits its creator as the admin.
 func (r *Rooms) Create(ctx context.Context, req CreateRequest) (Admission, error) {
 	name, err := name.Clean("roomName", req.Name, name.MaxRoom)
 	if err != nil {
@@ -128,19 +128,19 @@ func (r *Rooms) createLimits() CreateLimits {
 	return CreateLimits{Lobby: r.limits.Lobby, MaxRooms: r.limits.MaxRooms}
 }
 
-// Info is what anybody who knows the id of a room may be told of it.
+// Info is the public information about a room.
 type Info struct {
 	PasswordRequired, Locked bool
 	// StartedAt and Deadline are zero until the room starts.
 	StartedAt, Deadline time.Time
 }
 
-// Info returns what anybody may be told of a room; of a standing room of this site
-// also while it is not there.
+// Info returns the public information about a room. A declared room of this site
+// has it also while it has no instance.
 func (r *Rooms) Info(ctx context.Context, roomID string) (Info, error) {
 	room, err := r.load(ctx, roomID)
-	if s, ok := r.declaredAfter(roomID, err); ok {
-		return s.info(), nil
+	if d, ok := r.declaredIfMissing(roomID, err); ok {
+		return d.info(), nil
 	}
 	if err != nil {
 		return Info{}, err
@@ -148,7 +148,7 @@ func (r *Rooms) Info(ctx context.Context, roomID string) (Info, error) {
 	return Info{len(room.Password) > 0, room.Locked, room.StartedAt, room.Deadline}, nil
 }
 
-// member returns the room and how a user stands to it.
+// member returns the room and a user's membership in it.
 func (r *Rooms) member(ctx context.Context, roomID, userID string) (Room, Membership, error) {
 	if !ValidID(roomID) {
 		return Room{}, NotMember, ErrRoomNotFound
@@ -171,10 +171,9 @@ func (r *Rooms) load(ctx context.Context, roomID string) (Room, error) {
 	return room, r.Admits(room.SignedIn)
 }
 
-// Admits reports why a room is not there for the users of this site, whose users
-// are those whom its site has signed in, or are not. A room of a site that knows
-// nobody is not there for those whom another has signed in: anybody could have
-// taken their names in it.
+// Admits returns an error unless this site and the room agree on whether users are
+// signed in. Signed-in users cannot enter a room of a site without sign-in: other
+// users of that room could have taken their names.
 func (r *Rooms) Admits(signedIn bool) error {
 	switch {
 	case signedIn == r.limits.SignedIn:
@@ -186,8 +185,8 @@ func (r *Rooms) Admits(signedIn bool) error {
 	}
 }
 
-// Rejoin admits a member who comes back: under a new session, in the role that
-// the old one had, without a password, and also when the room is locked.
+// Rejoin admits a returning member: under a new session, in the role of the old
+// one, without a password, and also when the room is locked.
 func (r *Rooms) Rejoin(ctx context.Context, c Credentials) (Admission, error) {
 	m, err := r.Authenticate(ctx, c)
 	if err != nil {
@@ -198,14 +197,14 @@ func (r *Rooms) Rejoin(ctx context.Context, c Credentials) (Admission, error) {
 	return a, nil
 }
 
-// Authenticate returns the member whose credentials these are. ErrInvalidSession
-// if they are nobody's, ErrRemoved if they were a member's who no longer is one.
+// Authenticate returns the member with these credentials. ErrInvalidSession if the
+// session is not valid, ErrRemoved if it is and its user is no longer a member.
 func (r *Rooms) Authenticate(ctx context.Context, c Credentials) (Member, error) {
 	room, membership, err := r.member(ctx, c.RoomID, c.UserID)
 	if err != nil {
 		return Member{}, err
 	}
-	// The session first: only who has one may learn what became of its user.
+	// The session first: without a valid one, the membership stays secret.
 	session, err := VerifySession(room.Key, c.RoomID, c.UserID, c.SessionID)
 	if err != nil {
 		return Member{}, err
@@ -216,7 +215,7 @@ func (r *Rooms) Authenticate(ctx context.Context, c Credentials) (Member, error)
 	return Member{Room: room, UserID: c.UserID, Session: session}, nil
 }
 
-// Start starts the chat. Only the admin may.
+// Start starts the room. Only an admin may.
 func (r *Rooms) Start(ctx context.Context, c Credentials) (Clock, error) {
 	m, err := r.admin(ctx, c)
 	if err != nil {
@@ -225,7 +224,7 @@ func (r *Rooms) Start(ctx context.Context, c Credentials) (Clock, error) {
 	return r.store.Start(ctx, m.Room.InstanceID())
 }
 
-// Delete ends the room at once. Only the admin may.
+// Delete ends the room at once. Only an admin may.
 func (r *Rooms) Delete(ctx context.Context, c Credentials) error {
 	m, err := r.admin(ctx, c)
 	if err != nil {
@@ -234,7 +233,7 @@ func (r *Rooms) Delete(ctx context.Context, c Credentials) error {
 	return r.store.Delete(ctx, m.Room.InstanceID())
 }
 
-// SetLocked locks or unlocks the room for new members. Only the admin may.
+// SetLocked locks or unlocks the room for new members. Only an admin may.
 func (r *Rooms) SetLocked(ctx context.Context, c Credentials, locked bool) error {
 	m, err := r.admin(ctx, c)
 	if err != nil {
@@ -243,8 +242,8 @@ func (r *Rooms) SetLocked(ctx context.Context, c Credentials, locked bool) error
 	return r.store.SetLocked(ctx, m.Room.InstanceID(), locked)
 }
 
-// Remove ends the membership of another user. Only an admin may, and not their
-// own. The admins of a standing room may remove each other.
+// Remove ends the membership of another user. Only an admin may, and not its own.
+// The admins of a declared room may remove each other.
 func (r *Rooms) Remove(ctx context.Context, c Credentials, userID string) error {
 	m, err := r.admin(ctx, c)
 	if err != nil {
@@ -256,8 +255,8 @@ func (r *Rooms) Remove(ctx context.Context, c Credentials, userID string) error 
 	return r.store.Remove(ctx, m.Room.InstanceID(), userID)
 }
 
-// Leave ends one's own membership. The admin may leave too: the room goes on
-// without one.
+// Leave ends the caller's own membership. The admin may leave too: the room goes
+// on without one.
 func (r *Rooms) Leave(ctx context.Context, c Credentials) error {
 	m, err := r.Authenticate(ctx, c)
 	if err != nil {
@@ -266,10 +265,9 @@ func (r *Rooms) Leave(ctx context.Context, c Credentials) error {
 	return r.store.Remove(ctx, m.Room.InstanceID(), m.UserID)
 }
 
-// Post stores a message of a member, whose credentials were checked when its
-// connection was opened, in the life of the room in which they were good. id is
-// the member's number for the message, zero for none, and known the highest that was
-// accepted.
+// Post stores a message of a member in the instance in which the connection's
+// credentials were checked. id is the member's number for the message, zero for
+// none; known is the highest id that the store has acknowledged.
 func (r *Rooms) Post(ctx context.Context, instanceID, userID, session string, id, known uint64, text string) (Receipt, error) {
 	if text == "" {
 		return Receipt{}, ErrInvalidMessage
@@ -287,14 +285,13 @@ func (r *Rooms) Post(ctx context.Context, instanceID, userID, session string, id
 	})
 }
 
-// Retract takes back a message of a member's, or of anybody's if the role is the
-// admin's. As with Post, the credentials were checked when the connection was
-// opened.
-func (r *Rooms) Retract(ctx context.Context, roomID, userID string, role Role, seq uint64, epoch string) error {
-	return r.store.Retract(ctx, roomID, Retraction{Seq: seq, Epoch: epoch, UserID: userID, Any: role == RoleAdmin})
+// Retract takes back a message of the member, or of any member if the role is
+// admin. Like Post, it relies on the check when the connection was opened.
+func (r *Rooms) Retract(ctx context.Context, instanceID, userID string, role Role, seq uint64, epoch string) error {
+	return r.store.Retract(ctx, instanceID, Retraction{Seq: seq, Epoch: epoch, UserID: userID, Any: role == RoleAdmin})
 }
 
-// admin returns the member with these credentials if it is the room's admin.
+// admin returns the member with these credentials if it is an admin.
 func (r *Rooms) admin(ctx context.Context, c Credentials) (Member, error) {
 	m, err := r.Authenticate(ctx, c)
 	if err != nil {

@@ -330,11 +330,11 @@ func TestRemove(t *testing.T) {
 	_, err := rooms.Authenticate(t.Context(), credentials(b))
 	expect(t, "Authenticate of a removed member", err, room.ErrRemoved)
 	_, err = rooms.Rejoin(t.Context(), credentials(b))
-	expect(t, "Return of a removed member", err, room.ErrRemoved)
+	expect(t, "Rejoin of a removed member", err, room.ErrRemoved)
 	expect(t, "Leave of a removed member", rooms.Leave(t.Context(), credentials(b)), room.ErrRemoved)
 	_, err = rooms.Post(t.Context(), a.Room.ID, "bert", "tag", 0, 0, "hi")
 	expect(t, "Post of a removed member", err, room.ErrRemoved)
-	// Who has no session learns nothing of who was removed.
+	// Without a valid session, a client doesn't learn that a user was removed.
 	_, err = rooms.Authenticate(t.Context(), room.Credentials{RoomID: a.Room.ID, UserID: "bert", SessionID: a.SessionID})
 	expect(t, "Authenticate as a removed member", err, room.ErrInvalidSession)
 }

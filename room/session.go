@@ -8,9 +8,9 @@ import (
 )
 
 // A session id is stateless: a nonce, the role, and an HMAC-SHA256 over room,
-// user, role and nonce under the room's key. It is the secret by which a member
-// is recognized, and it dies with the room, whose key is nowhere else. It does
-// not say whether its user still is a member; a Store does.
+// user, role and nonce under the room's key. It authenticates a member until the
+// room, which alone has the key, is gone. Only the Store knows whether its user
+// still is a member.
 const (
 	keySize     = 32 // of the room's key
 	nonceSize   = 15
@@ -18,11 +18,11 @@ const (
 	sessionSize = nonceSize + 1 + macSize // 48 bytes, 64 characters
 )
 
-// Session is a verified session id.
+// Session is the content of a verified session id.
 type Session struct {
 	// Role is the role that the session was issued for.
 	Role Role
-	// Tag is the public name of the session. It tells nothing of the secret.
+	// Tag identifies the session in public. It reveals nothing of the session id.
 	Tag string
 }
 
@@ -37,10 +37,9 @@ func NewSession(key []byte, roomID, userID string, role Role) string {
 	return sessionEncoding.EncodeToString(b)
 }
 
-// VerifySession returns the session that sessionID stands for, or
-// ErrInvalidSession if it was not issued to this user, for this room, under
-// this key. Nothing is good under a key that is not the length of one: whoever
-// knows that a room has lost its key could sign with none.
+// VerifySession returns the session, or ErrInvalidSession if the id was not issued
+// to this user, for this room, under this key. It refuses keys of the wrong length:
+// an attacker could sign under the empty key of a damaged room.
 func VerifySession(key []byte, roomID, userID, sessionID string) (Session, error) {
 	if len(key) != keySize || len(sessionID) != sessionEncoding.EncodedLen(sessionSize) {
 		return Session{}, ErrInvalidSession
@@ -67,9 +66,8 @@ func roleByte(role Role) byte {
 	return 'm'
 }
 
-// sessionMAC authenticates room, user and head (nonce and role). Each part is
-// preceded by its length, so that no two different lists of parts are the same
-// bytes.
+// sessionMAC authenticates room, user and head (nonce and role). A length precedes
+// each part, so that different lists of parts never encode to the same bytes.
 func sessionMAC(key []byte, roomID, userID string, head []byte) []byte {
 	m := hmac.New(sha256.New, key)
 	for _, part := range [][]byte{[]byte(roomID), []byte(userID), head} {
@@ -81,8 +79,8 @@ func sessionMAC(key []byte, roomID, userID string, head []byte) []byte {
 	return m.Sum(nil)
 }
 
-// sessionTag is 72 bits of a hash of the session, which is all of it random to
-// whoever does not know the secret.
+// sessionTag returns 72 bits of a hash of the session: random for everyone without
+// the session id.
 func sessionTag(session []byte) string {
 	sum := sha256.Sum256(session)
 	return base64.RawURLEncoding.EncodeToString(sum[:9])

@@ -70,8 +70,7 @@ func TestSessionOfAnother(t *testing.T) {
 	}
 }
 
-// TestSessionBitFlips changes each single bit of a session, among them those
-// that say the role.
+// TestSessionBitFlips changes each single bit of a session, the role's among them.
 func TestSessionBitFlips(t *testing.T) {
 	id := room.NewSession(sessionKey, "room", "anna", room.RoleMember)
 	raw, err := base64.RawURLEncoding.DecodeString(id)

@@ -38,9 +38,9 @@ var hiding = []*regexp.Regexp{
 }
 
 // oldNames are identifiers that were replaced by the term of the glossary.
-var oldNames = word(`(heart|heartbeatLife|beatLife|errDeaf|pulse|lanes|posting|election|former|crowd|census|` +
+var oldNames = regexp.MustCompile(`\b(heart|heartbeatLife|beatLife|errDeaf|pulse|lanes|posting|election|crowd|census|` +
 	`lookAround|drawnAlike|isUnseen|isMeaningless|lifeID|LifeID|StandingRoom|Standing|conjure|Newcomer|Stranger|` +
-	`Refusal|RefusalOf|Tally|NewSocketID|herald|voice|admitOrigin|giveUpBody|inbox|patience|liveRoom|talker|lab|grave|happening|floor)`)
+	`Refusal|RefusalOf|Tally|NewSocketID|herald|voice|admitOrigin|giveUpBody|inbox|patience|liveRoom|talker|grave|happening)\b`)
 
 // exceptions are findings that are right as they are, each with its reason.
 var exceptions = []struct{ path, text, reason string }{}

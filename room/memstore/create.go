@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,42 +26,41 @@ func (s *Store) Open(_ context.Context, r room.Room, limits room.CreateLimits) (
 		if !errors.Is(err, room.ErrRoomNotFound) {
 			return opened, err
 		}
-		// It was found, and has ended since.
+		// The instance that add found has ended since.
 	}
 }
 
 func (s *Store) open(r room.Room, limits room.CreateLimits) (room.Room, error) {
-	l, err := s.add(r, limits)
+	in, err := s.add(r, limits)
 	switch {
 	case err != nil:
-	case l == nil:
-		l, _, err = s.lock(r.InstanceID())
+	case in == nil:
+		in, _, err = s.lock(r.InstanceID())
 	default:
-		_, err = l.lock()
+		_, err = in.lock()
 	}
 	if err != nil {
 		return room.Room{}, err
 	}
-	defer l.mu.Unlock()
-	return l.state(), nil
+	defer in.mu.Unlock()
+	return in.room, nil
 }
 
-// add adds a room, unless there is one with its id, which it returns then.
-func (s *Store) add(r room.Room, limits room.CreateLimits) (existing *liveRoom, err error) {
-	r.Key, r.Password, r.AdminPassword = bytes.Clone(r.Key), bytes.Clone(r.Password), bytes.Clone(r.AdminPassword)
+// add adds a room, or returns the existing one with its id.
+func (s *Store) add(r room.Room, limits room.CreateLimits) (existing *instance, err error) {
 	r.CreatedAt, r.StartedAt, r.Deadline = now(), time.Time{}, time.Time{}
 	r.Seq, r.Locked = 0, false
-	l := &liveRoom{
+	in := &instance{
 		store:       s,
 		room:        r,
 		due:         r.CreatedAt.Add(limits.Lobby),
 		memberships: make(map[string]room.Membership),
-		looks:       make(map[string]bool),
+		skeletons:   make(map[string]bool),
 		online:      make(map[string]int),
 		sent:        make(map[string]uint64),
 	}
 	if r.Admin != "" {
-		l.admit(r.Admin)
+		in.admit(r.Admin)
 	}
 
 	s.mu.Lock()
@@ -75,10 +73,10 @@ func (s *Store) add(r room.Room, limits room.CreateLimits) (existing *liveRoom, 
 	case limits.MaxRooms > 0 && len(s.rooms) >= limits.MaxRooms:
 		return nil, room.ErrTooManyRooms
 	}
-	s.rooms[r.ID] = l
-	l.mu.Lock() // the timer may fire before it is assigned
-	defer l.mu.Unlock()
-	// Its goroutine ends with expire, which waits for locks only.
-	l.timer = time.AfterFunc(time.Until(l.due), l.expire)
-	return nil, nil //nolint:nilnil // no error and no such room
+	s.rooms[r.ID] = in
+	in.mu.Lock() // the timer may fire before it is assigned
+	defer in.mu.Unlock()
+	// The timer's goroutine ends with expire, which only waits for locks.
+	in.timer = time.AfterFunc(time.Until(in.due), in.expire)
+	return nil, nil //nolint:nilnil // no error, and no room with this id
 }

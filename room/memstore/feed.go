@@ -7,59 +7,59 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// feed is one watch of a room. Each counts as a node of its own.
+// feed is one watch of a room. Each counts as a node.
 type feed struct {
-	room    *liveRoom        // fixed after construction
+	room    *instance        // fixed after construction
 	watcher func(room.Event) // called with room.mu held
 
 	// Guarded by room.mu.
 	closed  bool
-	present map[string]uint64 // newest Presence.Order of each user who is here
+	present map[string]uint64 // newest Presence.Order of each online user
 	exited  map[string]uint64 // highest order that Exit was called with
 }
 
 // Enter implements room.Feed.
 func (f *feed) Enter(_ context.Context, p room.Presence, maxOnline int) (lastID uint64, err error) {
-	l := f.room
-	if _, err := l.lock(); err != nil {
+	in := f.room
+	if _, err := in.lock(); err != nil {
 		return 0, err
 	}
-	defer l.mu.Unlock()
+	defer in.mu.Unlock()
 	if f.closed {
 		return 0, errClosed
 	}
-	if err := l.memberships[p.UserID].Err(); err != nil {
+	if err := in.memberships[p.UserID].Err(); err != nil {
 		return 0, err
 	}
-	lastID = l.sent[p.Session]
+	lastID = in.sent[p.Session]
 	if p.Order <= f.exited[p.UserID] {
-		return lastID, nil // the connection has gone before we heard of it
+		return lastID, nil // Exit overtook Enter: the connection is closed already
 	}
-	if l.online[p.UserID] == 0 && len(l.online) >= maxOnline {
+	if in.online[p.UserID] == 0 && len(in.online) >= maxOnline {
 		return 0, room.ErrRoomFull
 	}
 	order, here := f.present[p.UserID]
 	f.present[p.UserID] = max(order, p.Order)
-	l.tell(room.Event{Kind: room.EventOpened, UserID: p.UserID, SocketID: p.SocketID, Session: p.Session})
+	in.publish(room.Event{Kind: room.EventOpened, UserID: p.UserID, SocketID: p.SocketID, Session: p.Session})
 	if here {
 		return lastID, nil
 	}
-	l.online[p.UserID]++
-	if l.online[p.UserID] == 1 {
-		l.tell(room.Event{Kind: room.EventJoined, UserID: p.UserID})
+	in.online[p.UserID]++
+	if in.online[p.UserID] == 1 {
+		in.publish(room.Event{Kind: room.EventJoined, UserID: p.UserID})
 	}
 	return lastID, nil
 }
 
 // Exit implements room.Feed.
 func (f *feed) Exit(_ context.Context, userID string, order uint64) {
-	l := f.room
-	if _, err := l.lock(); err != nil {
+	in := f.room
+	if _, err := in.lock(); err != nil {
 		return
 	}
-	defer l.mu.Unlock()
-	if f.closed || l.memberships[userID] != room.IsMember {
-		return // so that what is remembered of exits is bounded by the members
+	defer in.mu.Unlock()
+	if f.closed || in.memberships[userID] != room.IsMember {
+		return // so that the members bound the size of exited
 	}
 	f.exited[userID] = max(f.exited[userID], order)
 	if f.present[userID] <= order {
@@ -67,43 +67,43 @@ func (f *feed) Exit(_ context.Context, userID string, order uint64) {
 	}
 }
 
-// drop takes a user off the feed; EventLeft follows if it was the last one with
-// the user. The room is locked.
+// drop removes a user from the feed; EventLeft follows if no other feed has the
+// user. The room is locked.
 func (f *feed) drop(userID string) {
 	if _, here := f.present[userID]; !here {
 		return
 	}
 	delete(f.present, userID)
-	l := f.room
-	if l.online[userID] > 1 {
-		l.online[userID]--
+	in := f.room
+	if in.online[userID] > 1 {
+		in.online[userID]--
 		return
 	}
-	delete(l.online, userID)
-	l.tell(room.Event{Kind: room.EventLeft, UserID: userID})
+	delete(in.online, userID)
+	in.publish(room.Event{Kind: room.EventLeft, UserID: userID})
 }
 
 // Typing implements room.Feed.
 func (f *feed) Typing(_ context.Context, userID string) error {
-	l := f.room
-	if _, err := l.lock(); err != nil {
+	in := f.room
+	if _, err := in.lock(); err != nil {
 		return err
 	}
-	defer l.mu.Unlock()
-	l.tell(room.Event{Kind: room.EventTyping, UserID: userID})
+	defer in.mu.Unlock()
+	in.publish(room.Event{Kind: room.EventTyping, UserID: userID})
 	return nil
 }
 
 // Close implements room.Feed.
 func (f *feed) Close() {
-	l := f.room
-	l.mu.Lock() // a room that is due is for others to end: this watcher hears no more
-	defer l.mu.Unlock()
-	if f.closed || l.ended {
+	in := f.room
+	in.mu.Lock() // not lock, which would end a due room and call this watcher
+	defer in.mu.Unlock()
+	if f.closed || in.ended {
 		return
 	}
 	f.closed = true
-	l.feeds = slices.DeleteFunc(l.feeds, func(other *feed) bool { return other == f })
+	in.feeds = slices.DeleteFunc(in.feeds, func(other *feed) bool { return other == f })
 	for userID := range f.present {
 		f.drop(userID)
 	}

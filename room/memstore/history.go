@@ -2,8 +2,8 @@ package memstore
 
 import "github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 
-// history holds the newest messages of a room, as frames, in a ring that grows
-// with them. The zero value is empty.
+// history holds the newest messages of a room, as frames, in a ring that grows as
+// needed. The zero value is empty.
 type history struct {
 	ring  [][]byte
 	first uint64 // number of the oldest message; meaningless while count is 0
@@ -22,13 +22,13 @@ func (h *history) oldest() uint64 {
 	return h.first
 }
 
-// newest returns the number of the newest message, which must exist.
+// newest returns the number of the newest message. The history must not be empty.
 func (h *history) newest() uint64 { return h.first + uint64(h.count) - 1 } //nolint:gosec // G115: count is not negative
 
 // frame returns the frame of the message i places after the oldest.
 func (h *history) frame(i int) []byte { return h.ring[(h.head+i)%len(h.ring)] }
 
-// message returns where the frame of the message seq is kept, nil if it is not.
+// message returns the slot that holds the frame of the message seq, nil for none.
 func (h *history) message(seq uint64) *[]byte {
 	if h.count == 0 || seq < h.first || seq > h.newest() {
 		return nil
@@ -37,8 +37,8 @@ func (h *history) message(seq uint64) *[]byte {
 	return &h.ring[(h.head+at)%len(h.ring)]
 }
 
-// add appends the message seq, which follows the newest, and drops the oldest
-// ones until no more than keep are left.
+// add appends the message seq, which follows the newest, and drops the oldest until
+// at most keep are left.
 func (h *history) add(seq uint64, frame []byte, keep int) {
 	for h.count > 0 && h.count >= keep {
 		h.ring[h.head] = nil
@@ -59,7 +59,7 @@ func (h *history) add(seq uint64, frame []byte, keep int) {
 	h.count++
 }
 
-// grow makes room for one more message, and for no more than keep if it can.
+// grow makes space for one more message, in a ring of at most keep if possible.
 func (h *history) grow(keep int) {
 	const smallest = 8
 	ring := make([][]byte, max(h.count+1, min(keep, max(smallest, 2*h.count))))
@@ -69,14 +69,14 @@ func (h *history) grow(keep int) {
 	h.ring, h.head = ring, 0
 }
 
-// run is a run of messages taken out of a history.
+// run is a run of consecutive messages of a history.
 type run struct {
 	first  uint64 // zero if there are no frames
 	frames [][]byte
 }
 
-// entries returns what a page holds of the run. Making them takes time, and is
-// done after the room is unlocked.
+// entries returns the entries of the run. It copies every message, so callers
+// unlock the room first.
 func (r run) entries() [][]byte {
 	if len(r.frames) == 0 {
 		return nil
@@ -88,8 +88,8 @@ func (r run) entries() [][]byte {
 	return entries
 }
 
-// before returns the newest messages below the number before, all if that is
-// zero, within both limits, but one at least if there is any.
+// before returns the newest messages below the number before, or of all if before is
+// zero: within both limits, but at least one message if any matches.
 func (h *history) before(before uint64, limit, maxBytes int) run {
 	if h.count == 0 || before != 0 && before <= h.first {
 		return run{}
@@ -109,8 +109,8 @@ func (h *history) before(before uint64, limit, maxBytes int) run {
 	return h.run(start, end)
 }
 
-// after returns the oldest messages above the number after, within the limit,
-// but one at least if there is any.
+// after returns the oldest messages above the number after: within the limit, but at
+// least one message if any matches.
 func (h *history) after(after uint64, maxBytes int) run {
 	if h.count == 0 || after >= h.newest() {
 		return run{}

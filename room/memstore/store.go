@@ -1,9 +1,8 @@
 // Package memstore is a room.Store in the memory of one process.
 //
-// Each room has a mutex of its own, under which everything in it happens and
-// is told to its watchers: that is the one order of a room. The store's mutex
-// is held to look a room up, to add one and to take one away, and never while
-// waiting for a room's.
+// Each room has its own mutex. All writes to the room, and the calls of its
+// watchers, happen under it: that is the order of the room. The store's mutex
+// guards the map of rooms; no goroutine waits for a room's mutex while holding it.
 package memstore
 
 import (
@@ -15,25 +14,25 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// Store holds rooms in memory. They vanish with it. Methods answer at once and
-// pay no heed to their contexts.
+// Store holds rooms in memory, until it is closed. Methods return at once and ignore
+// their contexts.
 type Store struct {
 	mu     sync.RWMutex
-	rooms  map[string]*liveRoom
+	rooms  map[string]*instance
 	closed bool
 }
 
 // New returns an empty store.
-func New() *Store { return &Store{rooms: make(map[string]*liveRoom)} }
+func New() *Store { return &Store{rooms: make(map[string]*instance)} }
 
-// Len returns how many rooms there are.
+// Len returns the number of rooms.
 func (s *Store) Len() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return len(s.rooms)
 }
 
-// Now is the time in whole milliseconds.
+// Now returns the time in whole milliseconds.
 func (s *Store) Now() time.Time { return now() }
 
 // Synchronous implements room.Store.
@@ -43,201 +42,202 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 var errClosed = fmt.Errorf("%w: it is closed", room.ErrUnavailable)
 
-// lock returns the life of a room, locked, and the time. The caller unlocks it.
-func (s *Store) lock(instanceID string) (*liveRoom, time.Time, error) {
-	roomID, life := room.SplitInstanceID(instanceID)
-	l, at, err := s.lockAny(roomID)
-	if err == nil && l.room.Instance != life {
-		l.mu.Unlock()
+// lock returns an instance, locked, and the time. The caller unlocks it.
+func (s *Store) lock(instanceID string) (*instance, time.Time, error) {
+	roomID, name := room.SplitInstanceID(instanceID)
+	in, at, err := s.lockAny(roomID)
+	if err == nil && in.room.Instance != name {
+		in.mu.Unlock()
 		return nil, time.Time{}, room.ErrRoomNotFound
 	}
-	return l, at, err
+	return in, at, err
 }
 
-// lockForRead is lock for those who may ask for whichever life the room is in.
-func (s *Store) lockForRead(id string) (*liveRoom, time.Time, error) {
-	if _, life := room.SplitInstanceID(id); life == "" {
+// lockForRead is lock, but takes a room id as well.
+func (s *Store) lockForRead(id string) (*instance, time.Time, error) {
+	if _, name := room.SplitInstanceID(id); name == "" {
 		return s.lockAny(id)
 	}
 	return s.lock(id)
 }
 
-func (s *Store) lockAny(roomID string) (*liveRoom, time.Time, error) {
+// lockAny returns the current instance of a room, locked, and the time.
+func (s *Store) lockAny(roomID string) (*instance, time.Time, error) {
 	s.mu.RLock()
-	l, closed := s.rooms[roomID], s.closed
+	in, closed := s.rooms[roomID], s.closed
 	s.mu.RUnlock()
 	switch {
 	case closed:
 		return nil, time.Time{}, errClosed
-	case l == nil:
+	case in == nil:
 		return nil, time.Time{}, room.ErrRoomNotFound
 	}
-	at, err := l.lock()
+	at, err := in.lock()
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	return l, at, nil
+	return in, at, nil
 }
 
-// forget takes a room that has ended out of the store.
-func (s *Store) forget(l *liveRoom) {
+// forget removes an ended room from the store.
+func (s *Store) forget(in *instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.rooms[l.room.ID] == l {
-		delete(s.rooms, l.room.ID)
+	if s.rooms[in.room.ID] == in {
+		delete(s.rooms, in.room.ID)
 	}
 }
 
-// Close ends all rooms, about which nobody is told, and their timers.
+// Close ends all rooms and their timers, without any event.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	rooms := s.rooms
 	s.rooms, s.closed = nil, true
 	s.mu.Unlock()
-	for _, l := range rooms {
-		l.mu.Lock()
-		if !l.ended {
-			l.feeds = nil
-			l.end(room.EndDeleted)
+	for _, in := range rooms {
+		in.mu.Lock()
+		if !in.ended {
+			in.feeds = nil
+			in.end(room.EndDeleted)
 		}
-		l.mu.Unlock()
+		in.mu.Unlock()
 	}
 	return nil
 }
 
 // Load implements room.Store.
 func (s *Store) Load(_ context.Context, instanceID string) (room.Room, error) {
-	l, _, err := s.lockForRead(instanceID)
+	in, _, err := s.lockForRead(instanceID)
 	if err != nil {
 		return room.Room{}, err
 	}
-	defer l.mu.Unlock()
-	return l.state(), nil
+	defer in.mu.Unlock()
+	return in.room, nil
 }
 
 // Member implements room.Store.
 func (s *Store) Member(_ context.Context, instanceID, userID string) (room.Room, room.Membership, error) {
-	l, _, err := s.lockForRead(instanceID)
+	in, _, err := s.lockForRead(instanceID)
 	if err != nil {
 		return room.Room{}, room.NotMember, err
 	}
-	defer l.mu.Unlock()
-	return l.state(), l.memberships[userID], nil
+	defer in.mu.Unlock()
+	return in.room, in.memberships[userID], nil
 }
 
 // Join implements room.Store.
 func (s *Store) Join(_ context.Context, instanceID string, join room.Join) (room.Joined, error) {
-	l, _, err := s.lock(instanceID)
+	in, _, err := s.lock(instanceID)
 	if err != nil {
 		return room.Joined{}, err
 	}
-	defer l.mu.Unlock()
-	userID, err := l.join(join)
+	defer in.mu.Unlock()
+	userID, err := in.join(join)
 	if err != nil {
 		return room.Joined{}, err
 	}
-	return room.Joined{Room: l.state(), UserID: userID}, nil
+	return room.Joined{Room: in.room, UserID: userID}, nil
 }
 
 // Start implements room.Store.
 func (s *Store) Start(_ context.Context, instanceID string) (room.Clock, error) {
-	l, at, err := s.lock(instanceID)
+	in, at, err := s.lock(instanceID)
 	if err != nil {
 		return room.Clock{}, err
 	}
-	defer l.mu.Unlock()
-	began := l.start(at)
-	return room.Clock{StartedAt: l.room.StartedAt, Deadline: l.room.Deadline, Began: began}, nil
+	defer in.mu.Unlock()
+	began := in.start(at)
+	return room.Clock{StartedAt: in.room.StartedAt, Deadline: in.room.Deadline, Began: began}, nil
 }
 
 // SetLocked implements room.Store.
 func (s *Store) SetLocked(_ context.Context, instanceID string, locked bool) error {
-	l, _, err := s.lock(instanceID)
+	in, _, err := s.lock(instanceID)
 	if err != nil {
 		return err
 	}
-	defer l.mu.Unlock()
-	if l.room.Locked != locked {
-		l.room.Locked = locked
-		l.tell(room.Event{Kind: room.EventLocked, Locked: locked})
+	defer in.mu.Unlock()
+	if in.room.Locked != locked {
+		in.room.Locked = locked
+		in.publish(room.Event{Kind: room.EventLocked, Locked: locked})
 	}
 	return nil
 }
 
 // Remove implements room.Store.
 func (s *Store) Remove(_ context.Context, instanceID, userID string) error {
-	l, _, err := s.lock(instanceID)
+	in, _, err := s.lock(instanceID)
 	if err != nil {
 		return err
 	}
-	defer l.mu.Unlock()
-	return l.remove(userID)
+	defer in.mu.Unlock()
+	return in.remove(userID)
 }
 
 // Delete implements room.Store.
 func (s *Store) Delete(_ context.Context, instanceID string) error {
-	l, _, err := s.lock(instanceID)
+	in, _, err := s.lock(instanceID)
 	if err != nil {
 		return err
 	}
-	defer l.mu.Unlock()
-	l.end(room.EndDeleted)
+	defer in.mu.Unlock()
+	in.end(room.EndDeleted)
 	return nil
 }
 
 // Post implements room.Store.
 func (s *Store) Post(_ context.Context, instanceID string, post room.Post) (room.Receipt, error) {
-	l, at, err := s.lock(instanceID)
+	in, at, err := s.lock(instanceID)
 	if err != nil {
 		return room.Receipt{}, err
 	}
-	defer l.mu.Unlock()
-	return l.post(post, at)
+	defer in.mu.Unlock()
+	return in.post(post, at)
 }
 
 // Retract implements room.Store.
 func (s *Store) Retract(_ context.Context, instanceID string, r room.Retraction) error {
-	l, _, err := s.lock(instanceID)
+	in, _, err := s.lock(instanceID)
 	if err != nil {
 		return err
 	}
-	defer l.mu.Unlock()
-	return l.retract(r)
+	defer in.mu.Unlock()
+	return in.retract(r)
 }
 
 // Before implements room.Store.
 func (s *Store) Before(_ context.Context, instanceID string, before uint64, limit, maxBytes int) (room.Page, error) {
-	l, _, err := s.lock(instanceID)
+	in, _, err := s.lock(instanceID)
 	if err != nil {
 		return room.Page{}, err
 	}
-	run := l.history.before(before, limit, maxBytes)
-	page := l.page(run)
-	l.mu.Unlock()
+	run := in.history.before(before, limit, maxBytes)
+	page := in.page(run)
+	in.mu.Unlock()
 	page.Entries = run.entries()
 	return page, nil
 }
 
 // After implements room.Store.
 func (s *Store) After(_ context.Context, instanceID string, after uint64, maxBytes int) (room.Page, error) {
-	l, _, err := s.lock(instanceID)
+	in, _, err := s.lock(instanceID)
 	if err != nil {
 		return room.Page{}, err
 	}
-	run := l.history.after(after, maxBytes)
-	page := l.page(run)
-	l.mu.Unlock()
+	run := in.history.after(after, maxBytes)
+	page := in.page(run)
+	in.mu.Unlock()
 	page.Entries = run.entries()
 	return page, nil
 }
 
 // Watch implements room.Store. The watcher is called under the room's lock.
 func (s *Store) Watch(_ context.Context, instanceID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
-	l, _, err := s.lock(instanceID)
+	in, _, err := s.lock(instanceID)
 	if err != nil {
 		return room.Snapshot{}, nil, err
 	}
-	defer l.mu.Unlock()
-	snapshot, f := l.watch(watcher)
+	defer in.mu.Unlock()
+	snapshot, f := in.watch(watcher)
 	return snapshot, f, nil
 }

@@ -28,28 +28,28 @@ func create(tb testing.TB, store *memstore.Store, r room.Room, lobby time.Durati
 	}
 }
 
-// elapse lets time pass in a synctest bubble, and what is due then happen.
+// elapse advances the clock of a synctest bubble and waits for the timers due then.
 func elapse(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // in a bubble it waits for nothing: it moves the clock
+	time.Sleep(d) //nolint:forbidigo // in a bubble it only advances the clock
 	synctest.Wait()
 }
 
-// ending is when and how a room ended.
+// ending records the time and reason of a room's end.
 type ending struct {
 	mu     sync.Mutex
 	at     time.Time
 	reason room.EndReason
 }
 
-// told returns what was told of the end; the time is zero while nothing was.
-func (e *ending) told() (time.Time, room.EndReason) {
+// get returns the time, zero before the end, and the reason.
+func (e *ending) get() (time.Time, room.EndReason) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.at, e.reason
 }
 
-func (e *ending) isTold() bool {
-	at, _ := e.told()
+func (e *ending) happened() bool {
+	at, _ := e.get()
 	return !at.IsZero()
 }
 
@@ -73,7 +73,7 @@ func endingOf(t *testing.T, store *memstore.Store, roomID string) *ending {
 
 func expectEnd(t *testing.T, store *memstore.Store, roomID string, end *ending, due time.Time) {
 	t.Helper()
-	if at, reason := end.told(); !at.Equal(due) || reason != room.EndExpired {
+	if at, reason := end.get(); !at.Equal(due) || reason != room.EndExpired {
 		t.Errorf("the room ended at %v with %q, want %v with %q", at, reason, due, room.EndExpired)
 	}
 	if _, err := store.Load(t.Context(), roomID); !errors.Is(err, room.ErrRoomNotFound) {
@@ -96,8 +96,8 @@ func TestDeadlineIsExact(t *testing.T) {
 			t.Fatal(err)
 		}
 		elapse(day - time.Millisecond)
-		if _, err := store.Load(t.Context(), r.ID); err != nil || end.isTold() {
-			t.Fatalf("a millisecond before the deadline: %v, the end was told: %v", err, end.isTold())
+		if _, err := store.Load(t.Context(), r.ID); err != nil || end.happened() {
+			t.Fatalf("a millisecond before the deadline: %v, the end was told: %v", err, end.happened())
 		}
 		elapse(time.Millisecond)
 		expectEnd(t, store, r.ID, end, clock.Deadline)
@@ -119,11 +119,11 @@ func TestDeadlineBetweenMilliseconds(t *testing.T) {
 			t.Fatal(err)
 		}
 		elapse(time.Until(clock.Deadline) - 1)
-		if _, err := store.Load(t.Context(), r.ID); err != nil || end.isTold() {
-			t.Fatalf("a nanosecond before the deadline: %v, the end was told: %v", err, end.isTold())
+		if _, err := store.Load(t.Context(), r.ID); err != nil || end.happened() {
+			t.Fatalf("a nanosecond before the deadline: %v, the end was told: %v", err, end.happened())
 		}
 		elapse(time.Millisecond)
-		at, reason := end.told()
+		at, reason := end.get()
 		if late := at.Sub(clock.Deadline); late < 0 || late > time.Millisecond || reason != room.EndExpired {
 			t.Errorf("ended %v after the deadline with %q, want at most a millisecond, %q", late, reason, room.EndExpired)
 		}
@@ -138,8 +138,8 @@ func TestLobbyIsExact(t *testing.T) {
 		due := time.Now().Add(day)
 		end := endingOf(t, store, r.ID)
 		elapse(day - time.Millisecond)
-		if _, err := store.Load(t.Context(), r.ID); err != nil || end.isTold() {
-			t.Fatalf("a millisecond before the end of the lobby: %v, the end was told: %v", err, end.isTold())
+		if _, err := store.Load(t.Context(), r.ID); err != nil || end.happened() {
+			t.Fatalf("a millisecond before the end of the lobby: %v, the end was told: %v", err, end.happened())
 		}
 		elapse(time.Millisecond)
 		expectEnd(t, store, r.ID, end, due)
@@ -164,7 +164,7 @@ func TestStartedRoomOutlivesLobby(t *testing.T) {
 				}
 				due := time.Now().Add(ttl)
 				elapse(ttl - time.Millisecond)
-				if end.isTold() {
+				if end.happened() {
 					t.Fatalf("ended a millisecond before %v", due)
 				}
 				elapse(time.Millisecond)
@@ -178,7 +178,7 @@ func TestStartedRoomOutlivesLobby(t *testing.T) {
 // and at the moment when it does.
 func TestStartAtTheEndOfTheLobby(t *testing.T) {
 	for _, inTime := range []bool{true, false} {
-		for range 50 { // who comes first at one moment is for the scheduler to say
+		for range 50 { // the scheduler decides the order at one moment
 			synctest.Test(t, func(t *testing.T) {
 				store := newStore(t)
 				r := newRoom()
@@ -194,8 +194,8 @@ func TestStartAtTheEndOfTheLobby(t *testing.T) {
 					t.Fatalf("in time: %v, Start: %v", inTime, err)
 				}
 				elapse(time.Minute)
-				if end.isTold() == inTime {
-					t.Fatalf("in time: %v, and the end was told: %v", inTime, end.isTold())
+				if end.happened() == inTime {
+					t.Fatalf("in time: %v, and the end was told: %v", inTime, end.happened())
 				}
 				if inTime {
 					elapse(time.Until(clock.Deadline))

@@ -1,3 +1,5 @@
+// Package message encodes messages: as the body that a node composes once, as the
+// entry that a store keeps, and as the frame that clients receive.
 package message
 
 import (
@@ -8,29 +10,28 @@ import (
 	"unicode/utf8"
 )
 
-// A message is composed once, by the node that posts it, and forwarded as
-// bytes from then on. Its three forms differ in their first bytes only:
+// The node that posts a message composes it once; from then on it is forwarded as
+// bytes. Its three forms differ only in their first bytes:
 //
 //	body:  "message":"hi","timestamp":"…","userId":"anna"}
 //	entry: {"seq":7,"message":"hi","timestamp":"…","userId":"anna"}
 //	frame: {"type":"message","seq":7,"message":"hi","timestamp":"…","userId":"anna"}
 //
-// The body is what the poster makes; the store gives it a number. The entry is
-// what a store keeps and what stands in the messages of welcome, replay and
-// history. The frame is what goes to every connection.
+// The poster makes the body; the store gives it a number. Stores keep the entry,
+// which clients also receive in welcome, replay and history. Every connection
+// receives the frame.
 const (
 	entryPrefix = `{"seq":`
 	framePrefix = `{"type":"message","seq":`
 )
 
 // EncodeBody composes the body of a message. id is the sender's number for the
-// message and session the public tag of its session; both are left out when id
-// is zero.
-func EncodeBody(message string, at time.Time, userID string, id uint64, session string) []byte {
+// message, session the public tag of its session; zero leaves both out.
+func EncodeBody(text string, at time.Time, userID string, id uint64, session string) []byte {
 	var b bytes.Buffer
-	b.Grow(len(message) + len(userID) + 128)
+	b.Grow(len(text) + len(userID) + 128)
 	b.WriteString(`"message":`)
-	appendString(&b, message)
+	appendString(&b, text)
 	b.WriteString(`,"timestamp":"`)
 	b.WriteString(FormatTime(at))
 	b.WriteString(`","userId":`)
@@ -86,10 +87,10 @@ func numbered(prefix string, seq uint64, body []byte) []byte {
 	return append(b, body...)
 }
 
-// FrameOfEntry returns the frame of a message whose entry is known.
+// FrameOfEntry returns the frame of the message with this entry.
 func FrameOfEntry(entry []byte) []byte { return exchange(entry, entryPrefix, framePrefix) }
 
-// EntryOfFrame returns the entry of a message whose frame is known.
+// EntryOfFrame returns the entry of the message with this frame.
 func EntryOfFrame(frame []byte) []byte { return exchange(frame, framePrefix, entryPrefix) }
 
 func exchange(b []byte, from, to string) []byte {
@@ -98,24 +99,24 @@ func exchange(b []byte, from, to string) []byte {
 	return append(out, b[len(from):]...)
 }
 
-// SeqOfEntry returns the number of the message with this entry, and whether
-// the bytes are an entry at all.
+// SeqOfEntry returns the number of the message with this entry. It reports false
+// if the bytes are no entry.
 func SeqOfEntry(entry []byte) (uint64, bool) { return seqAfter(entry, entryPrefix) }
 
-// SeqOfFrame returns the number of the message with this frame, and whether the
-// bytes are a frame at all.
+// SeqOfFrame returns the number of the message with this frame. It reports false
+// if the bytes are no frame.
 func SeqOfFrame(frame []byte) (uint64, bool) { return seqAfter(frame, framePrefix) }
 
-// SenderOfFrame returns the sender's number for the message with this frame and
-// the public tag of its session; zero and nothing where the sender gave none.
-// EncodeBody writes both at the end, and a quotation mark within a name or a text
-// is preceded by a backslash, so that nobody can make them up.
+// SenderOfFrame returns the sender's id for the message with this frame and the
+// public tag of its session; zero and nil if the sender gave no id. EncodeBody
+// writes both at the end, and JSON escapes quotation marks, so that no name or text
+// can forge them.
 func SenderOfFrame(frame []byte) (id uint64, session []byte) {
 	rest, ok := bytes.CutSuffix(frame, []byte(`"}`))
 	if !ok {
 		return 0, nil
 	}
-	// From the end, because what precedes is long: a tag has no quotation mark.
+	// From the end, because the text before is long. A tag has no quotation mark.
 	at := bytes.LastIndexByte(rest, '"') + 1
 	session = rest[at:]
 	rest, ok = bytes.CutSuffix(rest[:at], []byte(`,"session":"`))
@@ -149,6 +150,6 @@ func seqAfter(b []byte, prefix string) (uint64, bool) {
 // timeLayout is RFC 3339 with milliseconds.
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// FormatTime writes a time the way the API shows it: RFC 3339 with
-// milliseconds, in UTC.
+// FormatTime returns a time in the format of the API: RFC 3339 with milliseconds,
+// in UTC.
 func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }

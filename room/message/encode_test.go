@@ -72,7 +72,7 @@ func TestHostileStrings(t *testing.T) {
 	}
 }
 
-// checkForms checks all that holds for a message, whatever it says.
+// checkForms checks the properties of every message, whatever its text.
 func checkForms(t *testing.T, text, userID string, id uint64, session string) {
 	t.Helper()
 	body := message.EncodeBody(text, moment, userID, id, session)

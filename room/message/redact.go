@@ -2,15 +2,14 @@ package message
 
 import "bytes"
 
-// A message that was retracted keeps its place: its number, time and sender, and
-// the sender's number for it with the session. Its text is gone, and a mark
-// stands before where it was:
+// A retracted message keeps its place: its number, time and sender, and the
+// sender's id and session. Its text is gone, and a mark precedes the empty text:
 //
 //	entry: {"seq":7,"retracted":true,"message":"","timestamp":"…","userId":"anna"}
 //
-// What follows the text, the envelope, is the same as before. Within a name or a
-// text a quotation mark is preceded by a backslash, so that nobody can make up
-// what the functions below look for.
+// The part after the text, the envelope, stays the same. JSON escapes each
+// quotation mark within a name or a text, so that no user can forge the patterns
+// that the functions below search for.
 const (
 	textPrefix     = `"message":"`
 	textSuffix     = `","timestamp":"`
@@ -18,9 +17,8 @@ const (
 	retractionMark = `"retracted":true,`
 )
 
-// WithoutText returns the entry or frame of a message as it is once the message
-// was retracted. b is not changed. It is returned as it is if it is neither, or
-// retracted already.
+// WithoutText returns the retracted form of an entry or frame. It does not change
+// b, and returns b itself if that is neither, or retracted already.
 func WithoutText(b []byte) []byte {
 	text, envelope := Parts(b)
 	if envelope == nil || IsRetracted(b) {
@@ -34,17 +32,16 @@ func WithoutText(b []byte) []byte {
 	return append(out, envelope...)
 }
 
-// IsRetracted reports whether b is the entry or frame of a message that was
-// retracted.
+// IsRetracted reports whether b is the entry or frame of a retracted message.
 func IsRetracted(b []byte) bool {
 	_, rest, _ := bytes.Cut(b, []byte(`"seq":`))
 	_, rest, _ = bytes.Cut(rest, []byte{','})
 	return bytes.HasPrefix(rest, []byte(retractionMark))
 }
 
-// Parts returns of the entry or frame of a message the text, as JSON without its
-// quotation marks, and the envelope, from the text's last quotation mark on. Both
-// are nil where b is neither.
+// Parts returns the text of an entry or frame, as JSON without its quotation
+// marks, and the envelope, from the text's closing quotation mark on. Both are nil
+// if b is neither.
 func Parts(b []byte) (text, envelope []byte) {
 	_, rest, ok := bytes.Cut(b, []byte(textPrefix))
 	at := bytes.Index(rest, []byte(textSuffix))
@@ -54,7 +51,7 @@ func Parts(b []byte) (text, envelope []byte) {
 	return rest[:at], rest[at:]
 }
 
-// SenderField is what stands in the envelope of each message of a user, and of
+// SenderField returns a part of the envelope that each message of a user has, and
 // no other message.
 func SenderField(userID string) []byte {
 	var b bytes.Buffer

@@ -10,8 +10,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// FuzzWithoutText looks for texts and names that make a retraction leave
-// something of the text, or take something else away.
+// FuzzWithoutText searches for texts and names with which a retraction leaves a
+// part of the text, or removes anything else.
 func FuzzWithoutText(f *testing.F) {
 	for _, seed := range []string{
 		"", "hi", `"`, `\`, `\"`, `","timestamp":"`, `","timestamp":"x","userId":"anna"`, `"seq":1,"retracted":true,`,

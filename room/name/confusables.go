@@ -7,13 +7,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// confusables are letters that are drawn, or nearly, like the one in front of them:
-// what an attacker replaces in a name. They are a selection of Unicode's
-// confusables (UTS #39), of the scripts that people have keyboards for and of the
-// letters that phoneticians have added to Latin.
+// confusables maps each letter to the one that it is drawn like, or nearly. The
+// table is a selection of Unicode's confusables (UTS #39): the scripts with common
+// keyboards, and the phonetic extensions of Latin.
 var confusables = func() map[rune]string {
 	table := make(map[rune]string)
-	for _, row := range []struct{ letter, alike string }{
+	for _, row := range []struct{ letter, confusable string }{
 		{"a", "аαɑᴀꭺ"},
 		{"b", "вьβʙᏼ"},
 		{"c", "сϲᴄꮯ"},
@@ -43,31 +42,31 @@ var confusables = func() map[rune]string {
 		{"6", "б"},
 		{"-", "‐‑‒–—―−˗"},
 		{"'", "’‘ʼʹ′`´"},
-		// Greek capitals that are drawn like another letter than their small ones.
+		// Greek capitals that resemble another letter than their lower case does.
 		{"h", "Η"},
 		{"n", "Ν"},
 		{"y", "Υ"},
 		{"rn", "Μ"},
 	} {
-		for _, r := range row.alike {
+		for _, r := range row.confusable {
 			table[r] = row.letter
 		}
 	}
 	return table
 }()
 
-// reserved are the looks of names that speak for the room or its server, without all
-// but their letters and digits.
+// reserved has the skeletons of names that claim to speak for the room or its
+// server, reduced to letters and digits.
 var reserved = func() map[string]bool {
-	looks := make(map[string]bool)
+	skeletons := make(map[string]bool)
 	for _, name := range []string{"admin", "administrator", "moderator", "server", "system"} {
-		looks[Skeleton(name)] = true
+		skeletons[Skeleton(name)] = true
 	}
-	return looks
+	return skeletons
 }()
 
-// IsReserved reports whether a name claims what only an admin may: to speak for the
-// room.
+// IsReserved reports whether a name claims to speak for the room, which only an
+// admin may.
 func IsReserved(name string) bool {
 	return reserved[strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -77,27 +76,27 @@ func IsReserved(name string) bool {
 	}, Skeleton(name))]
 }
 
-// Skeleton returns what is the same for names that cannot be told apart at a glance:
-// such as differ in case, in characters that are not seen, in the form of their
-// characters (compatibility equivalence, Unicode Standard Annex #15), or in letters
-// that are drawn alike. A look is for comparison only, and is its own look.
+// Skeleton returns the same string for names that people confuse at a glance (UTS
+// #39): names that differ only in case, in invisible characters, in compatibility
+// forms (UAX #15), or in confusable letters. A skeleton is for comparison only; the
+// skeleton of a skeleton is itself.
 func Skeleton(name string) string {
 	var b strings.Builder
 	for _, r := range norm.NFKD.String(name) {
 		if isInvisible(r) {
 			continue
 		}
-		if alike, ok := confusables[r]; ok {
-			b.WriteString(alike)
+		if letter, ok := confusables[r]; ok {
+			b.WriteString(letter)
 			continue
 		}
 		r = unicode.ToLower(r)
-		if alike, ok := confusables[r]; ok {
-			b.WriteString(alike)
+		if letter, ok := confusables[r]; ok {
+			b.WriteString(letter)
 		} else {
 			b.WriteRune(r)
 		}
 	}
-	// Lower case may be written by several characters again.
+	// Lower-casing may produce decomposable characters again.
 	return norm.NFKD.String(b.String())
 }

@@ -9,13 +9,13 @@ import (
 const (
 	zeroWidthNonJoiner = '\u200c'
 	zeroWidthJoiner    = '\u200d'
-	textStyle          = '\ufe0e' // variation selectors that choose between the
-	emojiStyle         = '\ufe0f' // two forms of a symbol
+	textStyle          = '\ufe0e' // variation selectors: show a symbol as text,
+	emojiStyle         = '\ufe0f' // or as an emoji
 )
 
-// blank are characters that are drawn as nothing, though they are neither spaces
-// nor format characters: those of them that Unicode has no other name for than
-// Default_Ignorable_Code_Point, and the empty pattern of Braille.
+// blank are characters that render as nothing although they are neither spaces nor
+// format characters: the rest of Default_Ignorable_Code_Point, and the empty
+// pattern of Braille.
 var blank = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x034f, Hi: 0x034f, Stride: 1}, // combining grapheme joiner
@@ -33,7 +33,7 @@ var blank = &unicode.RangeTable{
 	},
 }
 
-// joining are the scripts in which joiners change how letters are drawn.
+// joining are the scripts in which joiners change the shape of letters.
 var joining = []*unicode.RangeTable{
 	unicode.Adlam, unicode.Arabic, unicode.Bengali, unicode.Devanagari, unicode.Gujarati, unicode.Gurmukhi,
 	unicode.Hanifi_Rohingya, unicode.Kannada, unicode.Khmer, unicode.Malayalam, unicode.Mandaic, unicode.Mongolian,
@@ -41,21 +41,20 @@ var joining = []*unicode.RangeTable{
 	unicode.Telugu, unicode.Tibetan,
 }
 
-// isInvisible reports whether a character is drawn as nothing, or only changes how, or
-// in which direction, others are drawn.
+// isInvisible reports whether a character renders as nothing, or only changes the
+// shape or direction of others.
 func isInvisible(r rune) bool { return unicode.Is(unicode.Cf, r) || unicode.Is(blank, r) }
 
 func isSpace(r rune) bool { return unicode.Is(unicode.Zs, r) }
 
 // isDisallowed reports whether a character separates lines, is for private use, or
-// never will be one. Those that are not assigned yet may be the emoji of next year.
+// is a noncharacter. Unassigned characters are allowed: next year's emoji.
 func isDisallowed(r rune) bool {
 	return unicode.In(r, unicode.Zl, unicode.Zp, unicode.Co) || unicode.Is(unicode.Noncharacter_Code_Point, r)
 }
 
-// withoutInvisible returns a text without the characters that are not seen, but for
-// joiners where they are part of how a language, or an emoji, is written, and for
-// the style of symbols.
+// withoutInvisible removes invisible characters, except joiners that a language or
+// an emoji needs, and the style selectors of symbols.
 func withoutInvisible(s string) string {
 	if !strings.ContainsFunc(s, isInvisible) {
 		return s
@@ -80,8 +79,8 @@ func withoutInvisible(s string) string {
 	return string(kept)
 }
 
-// isVisibleBetween reports whether a character that by itself is not seen changes how
-// those beside it are drawn, in a way that belongs to what they say.
+// isVisibleBetween reports whether an invisible character changes the meaning of
+// its neighbors.
 func isVisibleBetween(before, r, after rune) bool {
 	switch r {
 	case zeroWidthJoiner:
@@ -97,11 +96,11 @@ func isVisibleBetween(before, r, after rune) bool {
 	}
 }
 
-// isSymbol reports whether a character may be an emoji, or the tone of its skin.
+// isSymbol reports whether a character may be an emoji or a skin tone.
 func isSymbol(r rune) bool { return unicode.In(r, unicode.So, unicode.Sk) && !unicode.Is(blank, r) }
 
-// checkMarks fails if a name begins with a mark, which would go onto whatever
-// stands in front of the name, or has more than maxMarks in a row.
+// checkMarks fails if a name begins with a combining mark, which would attach to
+// the text before the name, or has more than maxMarks in a row.
 func checkMarks(field, s string) error {
 	marks := maxMarks // none may come first
 	for _, r := range s {

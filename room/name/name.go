@@ -1,3 +1,5 @@
+// Package name cleans the names of users and rooms, and detects names that people
+// mistake for one another.
 package name
 
 import (
@@ -10,20 +12,20 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of what people may call things, and of what they may keep secret.
+// The longest names.
 const (
 	MaxRoom     = 100 // characters
 	MaxUser     = 32  // characters
-	MaxSignedIn = 64  // characters, of the userId of somebody whom the site has signed in
+	MaxSignedIn = 64  // characters, of the userId of a user that the site has signed in
 )
 
-// maxMarks is how many marks may be put onto one character: scripts need three or
-// four, and hundreds cover what stands above and below.
+// maxMarks is how many combining marks one character may carry: scripts need three
+// or four, and hundreds would cover the lines above and below.
 const maxMarks = 4
 
 // Clean returns a name as it is shown: in Unicode normalization form C, without
-// what cannot be seen, and with single spaces between words only. So names that are
-// drawn the same are the same.
+// invisible characters, with single spaces between words. So two names that render
+// the same are equal. Its error names the field.
 func Clean(field, s string, maximum int) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", fmt.Errorf("%s is not valid UTF-8", field)
@@ -42,9 +44,8 @@ func Clean(field, s string, maximum int) (string, error) {
 	return s, checkMarks(field, s)
 }
 
-// SignedIn returns the userId of somebody whom the site has signed in, by what
-// the site calls them. It fails where that would become somebody else's by being
-// cleaned of what cannot be seen.
+// SignedIn returns the userId for a user that the site has signed in under a name.
+// It fails if cleaning changes the name: it could become another user's.
 func SignedIn(name string) (string, error) {
 	cleaned, err := Clean("user", name, MaxSignedIn)
 	if err == nil && cleaned != norm.NFC.String(strings.TrimSpace(name)) {

@@ -3,9 +3,7 @@ package memstore_test
 import (
 	"bytes"
 	"runtime"
-	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
@@ -13,71 +11,11 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// TestSecretsAreWiped checks that the key and the password hashes of a room are
-// overwritten when it ends, whatever ends it, and that copies which callers
-// hold stay good.
-func TestSecretsAreWiped(t *testing.T) {
-	ends := map[string]func(*testing.T, *memstore.Store, string){
-		"deleted": func(t *testing.T, store *memstore.Store, roomID string) {
-			t.Helper()
-			if err := store.Delete(t.Context(), roomID); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"expired": func(t *testing.T, store *memstore.Store, roomID string) {
-			t.Helper()
-			if _, err := store.Start(t.Context(), roomID); err != nil {
-				t.Fatal(err)
-			}
-			elapse(day)
-		},
-		"reaped": func(*testing.T, *memstore.Store, string) {
-			elapse(time.Hour)
-		},
-		"closed": func(t *testing.T, store *memstore.Store, _ string) {
-			t.Helper()
-			if err := store.Close(); err != nil {
-				t.Fatal(err)
-			}
-		},
-	}
-	for name, end := range ends {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				store := memstore.New()
-				r := newRoom()
-				r.AdminPassword = []byte("salt and hash of an admin")
-				create(t, store, r, time.Hour)
-				secrets := memstore.Secrets(store, r.ID)
-				if !slices.EqualFunc(secrets, [][]byte{r.Key, r.Password, r.AdminPassword}, bytes.Equal) {
-					t.Fatal("these are not the secrets of the room")
-				}
-				given, err := store.Load(t.Context(), r.ID)
-				if err != nil {
-					t.Fatal(err)
-				}
-				end(t, store, r.ID)
-				for i, secret := range secrets {
-					if !bytes.Equal(secret, make([]byte, len(secret))) {
-						t.Errorf("after the end the store's memory holds secret %d, %x", i, secret)
-					}
-				}
-				if !bytes.Equal(given.Key, r.Key) || !bytes.Equal(given.Password, r.Password) || !bytes.Equal(given.AdminPassword, r.AdminPassword) {
-					t.Error("the copy of a caller was overwritten")
-				}
-				if err := store.Close(); err != nil {
-					t.Fatal(err)
-				}
-			})
-		})
-	}
-}
-
-// The room whose memory is measured has so many messages, of so many bytes.
+// The measured room has this many messages of this many bytes.
 const messages, size = 1_000, 8 << 10
 
-// heldAndLeft fills a room while a feed of it is open, and returns how many bytes
-// of the heap that takes, and how many are left once free has been called.
+// heldAndLeft fills a room while a feed of it is open. It returns the bytes of heap
+// that this takes, and those still in use after free was called.
 func heldAndLeft(t *testing.T, store *memstore.Store, roomID string, free func()) (held, left int64) {
 	t.Helper()
 	_, feed, err := store.Watch(t.Context(), roomID, func(room.Event) {})
@@ -124,8 +62,7 @@ func TestEndedRoomIsCollected(t *testing.T) {
 	}
 }
 
-// TestHistoryIsBounded checks that a room that talks for long holds no more
-// than its history.
+// TestHistoryIsBounded checks that a busy room holds no more than its history.
 func TestHistoryIsBounded(t *testing.T) {
 	store := newStore(t)
 	r := newRoom()
@@ -148,8 +85,8 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestRetractedTextIsCollected checks that the text of a message that was
-// retracted is garbage, while the message is kept and a feed is open.
+// TestRetractedTextIsCollected checks that the text of a retracted message is
+// garbage while the message is kept and a feed is open.
 func TestRetractedTextIsCollected(t *testing.T) {
 	store := newStore(t)
 	r := newRoom()
