@@ -37,7 +37,7 @@ func testDelete(t *testing.T, b Backend) {
 	}
 }
 
-// expectFeedGone fails unless the feed of a room that has ended says so.
+// expectFeedGone fails unless the feed of an ended room returns ErrRoomNotFound.
 func expectFeedGone(t *testing.T, w *watch) {
 	t.Helper()
 	if _, err := w.tryEnter(t.Context(), presence(admin), manyUsers); !errors.Is(err, room.ErrRoomNotFound) {

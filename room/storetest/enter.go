@@ -103,7 +103,7 @@ func testEnterFull(t *testing.T, b Backend) {
 		if _, err := w.tryEnter(t.Context(), presence("bert"), 2); !errors.Is(err, room.ErrRoomFull) {
 			t.Errorf("node %d: Enter with 2 of 2 online: %v, want ErrRoomFull", w.node, err)
 		}
-		// Somebody who is online already takes no place, wherever.
+		// A user that is online on any node takes no further place.
 		if _, err := w.tryEnter(t.Context(), presence("anna"), 2); err != nil {
 			t.Errorf("node %d: Enter of a user who is online, with 2 of 2 online: %v", w.node, err)
 		}
@@ -145,7 +145,7 @@ func testEnterAtOnce(t *testing.T, b Backend) {
 	}
 }
 
-// testUserNames has users whose names a store might take for something else.
+// testUserNames uses names that a store might confuse with its own keys.
 func testUserNames(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	users := []string{"a:b", "x:anna", "Ünal 🦊", "\"; --", "{x}", "*", "key", "0", "a\u2028b", "-"}

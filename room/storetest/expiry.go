@@ -21,17 +21,16 @@ const (
 	shortTTL = time.Second
 	// endWithin is how soon after a deadline its event must come.
 	endWithin = 500 * time.Millisecond
-	// scheduling is how long a call may have been under way that was allowed
-	// before the deadline.
+	// scheduling is how long a call that began before the deadline may take.
 	scheduling = 100 * time.Millisecond
 )
 
-// expectExpiry waits until a room with this deadline expires on every node, and
-// fails where that comes too early or too late.
+// expectExpiry waits until a room with this deadline expires on every node. It
+// fails if a node expires it too early or too late.
 func expectExpiry(t *testing.T, b Backend, roomID string, all []*watch, deadline time.Time) {
 	t.Helper()
 	for _, w := range all {
-		e := w.awaitUserWithin(t, time.Until(deadline)+patience, room.EventEnded, "")
+		e := w.awaitUserWithin(t, time.Until(deadline)+timeout, room.EventEnded, "")
 		if e.Reason != room.EndExpired {
 			t.Errorf("node %d: ended with %q, want %q", w.node, e.Reason, room.EndExpired)
 		}
@@ -52,7 +51,7 @@ func testExpires(t *testing.T, b Backend) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What comes into being only now must go as well.
+	// Keys that are created now must expire as well.
 	last := all[len(all)-1]
 	last.enter(t, presence("bert"))
 	s := b.node(1)
@@ -73,8 +72,8 @@ func testExpires(t *testing.T, b Backend) {
 	expectExpiry(t, b, r.ID, all, clock.Deadline)
 }
 
-// testExpiresUnwatched polls a room that nobody watches: it is there until its
-// deadline, and not after.
+// testExpiresUnwatched polls a room without watchers: it exists until its deadline,
+// not after.
 func testExpiresUnwatched(t *testing.T, b Backend) {
 	r := create(t, b, shortTTL, longLobby)
 	clock, err := b.node(0).Start(t.Context(), r.ID)
@@ -120,8 +119,8 @@ func testExpiresAfterFirstMessage(t *testing.T, b Backend) {
 	expectExpiry(t, b, r.ID, all, started.Deadline)
 }
 
-// testHammered has clients that never stop writing, on all nodes. They cannot
-// keep a room alive nor bring anything of it back.
+// testHammered writes on all nodes without a pause. That can neither extend a room
+// nor bring back any of its data.
 func testHammered(t *testing.T, b Backend) {
 	r := create(t, b, shortTTL, longLobby)
 	join(t, b, r.ID, "anna")

@@ -33,7 +33,7 @@ func testSnapshot(t *testing.T, b Backend) {
 		t.Fatal(err)
 	}
 	post(t, b.node(1), r.ID, "one", "two")
-	later := watchOn(t, b, 0, newRoomBeside(t, b).ID) // another room is no matter
+	later := watchOn(t, b, 0, newRoomBeside(t, b).ID) // another room makes no difference
 	if later.snapshot.Room.ID == r.ID {
 		t.Error("the snapshot is of another room")
 	}
@@ -47,18 +47,18 @@ func newRoomBeside(t *testing.T, b Backend) room.Room {
 	return create(t, b, longTTL, longLobby)
 }
 
-// testNoHole opens watches while others post on every node. What the snapshot
-// doesn't have comes, each message once: verify sees to that.
+// testNoHole opens watches while every node posts. Each message after the snapshot
+// arrives once: verify checks that.
 func testNoHole(t *testing.T, b Backend) {
 	for range 20 {
 		r := create(t, b, longTTL, longLobby)
 		const posts, posters = 60, 2
 		first := make(chan struct{})
 		var once sync.Once
-		var posting sync.WaitGroup
+		var running sync.WaitGroup
 		for i := range posters {
 			// Ends after its posts; awaited below.
-			posting.Go(func() {
+			running.Go(func() {
 				s := b.node(i)
 				for n := range posts {
 					if _, err := s.Post(t.Context(), r.ID, newPost(s, admin, fmt.Sprint(n))); err != nil {
@@ -71,7 +71,7 @@ func testNoHole(t *testing.T, b Backend) {
 		}
 		<-first
 		all := watchAll(t, b, r.ID)
-		posting.Wait()
+		running.Wait()
 		for _, w := range all {
 			if seq := w.snapshot.Room.Seq; seq < posts*posters {
 				w.awaitSeq(t, posts*posters)
@@ -80,8 +80,8 @@ func testNoHole(t *testing.T, b Backend) {
 	}
 }
 
-// testEventsInOneOrder has everything happen at once; every node tells it in
-// the same order.
+// testEventsInOneOrder makes all kinds of changes at once: every node delivers the
+// events in the same order.
 func testEventsInOneOrder(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	all := watchAll(t, b, r.ID)
@@ -117,8 +117,7 @@ func testClose(t *testing.T, b Backend) {
 		w.awaitKind(t, room.EventMessage)
 		w.feed.Close()
 		came := len(w.events())
-		// What comes through a later watch of the same node has passed the
-		// closed one.
+		// An event on a later watch of the same node has passed the closed one.
 		later := watchOn(t, b, i, r.ID)
 		later.fence(t, r.ID)
 		if events := w.events(); len(events) != came {
@@ -132,10 +131,10 @@ func testClose(t *testing.T, b Backend) {
 func testCloseWhilePosting(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	stop := make(chan struct{})
-	var posting sync.WaitGroup
+	var running sync.WaitGroup
 	for i := range b.Nodes {
 		// Ends with stop; awaited below.
-		posting.Go(func() {
+		running.Go(func() {
 			s := b.node(i)
 			for n := 0; ; n++ {
 				select {
@@ -153,7 +152,7 @@ func testCloseWhilePosting(t *testing.T, b Backend) {
 	for i := range 20 {
 		w := watchOn(t, b, i, r.ID)
 		w.awaitKind(t, room.EventMessage)
-		w.close(t.Context()) // looks whether any come afterwards
+		w.close(t.Context()) // checks that no event follows
 		came := len(w.events())
 		other := watchOn(t, b, i, r.ID)
 		other.awaitKind(t, room.EventMessage)
@@ -163,13 +162,13 @@ func testCloseWhilePosting(t *testing.T, b Backend) {
 		}
 	}
 	close(stop)
-	posting.Wait()
+	running.Wait()
 }
 
 func testCloseAtOnce(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	all := watchAll(t, b, r.ID)
-	// Closing from everywhere, while the room ends, blocks nobody.
+	// Closing concurrently, while the room ends, never blocks.
 	together(8, func(i int) {
 		if i == 0 {
 			if err := b.node(0).Delete(t.Context(), r.ID); err != nil {
@@ -181,8 +180,8 @@ func testCloseAtOnce(t *testing.T, b Backend) {
 	})
 }
 
-// testWatchAgain closes the last feed of a room and opens one anew, again and
-// again, as a node does whose only member of the room reconnects.
+// testWatchAgain repeatedly closes the last feed of a room and opens a new one, as a
+// node does when the only member there reconnects.
 func testWatchAgain(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	for i := range 30 {

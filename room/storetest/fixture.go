@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// patience is how long the suite waits for what should come at once.
-	patience = 10 * time.Second
+	// timeout is how long the suite waits for events that should come at once.
+	timeout = 10 * time.Second
 	// longTTL and longLobby outlast every test.
 	longTTL   = time.Hour
 	longLobby = time.Hour
-	// history is how many messages rooms keep in tests that are not about that.
+	// history is how many messages rooms keep in tests of other things.
 	history = 10_000
 	// maxBytes is a page size that no page reaches in such tests.
 	maxBytes = 64 << 20
@@ -29,7 +29,7 @@ const (
 	admin = "admin"
 )
 
-// newRoom returns a room that nobody has made yet.
+// newRoom returns a room that no store has yet.
 func newRoom(ttl time.Duration) room.Room {
 	return room.Room{
 		ID:    room.NewID(),
@@ -80,12 +80,12 @@ func joinAs(candidates ...string) room.Join {
 	return room.Join{Candidates: candidates, MaxOnline: manyUsers, MaxMembers: manyUsers}
 }
 
-// message composes a post without an id.
+// newPost composes a post without an id.
 func newPost(s room.Store, userID, text string) room.Post {
 	return numbered(s, userID, "", 0, text)
 }
 
-// numbered composes a post with an id of its sender's.
+// numbered composes a post with an id.
 func numbered(s room.Store, userID, session string, id uint64, text string) room.Post {
 	return room.Post{
 		UserID:  userID,
@@ -125,8 +125,8 @@ func at(t *testing.T, moment time.Time) {
 	}
 }
 
-// eventually asks check again and again until it returns "", and fails with
-// its last answer when that takes longer than within.
+// eventually calls check until it returns "". It fails with the last result when
+// that takes longer than within.
 func eventually(t *testing.T, within time.Duration, check func() string) {
 	t.Helper()
 	deadline := time.Now().Add(within)
@@ -157,8 +157,8 @@ func together(n int, run func(i int)) {
 	done.Wait()
 }
 
-// methods calls every method of a store that concerns one room, with arguments
-// that an existing room with the member admin would accept.
+// methods calls every method of a store that takes a room, with arguments that a
+// room with the member admin accepts.
 func methods(ctx context.Context, s room.Store, roomID string) map[string]error {
 	results := make(map[string]error)
 	_, results["Load"] = s.Load(ctx, roomID)
@@ -168,7 +168,7 @@ func methods(ctx context.Context, s room.Store, roomID string) map[string]error 
 	results["SetLocked"] = s.SetLocked(ctx, roomID, true)
 	_, results["Post"] = s.Post(ctx, roomID, newPost(s, admin, "hello"))
 	_, results["Post with an id"] = s.Post(ctx, roomID, numbered(s, admin, "tag", 1, "hello"))
-	// Posting may have started the room's numbers: 1 is kept if there is a room.
+	// If the room exists, Post may have stored its message 1.
 	results["Retract"] = s.Retract(ctx, roomID, room.Retraction{Seq: 1, UserID: admin})
 	_, results["Before"] = s.Before(ctx, roomID, 0, 10, maxBytes)
 	_, results["After"] = s.After(ctx, roomID, 0, maxBytes)

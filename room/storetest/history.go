@@ -36,7 +36,7 @@ func expectPage(t *testing.T, what string, page room.Page, epoch string, first, 
 	expectRun(t, what, page)
 }
 
-// expectRun fails unless the entries of a page are numbered as it says.
+// expectRun fails unless the entries of a page have the numbers from First on.
 func expectRun(t *testing.T, what string, page room.Page) {
 	t.Helper()
 	for i, entry := range page.Entries {
@@ -167,8 +167,8 @@ func testEntryFields(t *testing.T, b Backend) {
 	}
 }
 
-// testPagesWhilePosting reads while others write: every page is a run, and what
-// it says of the history fits what it holds.
+// testPagesWhilePosting reads while others write: every page is a run, and
+// its bounds fit its entries.
 func testPagesWhilePosting(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	const posts, keep = 400, 20

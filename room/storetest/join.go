@@ -10,7 +10,7 @@ import (
 
 var joinTests = map[string]func(*testing.T, Backend){
 	"Candidates":      testCandidates,
-	"Looks":           testLooks,
+	"Skeletons":       testSkeletons,
 	"SameNameAtOnce":  testSameNameAtOnce,
 	"FullByMembers":   testFullByMembers,
 	"FullByOnline":    testFullByOnline,
@@ -58,9 +58,9 @@ func testCandidates(t *testing.T, b Backend) {
 	}
 }
 
-// testLooks expects that no name is given out that looks like another, whoever had
-// it and whether or not they still do, unless names are the site's.
-func testLooks(t *testing.T, b Backend) {
+// testSkeletons expects that no name is given out that is confusable with one given
+// out before, also to a removed member, unless the site signs users in.
+func testSkeletons(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	for i, c := range []struct{ wanted, otherwise, want string }{
 		{"Paypal", "paypal-2", "Paypal"},
@@ -134,7 +134,7 @@ func testFullByMembers(t *testing.T, b Backend) {
 	if _, m, err := b.node(0).Member(t.Context(), r.ID, "carla"); err != nil || m != room.NotMember {
 		t.Errorf("after the refusal carla is %d (%v), want a stranger", m, err)
 	}
-	// Somebody removed is no member any more.
+	// A removed user is no member any more.
 	if err := b.node(0).Remove(t.Context(), r.ID, "anna"); err != nil {
 		t.Fatal(err)
 	}

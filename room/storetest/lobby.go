@@ -17,17 +17,17 @@ var lobbyTests = map[string]func(*testing.T, Backend){
 
 const (
 	shortLobby = time.Second
-	// reapWithin is how soon after its lobby time a room must have gone.
+	// reapWithin is how soon after its lobby time a room must be gone.
 	reapWithin = 4 * time.Second
 )
 
-// expectReaped waits until a room is reaped, and fails where that comes too
-// early or too late.
+// expectReaped waits until a room is reaped. It fails if that is too early or too
+// late.
 func expectReaped(t *testing.T, b Backend, r room.Room, lobby time.Duration, all []*watch) {
 	t.Helper()
 	for _, w := range all {
 		due := w.snapshot.Room.CreatedAt.Add(lobby)
-		e := w.awaitUserWithin(t, time.Until(due)+patience, room.EventEnded, "")
+		e := w.awaitUserWithin(t, time.Until(due)+timeout, room.EventEnded, "")
 		if e.Reason != room.EndExpired {
 			t.Errorf("node %d: ended with %q, want %q", w.node, e.Reason, room.EndExpired)
 		}
@@ -73,7 +73,7 @@ func testStartedIsNotReaped(t *testing.T, b Backend) {
 }
 
 // testStartWhileReaped starts many rooms at about the time at which they are
-// reaped. Whoever is told a clock has a room that lives.
+// reaped. A start that returns a clock has kept the room alive.
 func testStartWhileReaped(t *testing.T, b Backend) {
 	const rooms = 40
 	var all [rooms]room.Room
@@ -105,7 +105,7 @@ func testStartWhileReaped(t *testing.T, b Backend) {
 		}
 		expectReaped(t, b, all[i], shortLobby, []*watch{w})
 	}
-	at(t, due.Add(reapWithin)) // whoever would be reaped has been
+	at(t, due.Add(reapWithin)) // all rooms due by then are reaped
 	for i, w := range watches {
 		if !started[i] {
 			continue

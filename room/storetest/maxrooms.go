@@ -13,7 +13,7 @@ var maxRoomsTests = map[string]func(*testing.T, Backend){
 	"AtOnce":   testMaxRoomsAtOnce,
 	"NoLimit":  testNoMaxRooms,
 	"Expiring": testMaxRoomsExpiring,
-	"Standing": testMaxRoomsStanding,
+	"Standing": testMaxRoomsDeclared,
 }
 
 func createLimited(t *testing.T, b Backend, r room.Room, rooms int) error {
@@ -87,8 +87,8 @@ func testMaxRoomsExpiring(t *testing.T, b Backend) {
 	}
 }
 
-// testMaxRoomsStanding opens standing rooms, which count like any others.
-func testMaxRoomsStanding(t *testing.T, b Backend) {
+// testMaxRoomsDeclared opens declared rooms, which count like any others.
+func testMaxRoomsDeclared(t *testing.T, b Backend) {
 	limits := room.CreateLimits{Lobby: longLobby, MaxRooms: 1}
 	r := newInstance("a", longTTL)
 	if _, err := b.node(0).Open(t.Context(), r, limits); err != nil {

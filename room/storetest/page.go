@@ -152,7 +152,7 @@ func testAfterBytes(t *testing.T, b Backend) {
 	}
 }
 
-// testMegabyte reads what a client has missed that was away for long.
+// testMegabyte reads the messages that a client missed in a long absence.
 func testMegabyte(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	const n = 320

@@ -47,8 +47,8 @@ func testSynchronous(t *testing.T, b Backend) {
 	})
 }
 
-// testOrder has many senders talk on all nodes at once. Everybody is told one
-// and the same sequence, in which each sender's messages stand as sent.
+// testOrder posts from many senders on all nodes at once. Every watcher receives the
+// same sequence, in which each sender's messages keep their order.
 func testOrder(t *testing.T, b Backend) {
 	const senders, each = 8, 250
 	r := create(t, b, longTTL, longLobby)
@@ -99,8 +99,7 @@ func testOrder(t *testing.T, b Backend) {
 	}
 }
 
-// testFrame checks that what is kept and what is told are the same bytes, but
-// for the type.
+// testFrame checks that entry and frame are the same bytes except for the type.
 func testFrame(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	all := watchAll(t, b, r.ID)
@@ -132,7 +131,7 @@ func testFrame(t *testing.T, b Backend) {
 	}
 }
 
-// testKnown posts for somebody who has been told of more than the store has.
+// testKnown posts for a client with acknowledgements that the store no longer has.
 func testKnown(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	all := watchAll(t, b, r.ID)
@@ -183,7 +182,7 @@ func testDuplicates(t *testing.T, b Backend) {
 		{"one", 9, false},
 		{"one", 3, true}, // lower, though never stored
 		{"two", 1, false},
-		{"two", 9, false}, // the sessions have nothing to do with each other
+		{"two", 9, false}, // sessions are independent
 		{"two", 9, true},
 		{"one", 0, false}, // without an id nothing is a duplicate
 		{"one", 0, false},
@@ -219,7 +218,7 @@ func testDuplicates(t *testing.T, b Backend) {
 }
 
 // testResendsAtOnce has clients that send the same messages on all nodes at
-// once, as one does that thinks its first connection dead.
+// once, as a client does that thinks its first connection dead.
 func testResendsAtOnce(t *testing.T, b Backend) {
 	const ids, senders = 100, 4
 	r := create(t, b, longTTL, longLobby)

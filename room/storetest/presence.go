@@ -20,7 +20,7 @@ var presenceTests = map[string]func(*testing.T, Backend){
 	"Typing":         testTyping,
 }
 
-// presenceEvents returns what was told of who is online.
+// presenceEvents returns the events about online users.
 func presenceEvents(events []arrival) []string {
 	var told []string
 	for _, e := range events {
@@ -31,7 +31,7 @@ func presenceEvents(events []arrival) []string {
 	return told
 }
 
-// expectPresence fails unless every node was told exactly this.
+// expectPresence fails unless every node received exactly these events.
 func expectPresence(t *testing.T, all []*watch, roomID string, want ...string) {
 	t.Helper()
 	for _, w := range all {
@@ -104,7 +104,7 @@ func testStaleExit(t *testing.T, b Backend) {
 	older, newer := presence(admin), presence(admin)
 	w.enter(t, older)
 	w.enter(t, newer)
-	w.exit(t.Context(), older) // comes late: the user has reconnected
+	w.exit(t.Context(), older) // late: the user has reconnected
 	w.exit(t.Context(), presence("nobody"))
 	if got := presenceEvents(w.fence(t, r.ID)); !slices.Equal(got, []string{"joined admin"}) {
 		t.Errorf("after stale exits: %q, want one join", got)
@@ -116,8 +116,8 @@ func testStaleExit(t *testing.T, b Backend) {
 	expectPresence(t, []*watch{w}, r.ID, "joined admin", "left admin", "joined admin")
 }
 
-// testExitOvertakes has the store told of the end of a connection before it is
-// told of its beginning. The user is not online then.
+// testExitOvertakes calls Exit of a connection before its Enter. The user stays
+// offline.
 func testExitOvertakes(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	join(t, b, r.ID, "anna")
@@ -126,7 +126,7 @@ func testExitOvertakes(t *testing.T, b Backend) {
 		older, newer := presence("anna"), presence("anna")
 		w.exit(t.Context(), newer)
 		for _, p := range []room.Presence{newer, older} {
-			// What Enter answers is nobody's business any more.
+			// The result of Enter doesn't matter any more.
 			_, _ = w.feed.Enter(t.Context(), p, manyUsers)
 		}
 	}
@@ -150,15 +150,14 @@ func testExitOvertakes(t *testing.T, b Backend) {
 	}
 }
 
-// testEnterOvertakes has the store told of a newer connection before it is told
-// of an older one.
+// testEnterOvertakes calls Enter of a newer connection before that of an older one.
 func testEnterOvertakes(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	w := watchOn(t, b, 0, r.ID)
 	older, newer := presence(admin), presence(admin)
 	w.enter(t, newer)
 	w.enter(t, older)
-	w.exit(t.Context(), older) // leaves alone what the newer one says
+	w.exit(t.Context(), older) // has no effect on the newer one
 	if got := presenceEvents(w.fence(t, r.ID)); !slices.Equal(got, []string{"joined admin"}) {
 		t.Errorf("after the exit of an older connection: %q, want one join", got)
 	}
@@ -167,8 +166,8 @@ func testEnterOvertakes(t *testing.T, b Backend) {
 	expectPresence(t, []*watch{w}, r.ID, "joined admin", "left admin")
 }
 
-// testComeAndGo has users come and go on all nodes at once; in the end everybody
-// knows who is there.
+// testComeAndGo enters and exits users on all nodes at once; in the end every node
+// has the same online users.
 func testComeAndGo(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	const users = 4
@@ -187,7 +186,7 @@ func testComeAndGo(t *testing.T, b Backend) {
 			w.exit(t.Context(), p)
 		}
 	})
-	// Only those who enter now are online in the end.
+	// Only the users that enter now are online in the end.
 	all[0].enter(t, presence("user-1"))
 	for _, w := range all {
 		w.await(t, "end with nobody but user-1 online", func(events []arrival) bool {
@@ -226,7 +225,7 @@ func testRemovedWhileOnline(t *testing.T, b Backend) {
 		w.awaitUser(t, room.EventRemoved, "bert")
 		w.awaitUser(t, room.EventLeft, "anna")
 	}
-	// The node finds out and closes the connections.
+	// The node receives the event and closes the connections.
 	first.exit(t.Context(), here)
 	last.exit(t.Context(), there)
 	// Her place is free.
@@ -236,7 +235,7 @@ func testRemovedWhileOnline(t *testing.T, b Backend) {
 	}
 	for _, w := range all {
 		got := presenceEvents(w.fence(t, r.ID))
-		// bert's removal may be told before it is told that anna has left.
+		// bert's removal may arrive before anna's exit.
 		i := slices.Index(got, "removed anna")
 		if j := slices.Index(got, "left anna"); i < 0 || j < i {
 			t.Errorf("node %d was told %q, want that anna was removed, then that she left", w.node, got)

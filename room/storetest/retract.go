@@ -24,13 +24,13 @@ var retractTests = map[string]func(*testing.T, Backend){
 	"Names":        testRetractNames,
 }
 
-// tryRetract has a user retract a message of theirs.
+// tryRetract retracts a message as its sender.
 func tryRetract(t *testing.T, s room.Store, roomID, userID string, seq uint64) error {
 	t.Helper()
 	return s.Retract(t.Context(), roomID, room.Retraction{Seq: seq, UserID: userID})
 }
 
-// retract has the admin retract messages of anybody's.
+// retract retracts messages as the admin.
 func retract(t *testing.T, s room.Store, roomID string, seqs ...uint64) {
 	t.Helper()
 	for _, seq := range seqs {
@@ -70,7 +70,7 @@ func testWhoMayRetract(t *testing.T, b Backend) {
 		t.Errorf("of one's own: %v", err)
 	}
 	retract(t, b.node(0), r.ID, 3)
-	// Who may not, may not when it is done already.
+	// A user without the right gets the same error for a retracted message.
 	expectError(t, "of somebody else, once more", tryRetract(t, b.node(0), r.ID, "anna", 3), room.ErrNotAdmin)
 	if err := tryRetract(t, s, r.ID, admin, 1); err != nil {
 		t.Errorf("of the admin's own: %v", err)
@@ -174,8 +174,8 @@ func testRetractNotKept(t *testing.T, b Backend) {
 	}
 }
 
-// testRetractOnce has everybody retract the same messages at once: each is told
-// once, and all succeed.
+// testRetractOnce retracts the same messages concurrently: all calls succeed, and
+// each message has one event.
 func testRetractOnce(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	all := watchAll(t, b, r.ID)
@@ -250,7 +250,7 @@ func testRetractedSnapshot(t *testing.T, b Backend) {
 }
 
 // testRetractWhilePosting retracts messages as they come, and opens watches
-// meanwhile. What a snapshot doesn't have, comes: verify sees to the order.
+// meanwhile. The rest arrives as events: verify checks the order.
 func testRetractWhilePosting(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	const posts = 200
@@ -302,13 +302,13 @@ func testRetractRemoved(t *testing.T, b Backend) {
 		expectError(t, "by a removed member", tryRetract(t, s, r.ID, "anna", 1), room.ErrRemoved)
 		expectError(t, "by a removed member, of nothing", tryRetract(t, s, r.ID, "anna", 9), room.ErrRemoved)
 	}
-	retract(t, b.node(1), r.ID, 1) // what they said can be retracted all the same
+	retract(t, b.node(1), r.ID, 1) // their messages can be retracted all the same
 	if entry := after(t, b.node(0), r.ID, 0, maxBytes).Entries[0]; strings.Contains(string(entry), "secret") {
 		t.Errorf("left: %q", entry)
 	}
 }
 
-// testRetractNames has users whose names begin, end or look alike.
+// testRetractNames uses names that share a prefix or a suffix, or are confusable.
 func testRetractNames(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	users := []string{"anna", "ann", "anna ", "Anna", "anna\\", "an%a", "(anna)", "^a.*$", "änna", "anna\u2028", `"anna"`, "x:anna"}

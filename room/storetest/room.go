@@ -27,7 +27,7 @@ func sameRoom(t *testing.T, got, want room.Room) {
 	t.Helper()
 	if got.ID != want.ID || got.Name != want.Name || got.Admin != want.Admin || got.TTL != want.TTL ||
 		got.Locked != want.Locked || got.Seq != want.Seq || got.Epoch != want.Epoch || got.Instance != want.Instance {
-		t.Errorf("room is %q %q admin %q ttl %v locked %v seq %d epoch %q life %q,\nwant %q %q admin %q ttl %v locked %v seq %d epoch %q life %q",
+		t.Errorf("room is %q %q admin %q ttl %v locked %v seq %d epoch %q instance %q,\nwant %q %q admin %q ttl %v locked %v seq %d epoch %q instance %q",
 			got.ID, got.Name, got.Admin, got.TTL, got.Locked, got.Seq, got.Epoch, got.Instance,
 			want.ID, want.Name, want.Admin, want.TTL, want.Locked, want.Seq, want.Epoch, want.Instance)
 	}
@@ -99,7 +99,7 @@ func testCreateIgnores(t *testing.T, b Backend) {
 }
 
 func testUnknownRoom(t *testing.T, b Backend) {
-	// Also nothing may come into being by asking.
+	// Reading must not create anything.
 	for _, id := range []string{room.NewID(), "x", "-_-"} {
 		expectGone(t, b, id)
 	}
@@ -114,7 +114,7 @@ func testMember(t *testing.T, b Backend) {
 	want := map[string]room.Membership{
 		admin: room.IsMember, "anna": room.IsMember, "bert": room.WasRemoved,
 		"carla": room.NotMember, "": room.NotMember, "Anna": room.NotMember,
-		// What a store might use as the name of something else.
+		// Ids that a store might use for its own keys.
 		"key": room.NotMember, "x:bert": room.NotMember, "seq": room.NotMember,
 	}
 	for i, s := range b.Nodes {
@@ -174,7 +174,7 @@ func testRemove(t *testing.T, b Backend) {
 			}
 		}
 	}
-	// The store knows no roles: an admin who leaves is removed like anybody.
+	// The store knows no roles: an admin that leaves is removed like any member.
 	if err := b.node(0).Remove(t.Context(), r.ID, admin); err != nil {
 		t.Fatalf("Remove of the admin: %v", err)
 	}
@@ -216,7 +216,7 @@ func testCanceledContext(t *testing.T, b Backend) {
 }
 
 func testNow(t *testing.T, b Backend) {
-	r := create(t, b, longTTL, longLobby) // a store may learn the time by its calls
+	r := create(t, b, longTTL, longLobby) // a store may learn the time from replies
 	for i, s := range b.Nodes {
 		load(t, s, r.ID)
 		for range 100 {
@@ -235,8 +235,8 @@ func testNow(t *testing.T, b Backend) {
 }
 
 func testOtherRoomsStay(t *testing.T, b Backend) {
-	// What is done to one room is not done to others, also where their ids
-	// and users look alike.
+	// A write to one room leaves others alone, also if their ids and users are
+	// similar.
 	r := create(t, b, longTTL, longLobby)
 	other := newRoom(longTTL)
 	other.ID = r.ID + "-"

@@ -129,7 +129,7 @@ func testStartExactlyOnce(t *testing.T, b Backend) {
 		for _, w := range all {
 			w.awaitSeq(t, callers/2)
 		}
-		expectClock(t, b, r.ID, all, clocks[0]) // that it is told once, verify checks
+		expectClock(t, b, r.ID, all, clocks[0]) // verify checks that there is one event
 	}
 }
 

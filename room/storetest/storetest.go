@@ -18,15 +18,15 @@ import (
 
 // Backend is what the suite runs against.
 type Backend struct {
-	// Nodes are stores over the same rooms, one at least. Whoever opens the
-	// backend closes them in a cleanup of the test.
+	// Nodes are stores over the same rooms, at least one. The function that opens
+	// the backend closes them in a cleanup of the test.
 	Nodes []room.Store
-	// Remains lists what the backend still holds of a room, for people to read:
+	// Remains lists the data that the backend still holds of a room, for people to read:
 	// keys, objects, goroutines. The bare id of a room in a list of rooms to be
-	// reaped does not count. It is asked after the room has ended; nil is not
-	// asked.
+	// reaped does not count. The suite calls it after the room has ended,
+	// unless it is nil.
 	Remains func(t *testing.T, roomID string) []string
-	// LimitsRooms says that Create keeps to CreateLimits.MaxRooms.
+	// LimitsRooms means that Create enforces CreateLimits.MaxRooms.
 	LimitsRooms bool
 }
 
@@ -58,7 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"Enter", enterTests},
 		{"Expiry", expiryTests},
 		{"Lobby", lobbyTests},
-		{"Lives", livesTests},
+		{"Instances", instanceTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -12,9 +12,9 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// verify replays a record from its snapshot and fails where the contract of
-// Store.Watch was broken: messages without a hole and each once, nothing told
-// that the snapshot or an earlier event had told, nothing after the end.
+// verify replays a record from its snapshot and checks the contract of Store.Watch:
+// messages without a hole and each once, no event that the snapshot or an earlier
+// event contains, nothing after the end.
 func (w *watch) verify(t *testing.T) {
 	t.Helper()
 	for _, fault := range w.faults {
@@ -27,7 +27,7 @@ func (w *watch) verify(t *testing.T) {
 	}
 }
 
-// replay returns what is wrong with the events that followed a snapshot.
+// replay returns the first fault in the events that followed a snapshot.
 func replay(s room.Snapshot, events []arrival) string {
 	seq, started, locked, deadline := s.Room.Seq, s.Room.Started(), s.Room.Locked, s.Room.Deadline
 	online := make(map[string]bool)
@@ -114,7 +114,7 @@ func replay(s room.Snapshot, events []arrival) string {
 	return ""
 }
 
-// frameFault returns what is wrong with the frame of a message.
+// frameFault returns the fault of a message's frame.
 func frameFault(frame []byte, seq uint64) string {
 	if got, ok := message.SeqOfFrame(frame); !ok || got != seq {
 		return fmt.Sprintf("the frame of message %d begins otherwise: %.60q", seq, frame)
@@ -149,7 +149,7 @@ var kindNames = map[room.EventKind]string{
 	room.EventEnded:     "ended",
 }
 
-// name writes an event for people.
+// name formats an event for people.
 func name(e arrival) string {
 	text := kindNames[e.Kind]
 	switch e.Kind {
@@ -166,7 +166,7 @@ func name(e arrival) string {
 	}
 }
 
-// describe writes events for people, runs of messages as one.
+// describe formats events for people, runs of messages as one.
 func describe(events []arrival) string {
 	if len(events) == 0 {
 		return "nothing"
@@ -189,7 +189,7 @@ func describe(events []arrival) string {
 	return b.String()
 }
 
-// names writes each event for people.
+// names formats each event for people.
 func names(events []arrival) []string {
 	all := make([]string, len(events))
 	for i, e := range events {

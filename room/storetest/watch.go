@@ -13,14 +13,14 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// arrival is an event and when it came.
+// arrival is an event and the time of its arrival.
 type arrival struct {
 	room.Event
 	at time.Time
 }
 
-// watch records what a node tells of a room. When the test is over, it checks
-// that the whole record obeys the contract (verify).
+// watch records the events of a room on one node. When the test is over, verify
+// checks the whole record.
 type watch struct {
 	node     int
 	store    room.Store
@@ -87,7 +87,7 @@ func (w *watch) fault(format string, args ...any) {
 	w.faults = append(w.faults, fmt.Sprintf(format, args...))
 }
 
-// close lets whoever entered exit and closes the feed.
+// close exits all entered users and closes the feed.
 func (w *watch) close(ctx context.Context) {
 	w.mu.Lock()
 	present := w.present
@@ -104,7 +104,7 @@ func (w *watch) close(ctx context.Context) {
 	}
 }
 
-// events returns what has come so far.
+// events returns the events so far.
 func (w *watch) events() []arrival {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -114,7 +114,7 @@ func (w *watch) events() []arrival {
 // await waits until the events so far satisfy a condition, and returns them.
 func (w *watch) await(t *testing.T, what string, satisfied func([]arrival) bool) []arrival {
 	t.Helper()
-	return w.awaitWithin(t, patience, what, satisfied)
+	return w.awaitWithin(t, timeout, what, satisfied)
 }
 
 func (w *watch) awaitWithin(t *testing.T, within time.Duration, what string, satisfied func([]arrival) bool) []arrival {
@@ -145,7 +145,7 @@ func (w *watch) awaitKind(t *testing.T, kind room.EventKind) arrival {
 // awaitUser waits for the first event of a kind that is about a user.
 func (w *watch) awaitUser(t *testing.T, kind room.EventKind, userID string) arrival {
 	t.Helper()
-	return w.awaitUserWithin(t, patience, kind, userID)
+	return w.awaitUserWithin(t, timeout, kind, userID)
 }
 
 func (w *watch) awaitUserWithin(t *testing.T, within time.Duration, kind room.EventKind, userID string) arrival {
@@ -164,7 +164,7 @@ func (w *watch) awaitUserWithin(t *testing.T, within time.Duration, kind room.Ev
 	return found
 }
 
-// awaitSeq waits until a message has come and returns all messages so far.
+// awaitSeq waits for a message and returns all messages so far.
 func (w *watch) awaitSeq(t *testing.T, seq uint64) []arrival {
 	t.Helper()
 	events := w.await(t, fmt.Sprintf("message %d", seq), func(events []arrival) bool {
@@ -178,8 +178,8 @@ func (w *watch) awaitSeq(t *testing.T, seq uint64) []arrival {
 	return ofKind(events, room.EventMessage)
 }
 
-// fence posts a message of the admin's and waits for it, so that whatever
-// happened before has been told. It returns all events before the message.
+// fence posts a message of the admin and waits for it: all earlier events have then
+// arrived. It returns them.
 func (w *watch) fence(t *testing.T, roomID string) []arrival {
 	t.Helper()
 	receipt, err := w.store.Post(t.Context(), roomID, newPost(w.store, admin, "fence"))
@@ -216,8 +216,7 @@ func (w *watch) tryEnter(ctx context.Context, p room.Presence, maxOnline int) (l
 	return lastID, err
 }
 
-// exit says that this was the newest connection of its user on the node of the
-// watch, and that it is gone.
+// exit reports that this connection, the newest of its user on the node, is closed.
 func (w *watch) exit(ctx context.Context, p room.Presence) {
 	w.mu.Lock()
 	if w.present[p.UserID] <= p.Order {

@@ -12,26 +12,26 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// livesTests are about standing rooms, which live again after their end.
-var livesTests = map[string]func(*testing.T, Backend){
+// instanceTests are about declared rooms, which open a new instance after the end.
+var instanceTests = map[string]func(*testing.T, Backend){
 	"Open":          testOpen,
 	"OpenAtOnce":    testOpenAtOnce,
-	"OpenWhatIs":    testOpenWhatIs,
+	"OpenWhatIs":    testOpenCreated,
 	"AnotherLife":   testAnotherLife,
 	"AfterDeletion": testLifeAfterDeletion,
 	"AfterExpiry":   testLifeAfterExpiry,
 	"AfterReaping":  testLifeAfterReaping,
-	"AtTheDeadline": testLifeAtTheDeadline,
+	"AtTheDeadline": testInstanceAtTheDeadline,
 }
 
-// newInstance returns a life that a standing room has not begun yet.
+// newInstance returns an instance that no store has yet.
 func newInstance(roomID string, ttl time.Duration) room.Room {
 	r := newRoom(ttl)
 	r.ID, r.Admin, r.Instance = roomID, "", room.NewNonce()
 	return r
 }
 
-// tryOpen opens a room on a node; its life is ended when the test is over.
+// tryOpen opens a room on a node; the test's cleanup ends the instance.
 func tryOpen(t *testing.T, s room.Store, r room.Room, lobby time.Duration) (room.Room, error) {
 	t.Helper()
 	opened, err := s.Open(t.Context(), r, room.CreateLimits{Lobby: lobby})
@@ -47,7 +47,7 @@ func tryOpen(t *testing.T, s room.Store, r room.Room, lobby time.Duration) (room
 	return opened, nil
 }
 
-// begin opens a room that is not there.
+// begin opens a room that has no instance.
 func begin(t *testing.T, s room.Store, r room.Room, lobby time.Duration) room.Room {
 	t.Helper()
 	opened, err := tryOpen(t, s, r, lobby)
@@ -55,7 +55,7 @@ func begin(t *testing.T, s room.Store, r room.Room, lobby time.Duration) room.Ro
 		t.Fatalf("Open: %v", err)
 	}
 	if opened.InstanceID() != r.InstanceID() {
-		t.Fatalf("Open of a room that is not there returned the life %q, want %q", opened.InstanceID(), r.InstanceID())
+		t.Fatalf("Open of a room that is not there returned the instance %q, want %q", opened.InstanceID(), r.InstanceID())
 	}
 	return opened
 }
@@ -64,7 +64,7 @@ func testOpen(t *testing.T, b Backend) {
 	r := newInstance(room.NewID(), 7*time.Second)
 	r.Password = append([]byte{0, '\r', '\n', 0xff}, bytes.Repeat([]byte{0x80}, 44)...)
 	r.AdminPassword = append([]byte{0xff, '\n', '\r', 0}, bytes.Repeat([]byte{0x81}, 44)...)
-	// These are for the store to say.
+	// The store sets these.
 	r.Admin, r.Locked, r.Seq = "somebody", true, 99
 	r.CreatedAt, r.StartedAt, r.Deadline = time.Unix(1, 0), time.Unix(2, 0), time.Unix(3, 0)
 	from := time.Now().Truncate(time.Millisecond)
@@ -82,12 +82,12 @@ func testOpen(t *testing.T, b Backend) {
 			for _, userID := range []string{"", "somebody", admin} {
 				got, membership, err := s.Member(t.Context(), id, userID)
 				if err != nil || membership != room.NotMember {
-					t.Errorf("node %d: Member %q of a new life is %v, %v, want a stranger", i, userID, membership, err)
+					t.Errorf("node %d: Member %q of a new instance is %v, %v, want a stranger", i, userID, membership, err)
 				}
 				sameRoom(t, got, want)
 			}
 		}
-		// Whoever comes second is returned what there is.
+		// A second call returns the existing instance.
 		again, err := tryOpen(t, s, newInstance(r.ID, time.Hour), longLobby)
 		if err != nil {
 			t.Fatalf("node %d: Open again: %v", i, err)
@@ -114,8 +114,8 @@ func testOpenAtOnce(t *testing.T, b Backend) {
 	}
 }
 
-// testOpenWhatIs opens a room that was made by Create.
-func testOpenWhatIs(t *testing.T, b Backend) {
+// testOpenCreated opens a room that Create made.
+func testOpenCreated(t *testing.T, b Backend) {
 	r := create(t, b, longTTL, longLobby)
 	opened, err := b.node(1).Open(t.Context(), newInstance(r.ID, longTTL), room.CreateLimits{Lobby: longLobby})
 	if err != nil {
@@ -123,23 +123,23 @@ func testOpenWhatIs(t *testing.T, b Backend) {
 	}
 	sameRoom(t, opened, load(t, b.node(0), r.ID))
 	if opened.Instance != "" || opened.Admin != admin {
-		t.Errorf("opened life %q with admin %q, want the one that there is", opened.Instance, opened.Admin)
+		t.Errorf("opened instance %q with admin %q, want the one that there is", opened.Instance, opened.Admin)
 	}
 }
 
-// expectOtherLife fails unless every method on every node says that there is no
-// such life. A bare room id finds a life by Load and Member only.
-func expectOtherLife(t *testing.T, b Backend, instanceID string) {
+// expectNoInstance fails unless every method on every node returns ErrRoomNotFound
+// for the instance. A bare room id finds an instance by Load and Member only.
+func expectNoInstance(t *testing.T, b Backend, instanceID string) {
 	t.Helper()
-	_, life := room.SplitInstanceID(instanceID)
+	_, instance := room.SplitInstanceID(instanceID)
 	for i, s := range b.Nodes {
 		for method, err := range methods(t.Context(), s, instanceID) {
-			if life == "" && (method == "Load" || method == "Member") {
+			if instance == "" && (method == "Load" || method == "Member") {
 				if err != nil {
 					t.Errorf("node %d: %s by the room's id: %v", i, method, err)
 				}
 			} else if !errors.Is(err, room.ErrRoomNotFound) {
-				t.Errorf("node %d: %s of another life: %v, want ErrRoomNotFound", i, method, err)
+				t.Errorf("node %d: %s of another instance: %v, want ErrRoomNotFound", i, method, err)
 			}
 		}
 	}
@@ -151,27 +151,27 @@ func testAnotherLife(t *testing.T, b Backend) {
 	all := watchAll(t, b, r.InstanceID())
 	before := load(t, b.node(0), r.ID)
 	for _, other := range []string{room.InstanceID(r.ID, "other"), r.ID, r.InstanceID() + "x"} {
-		expectOtherLife(t, b, other)
+		expectNoInstance(t, b, other)
 	}
 	for _, s := range b.Nodes {
 		sameRoom(t, load(t, s, r.ID), before)
 		if _, membership, err := s.Member(t.Context(), r.ID, admin); err != nil || membership != room.IsMember {
-			t.Errorf("a member of this life is %v, %v", membership, err)
+			t.Errorf("a member of this instance is %v, %v", membership, err)
 		}
 	}
 	for _, w := range all {
 		if events := w.fence(t, r.InstanceID()); len(ofKind(events, room.EventMessage)) > len(b.Nodes) || len(ofKind(events, room.EventLocked)) > 0 {
-			t.Errorf("node %d was told %s, want nothing of what was asked of other lives", w.node, describe(events))
+			t.Errorf("node %d was told %s, want nothing of what was asked of other instances", w.node, describe(events))
 		}
 	}
-	// The life of a room that Create has made has no name.
+	// The instance of a created room has no name.
 	made := create(t, b, longTTL, longLobby)
-	expectOtherLife(t, b, room.InstanceID(made.ID, "other"))
+	expectNoInstance(t, b, room.InstanceID(made.ID, "other"))
 	load(t, b.node(1), made.ID)
 }
 
-// lead leads a life: two members, one of whom is removed, a lock, and, if it is
-// to start, messages with ids of their sender's.
+// lead fills an instance: two members, one of them removed, a lock, and, if it is to
+// start, messages with ids.
 func lead(t *testing.T, b Backend, r room.Room, start bool) []*watch {
 	t.Helper()
 	join(t, b, r.InstanceID(), "anna", "bert")
@@ -181,7 +181,7 @@ func lead(t *testing.T, b Backend, r room.Room, start bool) []*watch {
 	if start {
 		for id := uint64(1); id <= 5; id++ {
 			s := b.node(int(id))
-			if _, err := s.Post(t.Context(), r.InstanceID(), numbered(s, "anna", "tag-of-anna", id, "of the former life")); err != nil {
+			if _, err := s.Post(t.Context(), r.InstanceID(), numbered(s, "anna", "tag-of-anna", id, "of the former instance")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -195,8 +195,8 @@ func lead(t *testing.T, b Backend, r room.Room, start bool) []*watch {
 	return all
 }
 
-// expectNothingOf begins another life after one that has ended and that all have
-// watched, and fails where the one has anything of the other.
+// expectNothingOf begins the next instance after one that has ended while all nodes
+// watched it. It fails if one has data of the other.
 func expectNothingOf(t *testing.T, b Backend, former room.Room, all []*watch) {
 	t.Helper()
 	expectGone(t, b, former.ID)
@@ -207,32 +207,32 @@ func expectNothingOf(t *testing.T, b Backend, former room.Room, all []*watch) {
 	}
 	r := begin(t, b.node(1), newInstance(former.ID, longTTL), longLobby)
 	if r.Seq != 0 || r.Locked || r.Started() || r.Epoch == former.Epoch {
-		t.Errorf("the next life begins with seq %d, locked %v, started %v, epoch %q", r.Seq, r.Locked, r.Started(), r.Epoch)
+		t.Errorf("the next instance begins with seq %d, locked %v, started %v, epoch %q", r.Seq, r.Locked, r.Started(), r.Epoch)
 	}
-	expectOtherLife(t, b, former.InstanceID())
+	expectNoInstance(t, b, former.InstanceID())
 	for i, s := range b.Nodes {
 		for _, userID := range []string{"anna", "bert"} {
 			if _, membership, err := s.Member(t.Context(), r.InstanceID(), userID); err != nil || membership != room.NotMember {
-				t.Errorf("node %d: %q of the former life is %v, %v, want a stranger", i, userID, membership, err)
+				t.Errorf("node %d: %q of the former instance is %v, %v, want a stranger", i, userID, membership, err)
 			}
 		}
 		if page, err := s.Before(t.Context(), r.InstanceID(), 0, 10, maxBytes); err != nil || len(page.Entries) != 0 || page.Newest != 0 {
-			t.Errorf("node %d: the next life has %d messages, newest %d, %v", i, len(page.Entries), page.Newest, err)
+			t.Errorf("node %d: the next instance has %d messages, newest %d, %v", i, len(page.Entries), page.Newest, err)
 		}
 	}
 	join(t, b, r.InstanceID(), "anna", "bert", admin) // the names are free
 	now := watchAll(t, b, r.InstanceID())
 	for _, w := range now {
 		if len(w.snapshot.Online) > 0 {
-			t.Errorf("node %d: %q are online in a life that nobody has entered", w.node, w.snapshot.Online)
+			t.Errorf("node %d: %q are online in a instance that nobody has entered", w.node, w.snapshot.Online)
 		}
 	}
 	if lastID := now[0].enter(t, presence("anna")); lastID != 0 {
-		t.Errorf("a session is said to have posted up to id %d in the former life", lastID)
+		t.Errorf("a session is said to have posted up to id %d in the former instance", lastID)
 	}
 	for _, w := range all {
 		expectFeedGone(t, w)
-		w.feed.Exit(t.Context(), "anna", ^uint64(0)) // says nothing of this life's
+		w.feed.Exit(t.Context(), "anna", ^uint64(0)) // has no effect on this instance
 		w.feed.Close()
 	}
 	s := b.node(0)
@@ -247,7 +247,7 @@ func expectNothingOf(t *testing.T, b Backend, former room.Room, all []*watch) {
 	}
 	for i, w := range all {
 		if events := w.events(); len(events) != told[i] {
-			t.Errorf("node %d was told of the former life: %s", w.node, describe(events[told[i]:]))
+			t.Errorf("node %d was told of the former instance: %s", w.node, describe(events[told[i]:]))
 		}
 	}
 	load(t, b.node(1), r.InstanceID())
@@ -290,10 +290,9 @@ func testLifeAfterReaping(t *testing.T, b Backend) {
 	expectNothingOf(t, b, r, all)
 }
 
-// testLifeAtTheDeadline begins the next life at the very deadline, while nodes
-// have yet to notice that it has come: they end the former life and leave the
-// next one alone.
-func testLifeAtTheDeadline(t *testing.T, b Backend) {
+// testInstanceAtTheDeadline begins the next instance at the very deadline, before
+// the nodes notice it: they end the old instance and leave the next one alone.
+func testInstanceAtTheDeadline(t *testing.T, b Backend) {
 	const rooms = 20
 	together(rooms, func(i int) {
 		first := newInstance(room.NewID(), shortTTL)
@@ -301,7 +300,7 @@ func testLifeAtTheDeadline(t *testing.T, b Backend) {
 			t.Errorf("Open: %v", err)
 			return
 		}
-		// Without a message, so that the numbers of the next life would fit.
+		// Without a message, so that the numbers of the next instance would fit.
 		clock, err := b.node(i).Start(t.Context(), first.InstanceID())
 		if err != nil {
 			t.Errorf("Start: %v", err)
@@ -317,19 +316,19 @@ func testLifeAtTheDeadline(t *testing.T, b Backend) {
 				}
 			}
 			if now := time.Now(); now.Before(clock.Deadline) {
-				t.Errorf("the next life began %v before the deadline", clock.Deadline.Sub(now))
+				t.Errorf("the next instance began %v before the deadline", clock.Deadline.Sub(now))
 			}
 			post(t, b.node(i+1), next.InstanceID(), "one", "two", "three")
 			for _, w := range all {
 				if e := w.awaitKind(t, room.EventEnded); e.Reason != room.EndExpired {
-					t.Errorf("node %d: the former life ended with %q", w.node, e.Reason)
+					t.Errorf("node %d: the former instance ended with %q", w.node, e.Reason)
 				}
 				if told := ofKind(w.events(), room.EventMessage); len(told) > 0 {
-					t.Errorf("node %d was told of the next life: %s", w.node, describe(told))
+					t.Errorf("node %d was told of the next instance: %s", w.node, describe(told))
 				}
 			}
 			if got := load(t, b.node(i), next.InstanceID()); got.Seq != 3 {
-				t.Errorf("the next life has %d messages, want 3", got.Seq)
+				t.Errorf("the next instance has %d messages, want 3", got.Seq)
 			}
 		})
 	})
