@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/lab"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/chaos"
 )
 
 func main() {
@@ -28,12 +28,12 @@ func main() {
 }
 
 func run(args []string, out io.Writer) error {
-	var o lab.Options
+	var o chaos.Options
 	var topology, faults, source string
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.DurationVar(&o.Duration, "duration", time.Minute, "how long faults are injected, over all topologies")
 	flags.Uint64Var(&o.Seed, "seed", 0, "of the random numbers; 0 takes one at random")
-	flags.StringVar(&topology, "topology", "all", strings.Join(lab.Topologies, ", ")+", or all of them in turn")
+	flags.StringVar(&topology, "topology", "all", strings.Join(chaos.Topologies, ", ")+", or all of them in turn")
 	flags.StringVar(&faults, "faults", "", "only these kinds of faults, comma-separated")
 	flags.StringVar(&o.Caddy, "caddy", "", "program under test; built from -source if empty")
 	flags.StringVar(&source, "source", "..", "directory of the module under test")
@@ -58,7 +58,7 @@ func run(args []string, out io.Writer) error {
 	}
 	topologies := []string{topology}
 	if topology == "all" {
-		topologies = lab.Topologies
+		topologies = chaos.Topologies
 	}
 	o.Duration /= time.Duration(len(topologies))
 	o.Log = out
@@ -102,14 +102,14 @@ func run(args []string, out io.Writer) error {
 }
 
 // soak runs the laboratory over topologies.
-func soak(ctx context.Context, o lab.Options, dir string, topologies []string) ([]*lab.Report, error) {
-	var reports []*lab.Report
+func soak(ctx context.Context, o chaos.Options, dir string, topologies []string) ([]*chaos.Report, error) {
+	var reports []*chaos.Report
 	for _, topology := range topologies {
 		o.Topology, o.Dir = topology, filepath.Join(dir, topology)
 		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 			return reports, err
 		}
-		r, err := lab.Run(ctx, o)
+		r, err := chaos.Run(ctx, o)
 		if err != nil {
 			return reports, err
 		}

@@ -1,0 +1,115 @@
+package chaos_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/chaos"
+)
+
+// broken are builds in which something is missing, and what the laboratory must
+// find then.
+var broken = map[string]struct {
+	file     string
+	from, to string // what is replaced, and by what
+	faults   []string
+	kinds    []string // of violations that show it
+	set      func(*chaos.Options)
+}{
+	// Messages that are sent again because it is not known whether they were stored
+	// are stored twice.
+	"duplicates": {
+		file:   "redisstore/scripts/post.lua",
+		from:   "if not below(highest, id) then",
+		to:     "if false then",
+		faults: []string{"redis-mute", "redis-reset", "redis-kill"},
+		kinds:  []string{"doubled", "order"},
+	},
+	// What is said while a node's connection for events is broken is not made up
+	// for.
+	"resynchronization": {
+		file:   "redisstore/sync.go",
+		from:   "	f.live = false\n	switch {",
+		to:     "	f.live = f.linked\n	switch {\n	case f.open:",
+		faults: []string{"subscriber-cut"},
+		kinds:  []string{"delivery", "end", "order", "outbox", "presence"},
+	},
+	// Keys that come into being after the start of a room outlive it.
+	"deadline": {
+		file:  "redisstore/scripts/post.lua",
+		from:  "redis.call('PEXPIREAT', KEYS[2], deadline)",
+		to:    "",
+		kinds: []string{"expiry", "keys"},
+	},
+	// Connections that have ended are not forgotten.
+	"connections": {
+		file:  "ws/hub.go",
+		from:  "	delete(h.conns, c)",
+		to:    "",
+		kinds: []string{"left"},
+		set:   func(o *chaos.Options) { o.Duration = 5 * time.Second },
+	},
+}
+
+// TestBroken lets the laboratory look at builds that are broken on purpose. What it
+// would not find in them it would not find in others.
+func TestBroken(t *testing.T) {
+	for name, b := range broken {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, "standalone")
+			o.Caddy = overlaid(t, b.file, b.from, b.to)
+			o.Faults, o.StopEarly = b.faults, true
+			o.Pace, o.Round, o.Duration = 400*time.Millisecond, 10*time.Second, time.Minute
+			if b.set != nil {
+				b.set(&o)
+			}
+			start := time.Now()
+			report, err := chaos.Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(report.Violations, func(v chaos.Violation) bool { return slices.Contains(b.kinds, v.Kind) }) {
+				report.Write(t.Output())
+				t.Errorf("it is not found")
+				return
+			}
+			t.Logf("found after %s: %s: %s", time.Since(start).Round(100*time.Millisecond), report.Violations[0].Kind, report.Violations[0].What)
+		})
+	}
+}
+
+// overlaid builds Caddy with one replacement in one file, which stays as it is.
+func overlaid(t *testing.T, file, from, to string) string {
+	t.Helper()
+	dir := t.TempDir()
+	original := filepath.Join(repository(), file)
+	text, err := os.ReadFile(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), from); n != 1 {
+		t.Fatalf("%s has %q %d times: this test has to follow", file, from, n)
+	}
+	patched := filepath.Join(dir, filepath.Base(file))
+	if err := os.WriteFile(patched, []byte(strings.Replace(string(text), from, to, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: patched}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	description := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(description, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "caddy")
+	if err := build(binary, "-overlay", description); err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
