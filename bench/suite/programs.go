@@ -38,7 +38,7 @@ func Build(ctx context.Context, repository, into string, peers bool) (*Programs,
 	sources := []source{
 		{repository, p.Caddy, "./cmd/caddy"},
 		{repository, p.Chatload, "./cmd/chatload"},
-		{bench, p.Floor, "./cmd/floor"},
+		{bench, p.Floor, "./cmd/baseline"},
 	}
 	if peers {
 		p.CentrifugoLoad = filepath.Join(into, "centrifugoload")

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/floor"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/baseline"
 )
 
 // startCentrifugo starts Centrifugo with its engine in memory or in Redis. Its
@@ -77,7 +77,7 @@ func startCentrifugo(redis bool) func(context.Context, *environment, *server) er
 
 // centrifugoTLS returns the settings of TLS, with a certificate in files.
 func centrifugoTLS(dir string) (map[string]any, error) {
-	certificate, err := floor.Certificate()
+	certificate, err := baseline.Certificate()
 	if err != nil {
 		return nil, err
 	}

@@ -10,23 +10,23 @@ import (
 	"os"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/floor"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/baseline"
 )
 
 func main() {
-	mode := flag.String("mode", string(floor.Direct), "how it writes: direct, batched or paced")
+	mode := flag.String("mode", string(baseline.Direct), "how it writes: direct, batched or paced")
 	listen := flag.String("listen", "127.0.0.1:8080", "address to listen on")
 	secure := flag.Bool("tls", false, "with a certificate that it makes itself")
 	flag.Parse()
-	if err := serve(floor.Mode(*mode), *listen, *secure); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(baseline.Mode(*mode), *listen, *secure); !errors.Is(err, http.ErrServerClosed) {
 		_, _ = fmt.Fprintf(os.Stderr, "floor: %v\n", err)
 		os.Exit(1)
 	}
 }
 
 // serve listens until the process is ended.
-func serve(mode floor.Mode, listen string, secure bool) error {
-	handler, err := floor.New(mode)
+func serve(mode baseline.Mode, listen string, secure bool) error {
+	handler, err := baseline.New(mode)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func serve(mode floor.Mode, listen string, secure bool) error {
 	if !secure {
 		return server.ListenAndServe()
 	}
-	certificate, err := floor.Certificate()
+	certificate, err := baseline.Certificate()
 	if err != nil {
 		return err
 	}

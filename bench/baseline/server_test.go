@@ -1,4 +1,4 @@
-package floor_test
+package baseline_test
 
 import (
 	"crypto/tls"
@@ -9,17 +9,17 @@ import (
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/floor"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/baseline"
 )
 
 // TestModes puts load on each mode: all of them deliver everything, once, in
 // order, whatever they cost.
 func TestModes(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []floor.Mode{floor.Direct, floor.Batched, floor.Paced} {
+	for _, mode := range []baseline.Mode{baseline.Direct, baseline.Batched, baseline.Paced} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
-			handler, err := floor.New(mode)
+			handler, err := baseline.New(mode)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,11 +47,11 @@ func TestModes(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	certificate, err := floor.Certificate()
+	certificate, err := baseline.Certificate()
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := floor.New(floor.Direct)
+	handler, err := baseline.New(baseline.Direct)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestTLS(t *testing.T) {
 
 func TestNoSuchMode(t *testing.T) {
 	t.Parallel()
-	if _, err := floor.New("fast"); err == nil {
+	if _, err := baseline.New("fast"); err == nil {
 		t.Error("there is a mode fast")
 	}
 }
