@@ -1,38 +1,38 @@
 package baseline
 
 import (
+	"slices"
+
 	"github.com/gorilla/websocket"
 )
 
-// directSink is Direct.
-type directSink struct {
+// direct implements Direct.
+type direct struct {
 	members []*member
 }
 
-func (s *directSink) join(m *member) { s.members = append(s.members, m) }
+func (d *direct) join(m *member) { d.members = append(d.members, m) }
 
-func (s *directSink) leave(m *member) { s.members = without(s.members, m) }
+func (d *direct) leave(m *member) { d.members = without(d.members, m) }
 
-func (s *directSink) deliver(payload []byte) {
+func (d *direct) deliver(payload []byte) {
 	prepared, err := websocket.NewPreparedMessage(websocket.TextMessage, payload)
 	if err != nil {
-		panic(err) // not with this type
+		panic(err) // only an invalid message type is an error
 	}
-	for _, m := range s.members {
+	for _, m := range d.members {
 		m.mu.Lock()
-		_ = m.ws.WritePreparedMessage(prepared) // its reader fails as well
+		_ = m.ws.WritePreparedMessage(prepared) // the connection's reader fails as well
 		m.mu.Unlock()
 	}
 }
 
-// without removes a member. The order of the others changes.
+// without removes a member. The last one takes its place.
 func without(members []*member, m *member) []*member {
-	for i, other := range members {
-		if other == m {
-			last := len(members) - 1
-			members[i], members[last] = members[last], nil
-			return members[:last]
-		}
+	last := len(members) - 1
+	if i := slices.Index(members, m); i >= 0 {
+		members[i], members[last] = members[last], nil
+		members = members[:last]
 	}
 	return members
 }

@@ -7,40 +7,32 @@ import (
 )
 
 const (
-	// manyConnections is after how many a writer rests.
+	// manyConnections is the number of connections above which a writer pauses
+	// after it has written to them.
 	manyConnections = 64
-	// rest is for how long.
-	rest = 25 * time.Millisecond
+	pause           = 25 * time.Millisecond
 )
 
-// pacedSink is Paced. It has a share of the room for each writer.
-type pacedSink struct {
-	writers []*writer
-	shares  []*share
-	next    int
-	of      map[*member]*share
+// paced implements Paced. It divides the room's members among the writers.
+type paced struct {
+	shares []*share
+	joined int
+	of     map[*member]*share
 }
 
-// share is what one writer has of a room. It belongs to the writer.
+// share is the members of one room that one writer serves.
 type share struct {
 	writer  *writer
-	members []*member
+	members []*member // owned by the writer
 }
 
-// writer writes to its share of all rooms.
+// writer writes to its shares of all rooms.
 type writer struct {
-	wake chan struct{}
+	wake    chan struct{}
+	waiting []*member // those with queued frames; owned by run
 
-	mu    sync.Mutex
-	inbox []job
-}
-
-// job is something that happens to a share: a frame for its members, or one that
-// joins or leaves.
-type job struct {
-	share          *share
-	frame          []byte
-	joins, leaving *member
+	mu   sync.Mutex
+	jobs []func() // for run
 }
 
 // startWriters starts a writer for each core. They live as long as the process.
@@ -53,81 +45,72 @@ func startWriters() []*writer {
 	return writers
 }
 
-func (s *pacedSink) join(m *member) {
-	if s.shares == nil {
-		for _, w := range s.writers {
-			s.shares = append(s.shares, &share{writer: w})
+func newPaced(writers []*writer) *paced {
+	p := &paced{of: make(map[*member]*share)}
+	for _, w := range writers {
+		p.shares = append(p.shares, &share{writer: w})
+	}
+	return p
+}
+
+func (p *paced) join(m *member) {
+	s := p.shares[p.joined%len(p.shares)]
+	p.joined++
+	p.of[m] = s
+	s.writer.do(func() { s.members = append(s.members, m) })
+}
+
+func (p *paced) leave(m *member) {
+	s := p.of[m]
+	delete(p.of, m)
+	s.writer.do(func() { s.members = without(s.members, m) })
+}
+
+func (p *paced) deliver(payload []byte) {
+	frame := newFrame(payload)
+	for _, s := range p.shares {
+		s.writer.do(func() { s.queue(frame) })
+	}
+}
+
+// queue queues a frame for each member. The writer calls it.
+func (s *share) queue(frame []byte) {
+	for _, m := range s.members {
+		if len(m.queue) == 0 {
+			s.writer.waiting = append(s.writer.waiting, m)
 		}
-		s.of = make(map[*member]*share)
-	}
-	share := s.shares[s.next%len(s.shares)]
-	s.next++
-	s.of[m] = share
-	share.writer.put(job{share: share, joins: m})
-}
-
-func (s *pacedSink) leave(m *member) {
-	share := s.of[m]
-	delete(s.of, m)
-	share.writer.put(job{share: share, leaving: m})
-}
-
-func (s *pacedSink) deliver(payload []byte) {
-	frame := appendFrame(make([]byte, 0, len(payload)+10), payload)
-	for _, share := range s.shares {
-		share.writer.put(job{share: share, frame: frame})
+		m.queue = append(m.queue, frame...)
 	}
 }
 
-func (w *writer) put(j job) {
+// do has run call a function.
+func (w *writer) do(job func()) {
 	w.mu.Lock()
-	w.inbox = append(w.inbox, j)
+	w.jobs = append(w.jobs, job)
 	w.mu.Unlock()
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+	notify(w.wake)
 }
 
-// run passes over the connections that have something queued, again and again.
+// run does the jobs and then writes to each waiting connection, again and again.
 func (w *writer) run() {
-	var jobs []job
-	var waiting []*member // with something queued
+	timer := time.NewTimer(0)
+	var jobs []func()
 	for range w.wake {
 		w.mu.Lock()
-		jobs, w.inbox = w.inbox, jobs[:0]
+		jobs, w.jobs = w.jobs, jobs[:0]
 		w.mu.Unlock()
-		waiting = waiting[:0]
-		for _, j := range jobs {
-			waiting = j.queue(waiting)
+		for _, job := range jobs {
+			job()
 		}
 		clear(jobs)
-		for _, m := range waiting {
-			_, _ = m.ws.NetConn().Write(m.queue) // its reader fails as well
+		for _, m := range w.waiting {
+			_, _ = m.ws.NetConn().Write(m.queue) // the connection's reader fails as well
 			m.queue = m.queue[:0]
 		}
-		if len(waiting) > manyConnections {
-			<-time.After(rest)
+		if len(w.waiting) > manyConnections {
+			timer.Reset(pause)
+			<-timer.C
 		}
+		w.waiting = w.waiting[:0]
 	}
-}
-
-// queue does the job, and adds to waiting those who had nothing queued.
-func (j *job) queue(waiting []*member) []*member {
-	switch {
-	case j.joins != nil:
-		j.share.members = append(j.share.members, j.joins)
-	case j.leaving != nil:
-		j.share.members = without(j.share.members, j.leaving)
-	}
-	if j.frame == nil {
-		return waiting
-	}
-	for _, m := range j.share.members {
-		if len(m.queue) == 0 {
-			waiting = append(waiting, m)
-		}
-		m.queue = append(m.queue, j.frame...)
-	}
-	return waiting
 }

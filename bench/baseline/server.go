@@ -1,11 +1,13 @@
+// Package baseline is a chat server that does as little as a chat server can: its
+// rooms never end, it authenticates no client, keeps no history, enforces no limit,
+// and speaks only those parts of the protocol that the load tool uses. Its cost is
+// that of writing to sockets in one of three ways, its Mode.
 package baseline
 
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
@@ -19,32 +21,31 @@ import (
 // Mode is a way to write messages to the members of a room.
 type Mode string
 
-// The modes.
 const (
-	// Direct writes in the loop of whoever broadcasts, with a mutex for each
-	// connection: what the examples of WebSocket libraries do.
+	// Direct writes in the goroutine that received the message, with a mutex for
+	// each connection, as the examples of WebSocket libraries do.
 	Direct Mode = "direct"
-	// Batched has a writer for each connection, which writes all that is queued
-	// for it in one system call.
+	// Batched has a goroutine for each connection, which writes all queued messages
+	// in one system call.
 	Batched Mode = "batched"
-	// Paced has a writer for each core, which writes to its share of the
-	// connections, to each all that is queued in one system call, and rests for a
-	// while after it has written to many.
+	// Paced has a goroutine for each core, which writes all queued messages of a
+	// connection in one system call, and pauses after it has written to many
+	// connections.
 	Paced Mode = "paced"
 )
 
-// Server is an http.Handler. Its connections live until their clients leave.
+// Server is an http.Handler. Its connections live until their clients close them.
 type Server struct {
-	mux      *http.ServeMux
-	upgrader websocket.Upgrader
-	newSink  func() sink
+	mux            *http.ServeMux
+	upgrader       websocket.Upgrader
+	newBroadcaster func() broadcaster
 
 	mu    sync.Mutex
 	rooms map[string]*room
 	users atomic.Uint64
 }
 
-// New returns a server. Its writers live as long as the process.
+// New returns a server. The goroutines of Paced live as long as the process.
 func New(mode Mode) (*Server, error) {
 	s := &Server{
 		mux:      http.NewServeMux(),
@@ -53,14 +54,14 @@ func New(mode Mode) (*Server, error) {
 	}
 	switch mode {
 	case Direct:
-		s.newSink = func() sink { return new(directSink) }
+		s.newBroadcaster = func() broadcaster { return new(direct) }
 	case Batched:
-		s.newSink = func() sink { return new(batchedSink) }
+		s.newBroadcaster = func() broadcaster { return new(batched) }
 	case Paced:
 		writers := startWriters()
-		s.newSink = func() sink { return &pacedSink{writers: writers} }
+		s.newBroadcaster = func() broadcaster { return newPaced(writers) }
 	default:
-		return nil, fmt.Errorf("floor: no mode %q", mode)
+		return nil, fmt.Errorf("baseline: unknown mode %q", mode)
 	}
 	s.mux.HandleFunc("POST /createRoom", s.createRoom)
 	s.mux.HandleFunc("POST /joinRoom", s.joinRoom)
@@ -72,6 +73,7 @@ func New(mode Mode) (*Server, error) {
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
+// admission is the answer to createRoom and joinRoom, and the join frame.
 type admission struct {
 	RoomID    string `json:"roomId"`
 	UserID    string `json:"userId"`
@@ -81,7 +83,7 @@ type admission struct {
 func (s *Server) createRoom(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	id := strconv.Itoa(len(s.rooms))
-	s.rooms[id] = &room{sink: s.newSink()}
+	s.rooms[id] = &room{members: s.newBroadcaster()}
 	s.mu.Unlock()
 	s.admit(w, id)
 }
@@ -98,14 +100,14 @@ func (s *Server) joinRoom(w http.ResponseWriter, r *http.Request) {
 func (s *Server) admit(w http.ResponseWriter, roomID string) {
 	user := fmt.Sprintf("user-%d", s.users.Add(1))
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(admission{RoomID: roomID, UserID: user, SessionID: "none"}) // else the client is gone
+	_ = json.NewEncoder(w).Encode(admission{RoomID: roomID, UserID: user, SessionID: "none"}) // fails only if the client has gone
 }
 
 // serveWS serves a connection until it ends.
 func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
 	ws, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return // answered
+		return // Upgrade has answered
 	}
 	defer func() { _ = ws.Close() }()
 	var join admission
@@ -123,38 +125,22 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer room.leave(member)
-	buffer := make([]byte, 0, 512)
+	var frame bytes.Buffer
 	for {
-		if buffer, err = readMessage(ws, buffer[:0]); err != nil {
+		_, reader, err := ws.NextReader()
+		if err != nil {
 			return
 		}
-		_, text, ok := bytes.Cut(buffer, []byte(`"message":"`))
+		frame.Reset()
+		if _, err := frame.ReadFrom(reader); err != nil {
+			return
+		}
+		_, text, ok := bytes.Cut(frame.Bytes(), []byte(`"message":"`))
 		text, after, ended := bytes.Cut(text, []byte{'"'})
 		if !ok || !ended || string(after) != "}" {
-			return // a client that escapes: not one of ours
+			return // the load tool sends no text that has to be escaped
 		}
 		room.post(member, text)
-	}
-}
-
-// readMessage is ws.ReadMessage with a buffer of the caller's.
-func readMessage(ws *websocket.Conn, buffer []byte) ([]byte, error) {
-	_, reader, err := ws.NextReader()
-	if err != nil {
-		return buffer, err
-	}
-	for {
-		if len(buffer) == cap(buffer) {
-			buffer = append(buffer, 0)[:len(buffer)]
-		}
-		n, err := reader.Read(buffer[len(buffer):cap(buffer)])
-		buffer = buffer[:len(buffer)+n]
-		if errors.Is(err, io.EOF) {
-			return buffer, nil
-		}
-		if err != nil {
-			return buffer, err
-		}
 	}
 }
 
@@ -164,20 +150,20 @@ type member struct {
 	userID string
 
 	mu    sync.Mutex
-	queue []byte        // what is to be written; Batched
-	wake  chan struct{} // closed when the member leaves; Batched
+	queue []byte        // frames to write; owned by the writer with Paced
+	wake  chan struct{} // closed when the member leaves; with Batched
 }
 
 // room numbers messages.
 type room struct {
-	mu   sync.Mutex
-	seq  uint64
-	sink sink
+	mu      sync.Mutex
+	seq     uint64
+	members broadcaster
 }
 
-// sink delivers to the members of one room. Its methods are called with the
+// broadcaster delivers to the members of one room. Its methods are called with the
 // room's mutex held, so that all members get the same order.
-type sink interface {
+type broadcaster interface {
 	join(*member)
 	leave(*member)
 	deliver(payload []byte)
@@ -190,14 +176,14 @@ func (r *room) join(m *member) error {
 	if err := m.ws.WriteMessage(websocket.TextMessage, []byte(welcome)); err != nil {
 		return err
 	}
-	r.sink.join(m)
+	r.members.join(m)
 	return nil
 }
 
 func (r *room) leave(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sink.leave(m)
+	r.members.leave(m)
 }
 
 func (r *room) post(m *member, text []byte) {
@@ -213,6 +199,5 @@ func (r *room) post(m *member, text []byte) {
 	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
 	b = append(b, `","userId":"`...)
 	b = append(b, m.userID...)
-	b = append(b, `"}`...)
-	r.sink.deliver(b)
+	r.members.deliver(append(b, `"}`...))
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/baseline"
 )
 
-// TestModes puts load on each mode: all of them deliver everything, once, in
-// order, whatever they cost.
+// TestModes checks that each mode delivers every message once and in order.
 func TestModes(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []baseline.Mode{baseline.Direct, baseline.Batched, baseline.Paced} {
@@ -26,8 +25,8 @@ func TestModes(t *testing.T) {
 			server := httptest.NewServer(handler)
 			t.Cleanup(server.Close)
 			for name, o := range map[string]load.Options{
-				"a rate":           {Rooms: 2, Members: 150, Rate: 20}, // enough for Paced to rest
-				"messages in turn": {Rooms: 3, Members: 4, Rate: 1, Flight: 3},
+				"a rate":           {Rooms: 2, Members: 150, Rate: 20}, // enough for Paced to pause
+				"messages in flight": {Rooms: 3, Members: 4, Rate: 1, Flight: 3},
 			} {
 				o.URLs, o.Parallel, o.Size, o.Duration = []string{server.URL + "/"}, 16, 100, 500*time.Millisecond
 				result, err := load.Run(t.Context(), &o, load.EphemeralChat{}, load.NewProgress(io.Discard))
@@ -38,7 +37,7 @@ func TestModes(t *testing.T) {
 					t.Errorf("%s: %s", name, result)
 				}
 				if result.Posts == 0 || result.Deliveries == 0 {
-					t.Errorf("%s: nothing was said: %s", name, result)
+					t.Errorf("%s: no message was sent: %s", name, result)
 				}
 			}
 		})
@@ -72,9 +71,9 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestNoSuchMode(t *testing.T) {
+func TestUnknownMode(t *testing.T) {
 	t.Parallel()
 	if _, err := baseline.New("fast"); err == nil {
-		t.Error("there is a mode fast")
+		t.Error("the mode fast was accepted")
 	}
 }

@@ -1,9 +1,8 @@
-// Command floor runs a chat server that does as little as one can, for comparison.
+// Command baseline runs a minimal chat server, to compare others with.
 package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -14,17 +13,15 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", string(baseline.Direct), "how it writes: direct, batched or paced")
-	listen := flag.String("listen", "127.0.0.1:8080", "address to listen on")
-	secure := flag.Bool("tls", false, "with a certificate that it makes itself")
+	mode := flag.String("mode", string(baseline.Direct), "how to write: direct, batched or paced")
+	listen := flag.String("listen", "127.0.0.1:8080", "`address` to listen on")
+	secure := flag.Bool("tls", false, "serve HTTPS with a self-signed certificate")
 	flag.Parse()
-	if err := serve(baseline.Mode(*mode), *listen, *secure); !errors.Is(err, http.ErrServerClosed) {
-		_, _ = fmt.Fprintf(os.Stderr, "floor: %v\n", err)
-		os.Exit(1)
-	}
+	_, _ = fmt.Fprintf(os.Stderr, "baseline: %v\n", serve(baseline.Mode(*mode), *listen, *secure))
+	os.Exit(1)
 }
 
-// serve listens until the process is ended.
+// serve serves until the process is killed, so it returns only an error.
 func serve(mode baseline.Mode, listen string, secure bool) error {
 	handler, err := baseline.New(mode)
 	if err != nil {
