@@ -26,10 +26,10 @@ func TestModes(t *testing.T) {
 			t.Cleanup(server.Close)
 			for name, o := range map[string]load.Options{
 				"a rate":           {Rooms: 2, Members: 150, Rate: 20}, // enough for Paced to pause
-				"messages in flight": {Rooms: 3, Members: 4, Rate: 1, Flight: 3},
+				"messages in flight": {Rooms: 3, Members: 4, Rate: 1, InFlight: 3},
 			} {
 				o.URLs, o.Parallel, o.Size, o.Duration = []string{server.URL + "/"}, 16, 100, 500*time.Millisecond
-				result, err := load.Run(t.Context(), &o, load.EphemeralChat{}, load.NewProgress(io.Discard))
+				result, err := load.Run(t.Context(), &o, load.EphemeralChat{}, io.Discard)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -62,7 +62,7 @@ func TestTLS(t *testing.T) {
 		URLs: []string{server.URL + "/"}, Insecure: true, Parallel: 4,
 		Members: 5, Storm: 10, Size: 100, Duration: time.Second,
 	}
-	result, err := load.Run(t.Context(), &o, load.EphemeralChat{}, load.NewProgress(io.Discard))
+	result, err := load.Run(t.Context(), &o, load.EphemeralChat{}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,5 @@
-// Package centrifugo lets the load tool speak the client protocol of Centrifugo:
-// JSON over a bidirectional WebSocket, several replies or pushes to a frame,
-// separated by newlines.
+// Package centrifugo is the client protocol of Centrifugo for the load tool: JSON
+// over a WebSocket, with several replies or pushes in a frame, separated by newlines.
 package centrifugo
 
 import (
@@ -12,15 +11,15 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
 )
 
-// Dialect is the protocol. The server must let anybody subscribe and publish, and
-// keep a history with recovery, so that publications are numbered.
-type Dialect struct{}
+// Protocol implements load.Protocol. The server must let anonymous clients subscribe
+// and publish, and keep a history with recovery, so that it numbers publications.
+type Protocol struct{}
 
-// Path is where the WebSocket is by default.
-func (Dialect) Path() string { return "connection/websocket" }
+// Path is the default path of the WebSocket.
+func (Protocol) Path() string { return "connection/websocket" }
 
-// Open returns members of a channel. Channels need not be made.
-func (Dialect) Open(_ context.Context, _ *http.Client, _ string, number, members int) ([]load.Member, error) {
+// Open returns members of a channel. The first subscription creates the channel.
+func (Protocol) Open(_ context.Context, _ *http.Client, _ string, number, members int) ([]load.Member, error) {
 	list := make([]load.Member, members)
 	for i := range list {
 		list[i] = load.Member{
@@ -39,8 +38,8 @@ var (
 	offset    = []byte(`"offset":`)
 )
 
-// Next reads a line of a frame.
-func (Dialect) Next(payload []byte) (load.Event, []byte) {
+// Next parses a line of a frame.
+func (Protocol) Next(payload []byte) (load.Event, []byte) {
 	line, rest, _ := bytes.Cut(payload, []byte{'\n'})
 	switch {
 	case len(line) == 0:
@@ -58,4 +57,4 @@ func (Dialect) Next(payload []byte) (load.Event, []byte) {
 }
 
 // Pong answers a ping.
-func (Dialect) Pong() []byte { return []byte("{}") }
+func (Protocol) Pong() []byte { return []byte("{}") }

@@ -8,7 +8,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/centrifugo"
 )
 
-// TestNext reads what Centrifugo 6.9 has sent.
+// TestNext parses a frame that Centrifugo 6.9 sent.
 func TestNext(t *testing.T) {
 	t.Parallel()
 	frame := []byte(`{"id":1,"connect":{"client":"92d3599c","version":"0.0.0 OSS","ping":25,"pong":true}}` + "\n" +
@@ -33,7 +33,7 @@ func TestNext(t *testing.T) {
 			t.Fatalf("%d events, want %d", i, len(want))
 		}
 		var e load.Event
-		e, frame = centrifugo.Dialect{}.Next(frame)
+		e, frame = centrifugo.Protocol{}.Next(frame)
 		if e.Kind != w.kind || e.Seq != w.seq {
 			t.Errorf("event %d is of kind %d with number %d, want %d with %d", i, e.Kind, e.Seq, w.kind, w.seq)
 		}

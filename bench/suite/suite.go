@@ -133,7 +133,7 @@ func (r *Run) line() string {
 	fmt.Fprintf(&text, "  others %.0f %%", 100*m.Others)
 	if faults := r.Result; !faults.Faultless() {
 		fmt.Fprintf(&text, "  FAULTS: %d lost, %d doubled, %d reordered, %d refused, %d disconnected %s",
-			faults.Lost, faults.Duplicated, faults.Reordered, faults.Refused, faults.Disconnected, faults.LostBy)
+			faults.Lost, faults.Duplicated, faults.Reordered, faults.Refused, faults.Disconnected, faults.DisconnectedBy)
 	}
 	return text.String()
 }

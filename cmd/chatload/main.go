@@ -1,11 +1,11 @@
-// Command chatload puts load on a site with ephemeral chat and reports how it
-// bears it: deliveries a second, latency, loss, and what the server spends.
+// Command chatload puts load on a site with ephemeral chat. It reports deliveries
+// per second, latency, lost messages, and the CPU time and memory of the server.
 //
 //	chatload -url http://localhost:8080/chat/ -rooms 10 -members 50 -rate 5
 //
 // See docs/performance.md, and chatload -help for the flags. The exit status is 1
-// when something was lost, doubled or reordered or could not be measured, and 2
-// when the flags make no sense.
+// if a message was lost, doubled or reordered or the measurement failed, and 2 if
+// the flags are invalid.
 package main
 
 import (

@@ -10,5 +10,5 @@ import (
 )
 
 func main() {
-	os.Exit(load.Main("centrifugoload", os.Args[1:], centrifugo.Dialect{}, os.Stdout, os.Stderr))
+	os.Exit(load.Main("centrifugoload", os.Args[1:], centrifugo.Protocol{}, os.Stdout, os.Stderr))
 }

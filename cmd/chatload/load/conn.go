@@ -14,19 +14,20 @@ import (
 )
 
 const (
-	// firstBuffer is the size of a new connection's read buffer, in bytes. It is
-	// doubled whenever a read fills it, up to maxBuffer, so that it does not
-	// limit how much one read brings, and idle connections stay small.
+	// firstBuffer is the size of a new connection's read buffer, in bytes. A read
+	// that fills the buffer doubles it, up to maxBuffer, so that it does not limit
+	// how much one read returns, and idle connections stay small.
 	firstBuffer = 512
 	maxBuffer   = 256 << 10
 	// stalledBuffer is the receive buffer of a connection that stops reading, in
-	// bytes: else the system takes megabytes for it, and nobody notices.
+	// bytes: by default the kernel buffers megabytes, and the server would not see
+	// that the connection has stalled.
 	stalledBuffer = 4 << 10
-	// writeTimeout is how long a server may take to read what is sent to it.
+	// writeTimeout bounds the write of a frame.
 	writeTimeout = 30 * time.Second
 )
 
-var errLeft = errors.New("load: closed by this side")
+var errClosed = errors.New("load: closed by this side")
 
 // conn is a member's connection.
 type conn struct {
@@ -34,44 +35,44 @@ type conn struct {
 	run     *run
 	room    *room
 	member  Member
+	node    string // URL
 	net     net.Conn
 	stalled bool // stops reading when it has joined
 	latency *Histogram
 
-	joined chan error // receives once: nil, or why not
-	left   atomic.Bool
-	gone   atomic.Bool // lost, not left
+	joined chan error  // receives one value: nil, or the error
+	closed atomic.Bool // by this side
+	lost   atomic.Bool // closed by the server, or failed
 
-	// Of the reader, and of others when it has ended.
-	buffer  []byte
-	message []byte // of a fragmented message, what has come so far
-	order   order
-	err     error
+	// Owned by the reader, and by others when it has ended.
+	buffer   []byte
+	message  []byte // fragments of a message that is not complete
+	sequence sequence
 
 	received atomic.Uint64 // messages
-	reads    atomic.Uint64 // reads that brought messages
+	reads    atomic.Uint64 // reads that returned messages
 	refused  atomic.Uint64
 
-	writing sync.Mutex
+	writing sync.Mutex // guards text and out, and writes
 	text    []byte
 	out     []byte
 }
 
-// connect opens the connection and joins. The reader that it starts is counted in
-// run.readers; it ends when the connection is closed.
-func (c *conn) connect(ctx context.Context, address string) error {
-	network, rest, err := c.run.dialer.open(ctx, address)
+// connect opens the connection and joins. It starts a reader, which run.reading
+// counts, and which ends when the connection is closed.
+func (c *conn) connect(ctx context.Context) error {
+	network, rest, err := dial(ctx, c.node+c.run.protocol.Path(), c.run.options.tlsConfig())
 	if err != nil {
 		return err
 	}
 	c.net = network
 	if c.stalled {
-		shrink(network)
+		shrinkReceiveBuffer(network)
 	}
 	c.buffer = append(make([]byte, 0, max(firstBuffer, len(rest))), rest...)
 	c.joined = make(chan error, 1)
-	c.run.readers.Go(c.read)
-	if err := c.send(opText, c.member.Join); err != nil {
+	c.run.reading.Go(c.read)
+	if err := c.sendFrame(opText, c.member.Join); err != nil {
 		c.close()
 		return err
 	}
@@ -84,8 +85,8 @@ func (c *conn) connect(ctx context.Context, address string) error {
 	}
 }
 
-// shrink makes the receive buffer small, if the system lets it.
-func shrink(network net.Conn) {
+// shrinkReceiveBuffer requests a small receive buffer, which the kernel may refuse.
+func shrinkReceiveBuffer(network net.Conn) {
 	if secure, ok := network.(*tls.Conn); ok {
 		network = secure.NetConn()
 	}
@@ -97,21 +98,21 @@ func shrink(network net.Conn) {
 // close closes the connection from this side.
 func (c *conn) close() {
 	if c.net != nil {
-		c.left.Store(true)
+		c.closed.Store(true)
 		_ = c.net.Close()
 	}
 }
 
-// send writes a frame in one piece.
-func (c *conn) send(opcode byte, parts ...[]byte) error {
+// sendFrame writes a frame in one system call.
+func (c *conn) sendFrame(opcode byte, parts ...[]byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	return c.write(opcode, parts...)
+	return c.writeFrame(opcode, parts...)
 }
 
-// write is send with c.writing held.
-func (c *conn) write(opcode byte, parts ...[]byte) error {
-	c.out = appendFrame(c.out[:0], opcode, rand.Uint32(), parts...) //nolint:gosec // proxies are not to be defended against here
+// writeFrame is sendFrame with c.writing held.
+func (c *conn) writeFrame(opcode byte, parts ...[]byte) error {
+	c.out = appendFrame(c.out[:0], opcode, rand.Uint32(), parts...) //nolint:gosec // masks protect proxies, and none is here
 	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
@@ -119,28 +120,26 @@ func (c *conn) write(opcode byte, parts ...[]byte) error {
 	return err
 }
 
-// say sends a message that is stamped with the time.
-func (c *conn) say(slot int) error {
+// sendMessage sends a message that carries the time.
+func (c *conn) sendMessage(slot int) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.text = appendText(c.text[:0], int64(slot), c.run.now(), c.run.options.Size)
-	return c.write(opText, c.member.Before, c.text, c.member.After)
+	return c.writeFrame(opText, c.member.Before, c.text, c.member.After)
 }
 
-// read reads until the connection ends, or, if it is one that stalls, until it
-// has joined.
+// read reads until the connection ends, or, if it stalls, until it has joined.
 func (c *conn) read() {
 	err := c.readAll()
-	if c.left.Load() {
-		err = errLeft
+	if c.closed.Load() {
+		err = errClosed
 	}
-	c.err = err
 	select {
-	case c.joined <- err: // unless it has joined, which connect is told of
-	default:
+	case c.joined <- err:
+	default: // connect has its answer
 	}
-	if err != nil && !errors.Is(err, errLeft) {
-		c.run.lose(c, err)
+	if err != nil && !errors.Is(err, errClosed) {
+		c.run.noteDisconnect(c, err)
 	}
 }
 
@@ -158,8 +157,8 @@ func (c *conn) readAll() error {
 	}
 }
 
-// parse handles the frames that are in the buffer, and makes room for more. It
-// reports whether nothing more is to be read.
+// parse handles the frames in the buffer and makes room for more. It reports
+// whether the reader is done.
 func (c *conn) parse() (done bool, err error) {
 	now := c.run.now()
 	full := len(c.buffer) == cap(c.buffer)
@@ -172,7 +171,7 @@ func (c *conn) parse() (done bool, err error) {
 		}
 		at += need
 		var n int
-		n, done, err = c.take(f, now)
+		n, done, err = c.handle(f, now)
 		messages += n
 	}
 	if messages > 0 {
@@ -187,8 +186,8 @@ func (c *conn) parse() (done bool, err error) {
 	return done, err
 }
 
-// take handles a frame, and returns how many messages were in it.
-func (c *conn) take(f frame, now int64) (messages int, done bool, err error) {
+// handle handles a frame and returns the number of messages in it.
+func (c *conn) handle(f frame, now int64) (messages int, done bool, err error) {
 	switch f.opcode {
 	case opText, opContinuation:
 		payload := f.payload
@@ -202,9 +201,9 @@ func (c *conn) take(f frame, now int64) (messages int, done bool, err error) {
 			}
 			payload, c.message = c.message, nil
 		}
-		return c.takePayload(payload, now)
+		return c.handlePayload(payload, now)
 	case opPing:
-		return 0, false, c.send(opPong, f.payload)
+		return 0, false, c.sendFrame(opPong, f.payload)
 	case opClose:
 		if len(f.payload) < 2 {
 			return 0, false, errors.New("load: closed by the server")
@@ -214,28 +213,28 @@ func (c *conn) take(f frame, now int64) (messages int, done bool, err error) {
 	return 0, false, nil
 }
 
-func (c *conn) takePayload(payload []byte, now int64) (messages int, done bool, err error) {
+func (c *conn) handlePayload(payload []byte, now int64) (messages int, done bool, err error) {
 	for len(payload) > 0 {
 		var e Event
-		e, payload = c.run.dialect.Next(payload)
+		e, payload = c.run.protocol.Next(payload)
 		switch e.Kind {
 		case EventMessage:
 			messages++
-			if c.order.see(e.Seq) {
+			if c.sequence.observe(e.Seq) {
 				c.deliver(e.Text, now)
 			}
 		case EventJoined:
-			c.order.last = e.Seq
+			c.sequence.last = e.Seq
 			select {
 			case c.joined <- nil:
-			default: // said twice
+			default: // joined before
 			}
 			done = done || c.stalled
 		case EventRefused:
 			c.refused.Add(1)
-			c.run.refuse(string(e.Text))
+			c.run.noteRefusal(string(e.Text))
 		case EventPing:
-			if err := c.send(opText, c.run.dialect.Pong()); err != nil {
+			if err := c.sendFrame(opText, c.run.protocol.Pong()); err != nil {
 				return messages, done, err
 			}
 		case EventOther:
@@ -244,9 +243,9 @@ func (c *conn) takePayload(payload []byte, now int64) (messages int, done bool, 
 	return messages, done, nil
 }
 
-// deliver takes a message that was not seen before.
+// deliver records a message that has not arrived before.
 func (c *conn) deliver(text []byte, now int64) {
-	slot, sent, ok := parseStamp(text)
+	slot, sent, ok := parseText(text)
 	if !ok {
 		return
 	}

@@ -5,65 +5,68 @@ import (
 	"time"
 )
 
-// idle keeps connections open that say nothing.
-func (r *run) idle(ctx context.Context, progress *Progress) (*Result, error) {
-	result, err := r.storm(ctx, progress)
+// idle keeps connections open that send nothing, and measures their memory.
+func (r *run) idle(ctx context.Context, result *Result) error {
+	memory := func(field func(*Memory) *int64) error {
+		return r.meter.memory(ctx, r.options.MemoryWait, &result.Memory, field)
+	}
+	if err := memory(func(m *Memory) *int64 { return &m.Before }); err != nil {
+		return err
+	}
+	if err := r.join(ctx, result); err != nil {
+		return err
+	}
+	if err := memory(func(m *Memory) *int64 { return &m.Connected }); err != nil {
+		return err
+	}
+	begin, err := r.snapshot()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := r.meter.connected(ctx, len(r.conns), r.options.Settle, &result.Memory); err != nil {
-		return nil, err
-	}
-	before, err := r.meter.cpu()
-	if err != nil {
-		return nil, err
-	}
-	begin := r.count()
 	if err := wait(ctx, r.options.Duration); err != nil {
-		return nil, err
+		return err
 	}
-	finish := r.count()
-	after, err := r.meter.cpu()
+	end, err := r.snapshot()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	result.measured(&begin, &finish, before, after)
-	r.leave()
-	result.account(r)
-	if err := r.meter.left(ctx, r.options.Settle, &result.Memory); err != nil {
-		return nil, err
-	}
-	return result, nil
+	result.setWindow(r, begin, end)
+	r.close()
+	result.setTotals(r)
+	return memory(func(m *Memory) *int64 { return &m.Left })
 }
 
-// storm connects all members as fast as it can.
-func (r *run) storm(ctx context.Context, progress *Progress) (*Result, error) {
-	result := newResult(r)
-	if r.options.Idle > 0 {
-		if err := r.meter.begin(ctx, r.options.Settle, &result.Memory); err != nil {
-			return nil, err
-		}
+// storm only connects all members.
+func (r *run) storm(ctx context.Context, result *Result) error {
+	if err := r.join(ctx, result); err != nil {
+		return err
 	}
-	before, err := r.meter.cpu()
+	r.close()
+	result.setTotals(r)
+	return nil
+}
+
+// join connects all members as fast as it can.
+func (r *run) join(ctx context.Context, result *Result) error {
+	before, err := r.snapshot()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	took := new(Histogram)
-	begin := time.Now()
-	if err := r.connect(ctx, progress, took); err != nil {
-		return nil, err
+	if err := r.connect(ctx, took); err != nil {
+		return err
 	}
-	elapsed := time.Since(begin)
-	after, err := r.meter.cpu()
+	after, err := r.snapshot()
 	if err != nil {
-		return nil, err
+		return err
 	}
+	seconds := time.Duration(after.at - before.at).Seconds()
+	connections := float64(len(r.conns))
 	result.Joins = &Joins{
-		Seconds:      elapsed.Seconds(),
-		PerSecond:    float64(len(r.conns)) / elapsed.Seconds(),
-		Latency:      latencyOf(took),
-		MicrosOfCPU:  spent(before, after).Seconds() * 1e6 / float64(len(r.conns)),
-		Disconnected: r.lost,
+		Seconds:     seconds,
+		PerSecond:   connections / seconds,
+		Latency:     latencyOf(took),
+		MicrosOfCPU: spent(before.servers, after.servers).Seconds() * 1e6 / connections,
 	}
-	return result, nil
+	return nil
 }

@@ -1,25 +1,23 @@
-// Package load is what the command chatload is made of: clients of a chat, in
-// rooms, who talk at a rate or as fast as they are answered, sit idle, or connect
-// all at once, and what they observe.
+// Package load implements the command chatload: chat clients that send messages at
+// a rate or as fast as the server delivers them, sit idle, or connect all at once.
 //
-// It shares nothing with the server but the protocol, and that only through a
-// Dialect, so that other servers can be measured with the same clients.
+// It shares only the protocol with the server, behind the interface Protocol, so
+// that the same clients can measure other servers.
 //
-// # What is measured
+// # Measurement
 //
-// Each message carries the time at which it was written to its sender's socket.
-// A delivery is the arrival of a message at one member, the sender included; its
-// latency is from that time to the return of the read that brought it. Lateness
-// of the clients themselves (a sender that wakes up too late) is reported apart.
+// Each message carries the time at which its sender wrote it to the socket. A
+// delivery is the arrival of a message at one member, the sender included; its
+// latency ends when the read that brought it returns. The delay of senders that
+// wake up too late is reported separately.
 //
-// Each message has a number in its room, given by the server. A member that sees
-// a number twice has got a duplicate, one that sees a lower number after a higher
-// one, which was missing until then, a reordered message; numbers that are still
-// missing when everything has been waited for are lost.
+// The server numbers the messages of a room. A member that receives a number twice
+// has got a duplicate. A missing number that arrives after a higher one is a
+// reordered message. Numbers that are still missing at the end are lost.
 //
-// # What it costs
+// # Cost
 //
-// The clients share the machine with what they measure, so they are kept cheap:
-// one read per arrival, no decoding of JSON, one clock reading per read, and no
-// allocation per message.
+// The clients share the machine with the server, so they are cheap: one read per
+// arrival, no decoding of JSON, one clock reading per read, no allocation per
+// message.
 package load

@@ -10,11 +10,10 @@ import (
 	"strings"
 )
 
-// EphemeralChat is the protocol of ephemeral chat, as described in
-// docs/protocol.md.
+// EphemeralChat is the protocol of ephemeral chat (docs/protocol.md).
 type EphemeralChat struct{}
 
-// Path is where the WebSocket is.
+// Path is the path of the WebSocket.
 func (EphemeralChat) Path() string { return "ws" }
 
 // admission is the answer to createRoom and joinRoom.
@@ -27,7 +26,7 @@ type admission struct {
 // Open creates a room and joins it. The admin is the first of its members.
 func (EphemeralChat) Open(ctx context.Context, client *http.Client, base string, number, members int) ([]Member, error) {
 	var admin admission
-	err := post(ctx, client, base+"createRoom", map[string]string{"roomName": fmt.Sprintf("load %d", number)}, &admin)
+	err := call(ctx, client, base+"createRoom", map[string]string{"roomName": fmt.Sprintf("load %d", number)}, &admin)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +34,7 @@ func (EphemeralChat) Open(ctx context.Context, client *http.Client, base string,
 	list = append(list, newMember(admin))
 	for len(list) < members {
 		var joined admission
-		if err := post(ctx, client, base+"joinRoom", map[string]string{"roomId": admin.RoomID}, &joined); err != nil {
+		if err := call(ctx, client, base+"joinRoom", map[string]string{"roomId": admin.RoomID}, &joined); err != nil {
 			return nil, err
 		}
 		list = append(list, newMember(joined))
@@ -51,8 +50,8 @@ func newMember(a admission) Member {
 	}
 }
 
-// post calls an endpoint.
-func post(ctx context.Context, client *http.Client, url string, request, response any) error {
+// call posts a request to an endpoint.
+func call(ctx context.Context, client *http.Client, url string, request, response any) error {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return fmt.Errorf("load: %s: %w", url, err)
@@ -72,7 +71,7 @@ func post(ctx context.Context, client *http.Client, url string, request, respons
 		return fmt.Errorf("load: %s: %w", url, err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		return refusal(url, answer, text)
+		return problemError(url, answer, text)
 	}
 	if err := json.Unmarshal(text, response); err != nil {
 		return fmt.Errorf("load: %s: is this where the chat is mounted? %w", url, err)
@@ -80,8 +79,8 @@ func post(ctx context.Context, client *http.Client, url string, request, respons
 	return nil
 }
 
-// refusal explains an answer that is not 200.
-func refusal(url string, answer *http.Response, text []byte) error {
+// problemError returns the error for an answer other than 200, with a remedy.
+func problemError(url string, answer *http.Response, text []byte) error {
 	var problem struct {
 		Code string `json:"code"`
 	}
@@ -110,7 +109,7 @@ var (
 	codeKey = []byte(`"code":"`)
 )
 
-// Next reads a frame. A frame is one event.
+// Next parses a frame, which is one event.
 func (EphemeralChat) Next(payload []byte) (Event, []byte) {
 	_, rest, ok := bytes.Cut(payload, typeKey)
 	if !ok {
@@ -129,12 +128,11 @@ func (EphemeralChat) Next(payload []byte) (Event, []byte) {
 	return Event{}, nil
 }
 
-// Pong is never asked for.
+// Pong is not used: Next returns no EventPing.
 func (EphemeralChat) Pong() []byte { return nil }
 
-// NumberAfter returns the number that follows the first occurrence of a key, 0
-// if there is none. In a frame's JSON a key cannot occur within a string, where
-// its quotation marks are escaped.
+// NumberAfter returns the number that follows the first occurrence of a key, or 0.
+// The key cannot occur within a JSON string, where its quotation marks are escaped.
 func NumberAfter(payload, key []byte) uint64 {
 	_, rest, _ := bytes.Cut(payload, key)
 	var n uint64

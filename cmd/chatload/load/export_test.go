@@ -1,17 +1,17 @@
 package load
 
-// What the tests of this package look at from outside.
+// Unexported names that the tests use.
 
 type (
-	Frame = frame
-	Order = order
+	Frame    = frame
+	Sequence = sequence
 )
 
 var (
 	ParseFrame  = parseFrame
 	AppendFrame = appendFrame
 	AppendText  = appendText
-	ParseStamp  = parseStamp
+	ParseText   = parseText
 	CPUOf       = cpuOf
 	MemoryOf    = memoryOf
 )
@@ -26,8 +26,8 @@ func (f Frame) Final() bool     { return f.final }
 func (f Frame) Opcode() byte    { return f.opcode }
 func (f Frame) Payload() []byte { return f.payload }
 
-func (o *Order) See(seq uint64) bool       { return o.see(seq) }
-func (o *Order) Lost(newest uint64) uint64 { return o.lost(newest) }
-func (o *Order) Counts() (duplicated, reordered uint64) {
-	return o.duplicated, o.reordered
+func (s *Sequence) Observe(seq uint64) bool   { return s.observe(seq) }
+func (s *Sequence) Lost(newest uint64) uint64 { return s.lost(newest) }
+func (s *Sequence) Counts() (duplicated, reordered uint64) {
+	return s.duplicated, s.reordered
 }

@@ -10,13 +10,12 @@ import (
 const (
 	opContinuation = 0x0
 	opText         = 0x1
-	opBinary       = 0x2
 	opClose        = 0x8
 	opPing         = 0x9
 	opPong         = 0xa
 )
 
-// maxFrame is the largest frame that is taken from a server, in bytes.
+// maxFrame is the size of the largest frame or message accepted from a server, in bytes.
 const maxFrame = 16 << 20
 
 var (
@@ -25,17 +24,15 @@ var (
 	errTooLarge = errors.New("load: the server sent a frame of more than 16 MiB")
 )
 
-// frame is a frame from a server. The payload refers to the buffer that it was
-// parsed from.
+// frame is a frame from a server. The payload refers to the parsed buffer.
 type frame struct {
 	final   bool
 	opcode  byte
 	payload []byte
 }
 
-// parseFrame takes a frame from the beginning of b. It returns how many bytes the
-// frame has; if that is more than len(b), or 0 because not even that is known,
-// the frame is not there yet.
+// parseFrame parses the frame at the beginning of b and returns its size in bytes.
+// The frame is incomplete if the size is above len(b), or 0, for unknown.
 func parseFrame(b []byte) (f frame, size int, err error) {
 	if len(b) < 2 {
 		return frame{}, 0, nil
@@ -70,8 +67,8 @@ func parseFrame(b []byte) (f frame, size int, err error) {
 	return frame{final: b[0]&0x80 != 0, opcode: b[0] & 0x0f, payload: b[head:size]}, size, nil
 }
 
-// appendFrame appends a final frame whose payload is the concatenation of parts,
-// masked with the key, as clients have to (RFC 6455, section 5.3).
+// appendFrame appends a final frame with the concatenated parts as its payload,
+// masked with the key as clients must do (RFC 6455, section 5.3).
 func appendFrame(b []byte, opcode byte, key uint32, parts ...[]byte) []byte {
 	length := 0
 	for _, part := range parts {
@@ -99,7 +96,7 @@ func appendFrame(b []byte, opcode byte, key uint32, parts ...[]byte) []byte {
 		payload = payload[4:]
 	}
 	for i := range payload {
-		payload[i] ^= byte(key >> (8 * i)) //nolint:gosec // its lowest byte is meant
+		payload[i] ^= byte(key >> (8 * i)) //nolint:gosec // truncated to its lowest byte
 	}
 	return b
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
 )
 
-// serverFrame makes an unmasked frame of what appendFrame makes for clients.
+// serverFrame returns an unmasked frame, made from that of a client.
 func serverFrame(opcode byte, payload []byte) []byte {
 	masked := load.AppendFrame(nil, opcode, 0, payload) // a key of zeros changes nothing
 	head := len(masked) - len(payload)
@@ -28,7 +28,7 @@ func TestParseFrame(t *testing.T) {
 		if !f.Final() || f.Opcode() != load.OpText || !bytes.Equal(f.Payload(), payload) {
 			t.Errorf("%d bytes: got another frame", size)
 		}
-		// Any part of it is no frame yet.
+		// No part of it is a frame.
 		for _, part := range []int{0, 1, 2, 3, 9, 10, len(whole) - 1} {
 			if part >= len(whole) {
 				continue
@@ -53,12 +53,12 @@ func TestParseFrameRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, _, err := load.ParseFrame(b); err == nil {
-			t.Errorf("%s: was taken", name)
+			t.Errorf("%s: was accepted", name)
 		}
 	}
 }
 
-// TestAppendFrame has the example of RFC 6455, section 5.7.
+// TestAppendFrame checks the example of RFC 6455, section 5.7.
 func TestAppendFrame(t *testing.T) {
 	t.Parallel()
 	got := load.AppendFrame(nil, load.OpText, 0x3d21fa37, []byte("He"), []byte("llo"))
@@ -77,7 +77,7 @@ func TestAppendFrame(t *testing.T) {
 	}
 }
 
-// FuzzRead reads what a server might send, as a connection does.
+// FuzzRead parses any bytes from a server as a connection does.
 func FuzzRead(f *testing.F) {
 	f.Add(serverFrame(load.OpText, []byte(`{"type":"message","seq":12,"message":"~1.2~"}`)))
 	f.Add(serverFrame(load.OpText, []byte(`{"type":"welcome","seq":0}`)))
@@ -87,7 +87,7 @@ func FuzzRead(f *testing.F) {
 		frame, size, err := load.ParseFrame(b)
 		if err != nil || size == 0 || size > len(b) {
 			if frame.Payload() != nil {
-				t.Error("there is a payload without a frame")
+				t.Error("a payload was returned without a frame")
 			}
 			return
 		}
@@ -98,8 +98,8 @@ func FuzzRead(f *testing.F) {
 		if len(rest) > 0 {
 			t.Errorf("%d bytes are left over", len(rest))
 		}
-		if slot, sent, ok := load.ParseStamp(e.Text); ok && !bytes.ContainsRune(e.Text, '~') {
-			t.Errorf("a text without a stamp has slot %d and time %d", slot, sent)
+		if slot, sent, ok := load.ParseText(e.Text); ok && !bytes.ContainsRune(e.Text, '~') {
+			t.Errorf("a text without ~ has slot %d and time %d", slot, sent)
 		}
 	})
 }

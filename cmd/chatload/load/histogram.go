@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// subBits says how fine a histogram is: each power of two is cut into 2^subBits
-// buckets, so that a value is known to within 1/64, about 1.6 %.
+// subBits is the precision of a histogram: each power of two is divided into
+// 2^subBits buckets, so that the error of a value is at most 1/64, about 1.6 %.
 const subBits = 6
 
 // histogramBuckets hold every duration up to 2^42 ns, about 73 minutes.
@@ -51,7 +51,7 @@ func (h *Histogram) Record(d time.Duration) {
 	}
 }
 
-// Add adds what another histogram has counted.
+// Add adds the counts of another histogram.
 func (h *Histogram) Add(other *Histogram) {
 	for i := range other.counts {
 		if n := other.counts[i].Load(); n > 0 {
@@ -73,8 +73,8 @@ func (h *Histogram) Count() uint64 {
 // Max returns the longest duration, exactly.
 func (h *Histogram) Max() time.Duration { return time.Duration(h.max.Load()) }
 
-// Quantile returns the duration that the fraction q of all durations does not
-// exceed, within the width of a bucket; 0 if there are none.
+// Quantile returns the longest duration of the shortest fraction q of all durations,
+// within the width of a bucket; 0 if none was recorded.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	total := h.Count()
 	if total == 0 {

@@ -13,14 +13,14 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
 )
 
-// run runs the load tool and returns what it has found.
+// run runs the load tool and returns its result.
 func run(t *testing.T, url, flags string) *load.Result {
 	t.Helper()
 	o, err := load.ParseOptions("chatload", append(strings.Fields(flags), "-url", url), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := load.Run(t.Context(), o, load.EphemeralChat{}, load.NewProgress(io.Discard))
+	result, err := load.Run(t.Context(), o, load.EphemeralChat{}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestAtRate(t *testing.T) {
 	if result.Rooms != 3 || result.Connections != 12 {
 		t.Errorf("%d connections in %d rooms, want 12 in 3", result.Connections, result.Rooms)
 	}
-	// 150 are asked for; how many are under way at the ends is chance.
+	// 150, give or take those in flight at both ends.
 	if result.Posts < 120 || result.Posts > 180 {
 		t.Errorf("%d posts in a second, want 150", result.Posts)
 	}
@@ -69,7 +69,7 @@ func TestInFlight(t *testing.T) {
 	}
 }
 
-// TestOneAtATime looks at whether the next message really waits.
+// TestOneAtATime checks that a message is sent only when the previous one has arrived.
 func TestOneAtATime(t *testing.T) {
 	t.Parallel()
 	site := new(chat)
@@ -129,11 +129,11 @@ func TestFaultsAreFound(t *testing.T) {
 func TestDisconnectionIsFound(t *testing.T) {
 	t.Parallel()
 	got := run(t, (&chat{hangUp: 5}).start(t), "-members 3 -rate 50 -warmup 0s -duration 500ms")
-	if got.Disconnected != 1 || !strings.Contains(got.LostBy, `4503 "too_slow"`) {
-		t.Errorf("%d disconnected, by %q", got.Disconnected, got.LostBy)
+	if got.Disconnected != 1 || !strings.Contains(got.DisconnectedBy, `4503 "too_slow"`) {
+		t.Errorf("%d disconnected, by %q", got.Disconnected, got.DisconnectedBy)
 	}
 	if got.Lost == 0 {
-		t.Error("what the disconnected member has missed is not lost")
+		t.Error("the messages that the disconnected member missed are not lost")
 	}
 }
 
@@ -164,9 +164,9 @@ func TestIdleAndStorm(t *testing.T) {
 	}
 }
 
-// TestSite is about what a site must not do: have limits that the load runs into,
-// or be none.
-func TestSite(t *testing.T) {
+// TestErrorsNameTheRemedy checks the errors for limits of the site that the load
+// exceeds, and for a wrong URL.
+func TestErrorsNameTheRemedy(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		site *chat
@@ -199,7 +199,7 @@ func TestMainReports(t *testing.T) {
 		t.Errorf("status %d with a fault, want 1", status)
 	}
 	if !strings.Contains(stdout.String(), "0 lost, 1 doubled") {
-		t.Errorf("it says:\n%s", stdout.String())
+		t.Errorf("it printed:\n%s", stdout.String())
 	}
 	stdout.Reset()
 	flags[1] = new(chat).start(t)
@@ -211,7 +211,7 @@ func TestMainReports(t *testing.T) {
 		t.Errorf("%+v, %v", result, err)
 	}
 	if status := load.Main("chatload", []string{"-rooms", "0"}, load.EphemeralChat{}, &stdout, &stderr); status != 2 {
-		t.Errorf("status %d for flags that make no sense, want 2", status)
+		t.Errorf("status %d for invalid flags, want 2", status)
 	}
 	if status := load.Main("chatload", []string{"-help"}, load.EphemeralChat{}, &stdout, &stderr); status != 0 {
 		t.Errorf("status %d for help, want 0", status)

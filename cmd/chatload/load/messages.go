@@ -4,62 +4,61 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 )
 
 const (
-	// drainTimeout is how long nothing may arrive until what is missing counts as
-	// lost.
-	drainTimeout = 5 * time.Second
-	// maxSenders is how many goroutines send at a fixed rate.
+	// drainTimeout is the time without a delivery after which missing messages count
+	// as lost; drainInterval is that between two checks.
+	drainTimeout  = 5 * time.Second
+	drainInterval = 5 * time.Millisecond
+	// maxSenders is the number of goroutines that send at a fixed rate.
 	maxSenders = 8
-	// fillFlight is how many messages are under way in a room that is filled.
-	fillFlight = 32
+	// fillInFlight is the number of messages in flight in a room that is filled.
+	fillInFlight = 32
 )
 
-// traffic lets the members of all rooms talk.
-func (r *run) traffic(ctx context.Context, progress *Progress) (*Result, error) {
-	result := newResult(r)
-	if err := r.connect(ctx, progress, new(Histogram)); err != nil {
-		return nil, err
+// exchange connects all members and lets them send messages.
+func (r *run) exchange(ctx context.Context, result *Result) error {
+	if err := r.connect(ctx, new(Histogram)); err != nil {
+		return err
 	}
-	if err := r.fill(ctx, progress); err != nil {
-		return nil, err
+	if err := r.fill(ctx); err != nil {
+		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := r.talk(ctx)
+	stop := r.startSending(ctx)
 	err := wait(ctx, r.options.Warmup)
 	if err == nil {
-		err = r.measure(ctx, result, progress)
+		err = r.measure(ctx, result)
 	}
 	if err == nil {
-		err = r.meter.connected(ctx, len(r.conns), 0, &result.Memory)
+		err = r.meter.memory(ctx, 0, &result.Memory, func(m *Memory) *int64 { return &m.Connected })
 	}
 	stop()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := r.drain(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	r.leave()
-	result.account(r)
-	return result, nil
+	r.close()
+	result.setTotals(r)
+	return nil
 }
 
-// fill puts messages into each room before anything is measured.
-func (r *run) fill(ctx context.Context, progress *Progress) error {
+// fill sends messages to each room before the measurement.
+func (r *run) fill(ctx context.Context) error {
 	if r.options.Fill == 0 {
 		return nil
 	}
-	progress.Line("putting %d messages into each room", r.options.Fill)
+	r.progress.line("sending %d messages to each room", r.options.Fill)
 	for _, room := range r.rooms {
 		slots := room.slots
-		room.slots = make([]slot, min(fillFlight, r.options.Fill))
+		room.slots = make([]slot, min(fillInFlight, r.options.Fill))
 		room.limit.Store(uint64(r.options.Fill)) //nolint:gosec // positive
 		for i := range room.slots {
-			room.say(i)
+			room.send(i)
 		}
 		if err := r.drain(ctx); err != nil {
 			return err
@@ -70,40 +69,32 @@ func (r *run) fill(ctx context.Context, progress *Progress) error {
 	return nil
 }
 
-// talk starts the members' talking, and returns what ends it.
-func (r *run) talk(ctx context.Context) (stop func()) {
+// startSending starts the members' sending, and returns a function that stops it.
+func (r *run) startSending(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	var senders []chan struct{}
-	if r.options.Flight > 0 {
-		for _, room := range r.rooms {
-			for i := range room.slots {
-				room.say(i)
-			}
+	var senders sync.WaitGroup
+	for _, room := range r.rooms {
+		for i := range room.slots {
+			room.send(i)
 		}
-	} else {
+	}
+	if r.options.InFlight == 0 {
 		count := min(maxSenders, len(r.rooms))
 		for i := range count {
-			done := make(chan struct{})
-			senders = append(senders, done)
 			// Ends with ctx; stop waits for it.
-			go func() {
-				defer close(done)
-				r.sendAtRate(ctx, i, count)
-			}()
+			senders.Go(func() { r.sendAtRate(ctx, i, count) })
 		}
 	}
 	return func() {
 		cancel()
-		for _, done := range senders {
-			<-done
-		}
+		senders.Wait()
 		for _, room := range r.rooms {
 			room.limit.Store(0)
 		}
 	}
 }
 
-// sendAtRate sends the messages of every count-th room, from the first one given,
+// sendAtRate sends the messages of every count-th room, beginning with the first,
 // evenly spread over time.
 func (r *run) sendAtRate(ctx context.Context, first, count int) {
 	var rooms []*room
@@ -112,42 +103,40 @@ func (r *run) sendAtRate(ctx context.Context, first, count int) {
 	}
 	interval := float64(time.Second) / (r.options.Rate * float64(len(rooms)))
 	begin := r.now() + int64(interval)*int64(first)/int64(count)
-	for n := 0; ; n++ {
+	for n := 0; ctx.Err() == nil; n++ {
 		due := begin + int64(float64(n)*interval)
-		if ahead := due - r.now(); ahead > 0 {
-			if wait(ctx, time.Duration(ahead)) != nil {
-				return
-			}
-		} else if ctx.Err() != nil {
+		if ahead := due - r.now(); ahead > 0 && wait(ctx, time.Duration(ahead)) != nil {
 			return
 		}
 		if now := r.now(); now >= r.from.Load() {
 			r.late.Record(time.Duration(now - due))
 		}
-		rooms[n%len(rooms)].say(0)
+		rooms[n%len(rooms)].send(0)
 	}
 }
 
-// measure waits for as long as is to be measured.
-func (r *run) measure(ctx context.Context, result *Result, progress *Progress) error {
-	before, err := r.meter.cpu()
+// measure measures for the duration of the options.
+func (r *run) measure(ctx context.Context, result *Result) error {
+	begin, err := r.snapshot()
 	if err != nil {
 		return err
 	}
-	begin := r.count()
 	r.from.Store(begin.at)
 	end := time.NewTimer(r.options.Duration)
 	defer end.Stop()
-	tick := time.NewTicker(progressInterval)
-	defer tick.Stop()
+	ticker := time.NewTicker(progressInterval)
+	defer ticker.Stop()
 	last := begin
 	for running := true; running; {
 		select {
 		case <-end.C:
 			running = false
-		case <-tick.C:
-			now := r.count()
-			progress.Line("%s of %s: %.0f deliveries/s, p99 %s so far",
+		case <-ticker.C:
+			now, err := r.snapshot()
+			if err != nil {
+				return err
+			}
+			r.progress.line("%s of %s: %.0f deliveries/s, p99 %s so far",
 				time.Duration(now.at-begin.at).Round(time.Second), r.options.Duration,
 				float64(now.received-last.received)/time.Duration(now.at-last.at).Seconds(),
 				r.latencies().Quantile(0.99).Round(10*time.Microsecond))
@@ -157,62 +146,43 @@ func (r *run) measure(ctx context.Context, result *Result, progress *Progress) e
 		}
 	}
 	r.until.Store(r.now())
-	finish := r.count()
-	after, err := r.meter.cpu()
+	finish, err := r.snapshot()
 	if err != nil {
 		return err
 	}
-	result.measured(&begin, &finish, before, after)
+	result.setWindow(r, begin, finish)
 	return nil
 }
 
-// counts are the counters of a run at one time.
-type counts struct {
-	at                    int64 // nanoseconds since the start
-	sent, received, reads uint64
-	// CPU times, 0 where unknown: of this process, of everything on the machine,
-	// and what that could be at most.
-	client, busy, all time.Duration
-}
-
-func (r *run) count() counts {
-	n := counts{at: r.now()}
-	for _, room := range r.rooms {
-		n.sent += room.sent.Load()
-	}
-	for _, c := range r.conns {
-		n.received += c.received.Load()
-		n.reads += c.reads.Load()
-	}
-	n.client, _ = cpuOf("self") // not known on every system
-	n.busy, n.all = machine()
-	return n
-}
-
-// drain waits until all that was sent has arrived, or nothing comes any more.
+// drain waits until all accepted messages have arrived, or none arrives any more.
 func (r *run) drain(ctx context.Context) error {
+	ticker := time.NewTicker(drainInterval)
+	defer ticker.Stop()
 	last, since := uint64(0), time.Now()
 	for {
-		expected := uint64(0)
+		expected, received := uint64(0), r.received()
 		for _, room := range r.rooms {
 			expected += room.accepted() * uint64(len(room.listeners))
 		}
-		received := uint64(0)
-		for _, c := range r.conns {
-			received += c.received.Load()
-		}
-		if received >= expected {
-			return nil
-		}
 		if received != last {
 			last, since = received, time.Now()
-		} else if time.Since(since) > drainTimeout {
+		}
+		if received >= expected || time.Since(since) > drainTimeout {
 			return nil
 		}
-		if err := wait(ctx, 5*time.Millisecond); err != nil {
-			return fmt.Errorf("load: waiting for messages: %w", err)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("load: waiting for messages: %w", context.Cause(ctx))
 		}
 	}
+}
+
+func (r *run) received() (total uint64) {
+	for _, c := range r.conns {
+		total += c.received.Load()
+	}
+	return total
 }
 
 // latencies returns the latencies of all members.

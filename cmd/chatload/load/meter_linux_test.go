@@ -15,7 +15,7 @@ func TestCPUOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Something to do until it shows, or until it must have shown.
+	// Busy until the clock shows it.
 	for begin := time.Now(); time.Since(begin) < 10*time.Second; {
 		after, err := load.CPUOf("self")
 		if err != nil {
@@ -25,7 +25,7 @@ func TestCPUOf(t *testing.T) {
 			return
 		}
 	}
-	t.Error("10 s of work are not seen")
+	t.Error("10 s of work do not count")
 }
 
 func TestMemoryOf(t *testing.T) {
@@ -45,11 +45,11 @@ func TestMemoryOf(t *testing.T) {
 	}
 	runtime.KeepAlive(block)
 	if grown := after - before; grown < size/2 {
-		t.Errorf("256 MiB are seen as %d bytes", grown)
+		t.Errorf("256 MiB count as %d bytes", grown)
 	}
 }
 
-func TestMeterRefuses(t *testing.T) {
+func TestUnknownProcess(t *testing.T) {
 	t.Parallel()
 	if _, err := load.CPUOf("0"); err == nil {
 		t.Error("process 0 has CPU time")

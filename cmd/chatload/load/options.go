@@ -11,34 +11,35 @@ import (
 	"time"
 )
 
-// Options say what load there is. ParseOptions checks them.
+// Options describe a load. ParseOptions checks them.
 type Options struct {
 	URLs     []string // of nodes, where the chat is mounted
-	Insecure bool     // any certificate is accepted
-	Parallel int      // how many members are admitted and connected at a time
+	Insecure bool     // accept any certificate
+	Parallel int      // members that join and connect at a time
 
-	Rooms   int
-	Members int     // of each room
-	Rate    float64 // messages a second in each room; unless Flight
-	Flight  int     // messages under way in each room
-	Size    int     // of a message's text, in bytes
-	Fill    int     // messages that are put into each room before
-	Empty   int     // further rooms, with nobody connected
-	Stall   float64 // fraction of the members that stop reading
+	Rooms    int
+	Members  int     // of each room
+	Rate     float64 // messages per second in each room; unless InFlight
+	InFlight int     // messages in flight in each room
+	Size     int     // of a message's text, in bytes
+	Fill     int     // messages in each room before the measurement
+	Empty    int     // further rooms without connections
+	Stall    float64 // fraction of the members that stop reading
 
-	Idle  int // connections that say nothing, instead of Rooms
-	Storm int // connections that are only opened, instead of Rooms
+	Idle  int // connections that send nothing, instead of Rooms
+	Storm int // connections that only join, instead of Rooms
 
 	Warmup, Duration time.Duration
 
-	Processes []Process     // of the server
-	GC        []string      // URLs that make them collect garbage
-	Settle    time.Duration // how long their memory may take to settle
+	Processes  []Process     // of the server
+	GC         []string      // URLs that make them collect garbage
+	MemoryWait time.Duration // for their memory to become stable
 
 	JSON bool
 }
 
-// ParseOptions reads the arguments of the command line.
+// ParseOptions parses the arguments of the command line. It returns flag.ErrHelp
+// if they ask for help.
 func ParseOptions(name string, args []string, output io.Writer) (*Options, error) {
 	o := new(Options)
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -51,35 +52,32 @@ func ParseOptions(name string, args []string, output io.Writer) (*Options, error
 	}
 	flags.Func("url", "`URLs` where the chat is mounted, comma-separated; several are nodes of one site (default http://localhost:8080/)", list(&o.URLs))
 	flags.BoolVar(&o.Insecure, "insecure", false, "accept any certificate")
-	flags.IntVar(&o.Parallel, "parallel", 64, "how many members are admitted and connected at a time")
+	flags.IntVar(&o.Parallel, "parallel", 64, "number of members that join and connect at a time")
 	flags.IntVar(&o.Rooms, "rooms", 1, "number of rooms")
-	flags.IntVar(&o.Members, "members", 10, "members of each room; they talk in turn")
-	flags.Float64Var(&o.Rate, "rate", 10, "messages a second in each room")
-	flags.IntVar(&o.Flight, "flight", 0, "instead of a rate, keep so many messages under way in each room: the next is sent when one has reached all members")
+	flags.IntVar(&o.Members, "members", 10, "members of each room; they send messages in turn")
+	flags.Float64Var(&o.Rate, "rate", 10, "messages per second in each room")
+	flags.IntVar(&o.InFlight, "flight", 0, "instead of a rate, keep this many messages in flight in each room: send the next when one has reached all members")
 	ping := flags.Bool("ping", false, "one message at a time: short for -flight 1 -members 2")
 	flags.IntVar(&o.Size, "size", 100, "length of a message's text in `bytes`")
-	flags.IntVar(&o.Fill, "fill", 0, "messages that are put into each room before the measurement")
-	flags.IntVar(&o.Empty, "empty", 0, "further rooms, that nobody is connected to")
+	flags.IntVar(&o.Fill, "fill", 0, "messages to send to each room before the measurement")
+	flags.IntVar(&o.Empty, "empty", 0, "number of further rooms without connections")
 	flags.Float64Var(&o.Stall, "stall", 0, "`fraction` of the members that stop reading once they have joined")
-	flags.IntVar(&o.Idle, "idle", 0, "instead of traffic, keep so many connections idle, in rooms of -members, and measure memory")
-	flags.IntVar(&o.Storm, "storm", 0, "instead of traffic, let so many connect at once, to rooms of -members, and measure how long it takes")
-	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "how long is measured")
-	flags.DurationVar(&o.Warmup, "warmup", 2*time.Second, "how long there is traffic before that")
+	flags.IntVar(&o.Idle, "idle", 0, "instead of sending messages, keep this many connections idle, in rooms of -members, and measure memory")
+	flags.IntVar(&o.Storm, "storm", 0, "instead of sending messages, open this many connections at once, in rooms of -members, and measure how long it takes")
+	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "length of the measurement")
+	flags.DurationVar(&o.Warmup, "warmup", 2*time.Second, "time to send messages before the measurement")
 	flags.Func("pid", "server `processes`, comma-separated, each [name=]pid: report their CPU time and memory (Linux)", o.parseProcesses)
-	flags.Func("gc", "`URLs` to get before memory is read, comma-separated, such as http://localhost:2019/debug/pprof/heap?gc=1", list(&o.GC))
-	flags.DurationVar(&o.Settle, "settle", 15*time.Second, "how long memory may take to settle before it is read")
+	flags.Func("gc", "`URLs` to get before memory is measured, comma-separated, such as http://localhost:2019/debug/pprof/heap?gc=1", list(&o.GC))
+	flags.DurationVar(&o.MemoryWait, "settle", 15*time.Second, "longest time to wait for memory to become stable")
 	flags.BoolVar(&o.JSON, "json", false, "print the result as JSON")
 	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil, errHelp
-		}
 		return nil, err
 	}
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	if *ping {
-		o.Flight, o.Members = 1, 2
+		o.InFlight, o.Members = 1, 2
 	}
 	return o, o.check()
 }
@@ -117,7 +115,7 @@ func (o *Options) check() error {
 		{"parallel", o.Parallel, 1},
 		{"rooms", o.Rooms, 1},
 		{"members", o.Members, 1},
-		{"flight", o.Flight, 0},
+		{"flight", o.InFlight, 0},
 		{"size", o.Size, 1},
 		{"fill", o.Fill, 0},
 		{"empty", o.Empty, 0},
@@ -131,30 +129,28 @@ func (o *Options) check() error {
 	switch {
 	case o.Idle > 0 && o.Storm > 0:
 		return errors.New("-idle and -storm exclude each other")
-	case o.Rate <= 0 && o.Flight == 0:
+	case o.Rate <= 0 && o.InFlight == 0:
 		return errors.New("-rate must be above 0")
 	case o.Stall < 0 || o.Stall >= 1:
 		return errors.New("-stall must be at least 0 and below 1")
-	case o.Duration <= 0 || o.Warmup < 0 || o.Settle < 0:
+	case o.Duration <= 0 || o.Warmup < 0 || o.MemoryWait < 0:
 		return errors.New("-duration must be above 0, -warmup and -settle at least 0")
 	}
 	return nil
 }
 
-// base returns the URL of some node.
-func (o *Options) base(i int) string { return o.URLs[i%len(o.URLs)] }
+// node returns the URL of a node; nodes take turns.
+func (o *Options) node(i int) string { return o.URLs[i%len(o.URLs)] }
 
-// rooms returns how many members each room has.
-func (o *Options) rooms() []int {
+// roomSizes returns the number of members of each room.
+func (o *Options) roomSizes() []int {
 	total := o.Rooms * o.Members
 	if o.Idle > 0 || o.Storm > 0 {
 		total = max(o.Idle, o.Storm)
 	}
 	var sizes []int
-	for total > 0 {
-		size := min(total, o.Members)
-		sizes = append(sizes, size)
-		total -= size
+	for ; total > 0; total -= o.Members {
+		sizes = append(sizes, min(total, o.Members))
 	}
 	return sizes
 }

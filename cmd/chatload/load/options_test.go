@@ -22,7 +22,7 @@ func TestParseOptions(t *testing.T) {
 	if want := []load.Process{{Name: "caddy", PID: 12}, {Name: "34", PID: 34}}; !slices.Equal(o.Processes, want) {
 		t.Errorf("processes are %v, want %v", o.Processes, want)
 	}
-	if len(o.GC) != 2 || o.Flight != 1 || o.Members != 2 || o.Rooms != 3 {
+	if len(o.GC) != 2 || o.InFlight != 1 || o.Members != 2 || o.Rooms != 3 {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -36,7 +36,7 @@ func TestParseOptionsRefuses(t *testing.T) {
 		"-unknown", "rest",
 	} {
 		if _, err := load.ParseOptions("chatload", strings.Fields(line), io.Discard); err == nil {
-			t.Errorf("%q was taken", line)
+			t.Errorf("%q was accepted", line)
 		}
 	}
 }

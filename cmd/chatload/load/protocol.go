@@ -5,22 +5,22 @@ import (
 	"net/http"
 )
 
-// Dialect is a protocol of a chat over WebSockets, as far as load is made of it.
+// Protocol is a chat protocol over WebSockets, as far as the load tool needs it.
 // Its methods are called concurrently.
-type Dialect interface {
-	// Path is where the WebSocket is, relative to the base URL.
+type Protocol interface {
+	// Path is the path of the WebSocket, relative to the base URL.
 	Path() string
-	// Open makes a room and admits members to it, using a client that may have
-	// any number of connections. The room's number is unique within a run.
+	// Open creates a room and admits members to it. The client may open any number
+	// of connections. The room's number is unique within a run.
 	Open(ctx context.Context, client *http.Client, base string, number, members int) ([]Member, error)
-	// Next takes the first event off the payload of a text frame and returns what
-	// follows it, empty if nothing does.
+	// Next parses the first event in the payload of a text frame and returns the
+	// rest of the payload.
 	Next(payload []byte) (Event, []byte)
 	// Pong is the payload of the answer to EventPing.
 	Pong() []byte
 }
 
-// Member is what a member of a room sends. These are payloads of text frames.
+// Member holds the payloads of the text frames that a member of a room sends.
 type Member struct {
 	// Join is the first frame of its connection.
 	Join []byte
@@ -28,14 +28,14 @@ type Member struct {
 	Before, After []byte
 }
 
-// Event is what a payload tells. Text refers to the payload.
+// Event is one event in a payload. Text refers to the payload.
 type Event struct {
 	Kind EventKind
 	// Seq is the number of the message in its room; with EventJoined that of the
-	// newest message there is.
+	// newest message.
 	Seq uint64
-	// Text is anything that contains the text of the message, with EventMessage;
-	// with EventRefused it says why.
+	// Text contains the text of the message, with EventMessage, or the reason, with
+	// EventRefused.
 	Text []byte
 }
 
@@ -46,7 +46,7 @@ type EventKind int
 const (
 	EventOther   EventKind = iota
 	EventJoined            // the connection is a member of its room
-	EventMessage           // somebody has said something
-	EventRefused           // something that the member has sent was not accepted
-	EventPing              // the server wants an answer, above the pings of the WebSocket
+	EventMessage           // a member has sent a message
+	EventRefused           // the server did not accept a frame of this member
+	EventPing              // the server expects Pong, in addition to the pings of the WebSocket
 )

@@ -6,7 +6,7 @@ import (
 	"text/tabwriter"
 )
 
-// String is the result for people.
+// String formats the result as a table.
 func (r *Result) String() string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -25,7 +25,7 @@ func (r *Result) String() string {
 	}
 	if r.Deliveries > 0 {
 		row("posts", "%.0f/s", r.PostsPerSec)
-		row("deliveries", "%.0f/s in %.1f s, %.2f found per read", r.DeliveriesSec, r.Seconds, r.MessagesPerRead)
+		row("deliveries", "%.0f/s in %.1f s, %.2f per read", r.DeliveriesSec, r.Seconds, r.MessagesPerRead)
 		row("latency", "%s", r.Latency)
 	}
 	if r.Late.Max > 0 {
@@ -56,8 +56,8 @@ func (r *Result) String() string {
 	if r.RefusedFor != "" {
 		row("", "refused: %q", r.RefusedFor)
 	}
-	if r.LostBy != "" {
-		row("", "disconnected: %s", r.LostBy)
+	if r.DisconnectedBy != "" {
+		row("", "disconnected: %s", r.DisconnectedBy)
 	}
 	_ = table.Flush() // a strings.Builder takes everything
 	return text.String()
@@ -66,14 +66,14 @@ func (r *Result) String() string {
 func (r *Result) printCPU(row func(name, format string, args ...any), c CPU) {
 	switch {
 	case r.Deliveries > 0:
-		row("CPU of "+c.Process, "%.2f µs a delivery, %.1f µs a post, %.0f %% of a core",
+		row("CPU of "+c.Process, "%.2f µs per delivery, %.1f µs per post, %.0f %% of a core",
 			c.MicrosDelivery, c.MicrosPost, 100*c.Seconds/r.Seconds)
 	case r.Seconds > 0:
 		row("CPU of "+c.Process, "%.1f %% of a core", 100*c.Seconds/r.Seconds)
 	}
 }
 
-// String is a distribution in one line.
+// String formats a distribution in one line.
 func (l Latency) String() string {
 	return fmt.Sprintf("p50 %.2f ms, p90 %.2f ms, p99 %.2f ms, max %.2f ms", l.P50, l.P90, l.P99, l.Max)
 }

@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// Result is what a run has observed. Times are in milliseconds and sizes in
-// bytes, where a name does not say otherwise.
+// Result is the result of a run. Times are in milliseconds and sizes in bytes,
+// unless the name of a field has another unit.
 type Result struct {
 	Rooms         int     `json:"rooms"`
 	Connections   int     `json:"connections"`
@@ -15,27 +15,27 @@ type Result struct {
 	PostsPerSec   float64 `json:"postsPerSecond"`
 	Deliveries    uint64  `json:"deliveries"`
 	DeliveriesSec float64 `json:"deliveriesPerSecond"`
-	// MessagesPerRead is how many messages a client finds in one read: how well
-	// the server coalesces, or how late the clients come.
+	// MessagesPerRead is the number of messages that a client receives in one read.
+	// It rises when the server coalesces, and when the clients lack CPU time.
 	MessagesPerRead float64 `json:"messagesPerRead"`
 
 	Latency Latency `json:"latency"`
-	// Late is how much later than planned messages were sent.
+	// Late is the delay of messages that were sent at a rate.
 	Late Latency `json:"late"`
 
-	// What went wrong, in the whole run.
-	Lost         uint64 `json:"lost"`
-	Duplicated   uint64 `json:"duplicated"`
-	Reordered    uint64 `json:"reordered"`
-	Refused      uint64 `json:"refused"`
-	RefusedFor   string `json:"refusedFor,omitempty"`
-	Disconnected int    `json:"disconnected"`
-	LostBy       string `json:"disconnectedBy,omitempty"`
+	// Faults of the whole run.
+	Lost           uint64 `json:"lost"`
+	Duplicated     uint64 `json:"duplicated"`
+	Reordered      uint64 `json:"reordered"`
+	Refused        uint64 `json:"refused"`
+	RefusedFor     string `json:"refusedFor,omitempty"`
+	Disconnected   int    `json:"disconnected"`
+	DisconnectedBy string `json:"disconnectedBy,omitempty"`
 
 	CPU    []CPU `json:"cpu,omitempty"`
 	Client CPU   `json:"client"`
-	// Others is the fraction of the machine that was spent by neither the clients
-	// nor the processes above, if these are known.
+	// Others is the fraction of the machine's CPU time that neither the clients nor
+	// the processes above spent, if these are known.
 	Others float64  `json:"others,omitempty"`
 	Memory []Memory `json:"memory,omitempty"`
 	Joins  *Joins   `json:"joins,omitempty"`
@@ -49,7 +49,7 @@ type Latency struct {
 	Max float64 `json:"max"`
 }
 
-// CPU is what a process has spent.
+// CPU is the CPU time of a process.
 type CPU struct {
 	Process        string  `json:"process"`
 	Seconds        float64 `json:"seconds"`
@@ -57,42 +57,31 @@ type CPU struct {
 	MicrosPost     float64 `json:"microsPerPost"`
 }
 
-// Memory is what a process has in memory.
+// Memory is the memory of a process.
 type Memory struct {
 	Process       string  `json:"process"`
-	Before        int64   `json:"before,omitempty"` // nobody was connected
+	Before        int64   `json:"before,omitempty"` // without connections
 	Connected     int64   `json:"connected"`
-	Left          int64   `json:"left,omitempty"` // all have gone
+	Left          int64   `json:"left,omitempty"` // after all have disconnected
 	PerConnection float64 `json:"perConnection,omitempty"`
 }
 
-// Joins says how connections were opened and joined.
+// Joins are the times and costs of connecting and joining.
 type Joins struct {
-	Seconds      float64 `json:"seconds"`
-	PerSecond    float64 `json:"perSecond"`
-	Latency      Latency `json:"latency"`
-	MicrosOfCPU  float64 `json:"microsOfCPU"` // of all processes, for each
-	Disconnected int     `json:"disconnected"`
+	Seconds     float64 `json:"seconds"`
+	PerSecond   float64 `json:"perSecond"`
+	Latency     Latency `json:"latency"`
+	MicrosOfCPU float64 `json:"microsOfCPU"` // of all processes, for each connection
 }
 
-// Faultless reports whether nothing was lost, doubled, reordered or refused, and
-// nobody was disconnected.
+// Faultless reports whether no message was lost, doubled, reordered or refused, and
+// no member was disconnected.
 func (r *Result) Faultless() bool {
 	return r.Lost == 0 && r.Duplicated == 0 && r.Reordered == 0 && r.Refused == 0 && r.Disconnected == 0
 }
 
-func newResult(r *run) *Result {
-	result := &Result{Rooms: len(r.rooms), Connections: len(r.conns)}
-	for _, c := range r.conns {
-		if c.stalled {
-			result.Stalled++
-		}
-	}
-	return result
-}
-
-// measured fills in what was seen between two points in time.
-func (r *Result) measured(begin, end *counts, before, after []time.Duration) {
+// setWindow sets the rates and costs between two snapshots.
+func (r *Result) setWindow(run *run, begin, end *snapshot) {
 	r.Seconds = time.Duration(end.at - begin.at).Seconds()
 	r.Posts = end.sent - begin.sent
 	r.Deliveries = end.received - begin.received
@@ -102,11 +91,11 @@ func (r *Result) measured(begin, end *counts, before, after []time.Duration) {
 		r.MessagesPerRead = float64(r.Deliveries) / float64(reads)
 	}
 	r.Client = r.cpu("chatload", end.client-begin.client)
-	for i := range before {
-		r.CPU = append(r.CPU, r.cpu("", after[i]-before[i]))
+	for i, process := range run.meter.processes {
+		r.CPU = append(r.CPU, r.cpu(process.Name, end.servers[i]-begin.servers[i]))
 	}
-	if all := end.all - begin.all; all > 0 && len(before) > 0 {
-		others := end.busy - begin.busy - (end.client - begin.client) - spent(before, after)
+	if all := end.all - begin.all; all > 0 && len(r.CPU) > 0 {
+		others := end.busy - begin.busy - (end.client - begin.client) - spent(begin.servers, end.servers)
 		r.Others = max(others.Seconds()/all.Seconds(), 0)
 	}
 }
@@ -122,25 +111,27 @@ func (r *Result) cpu(process string, spent time.Duration) CPU {
 	return c
 }
 
-// account fills in what is known when all readers have ended.
-func (r *Result) account(run *run) {
-	for i := range r.CPU {
-		r.CPU[i].Process = run.meter.processes[i].Name
-	}
+// setTotals sets latencies and faults. All readers must have ended.
+func (r *Result) setTotals(run *run) {
 	for _, room := range run.rooms {
 		for _, c := range room.listeners {
-			r.Lost += c.order.lost(room.newest())
-			r.Duplicated += c.order.duplicated
-			r.Reordered += c.order.reordered
+			r.Lost += c.sequence.lost(room.newest())
+			r.Duplicated += c.sequence.duplicated
+			r.Reordered += c.sequence.reordered
 		}
 		for _, c := range room.conns {
 			r.Refused += c.refused.Load()
 		}
 	}
 	r.Latency, r.Late = latencyOf(run.latencies()), latencyOf(&run.late)
-	r.Disconnected, r.RefusedFor = run.lost, run.refusedFor
-	if run.lostBy != nil {
-		r.LostBy = run.lostBy.Error()
+	r.Disconnected, r.RefusedFor = run.disconnected, run.refusedFor
+	if run.disconnectedBy != nil {
+		r.DisconnectedBy = run.disconnectedBy.Error()
+	}
+	for i := range r.Memory {
+		if m := &r.Memory[i]; m.Before > 0 {
+			m.PerConnection = float64(m.Connected-m.Before) / float64(r.Connections)
+		}
 	}
 }
 

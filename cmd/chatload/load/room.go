@@ -4,60 +4,58 @@ import (
 	"sync/atomic"
 )
 
-// room is a room with its members. All of them talk in turn, but for those that
-// have stalled.
+// room is a room with its members. Those that have not stalled send in turn.
 type room struct {
-	// Fixed before anybody talks.
+	// Fixed before the first message is sent.
 	run       *run
 	conns     []*conn
-	listeners []*conn // those that read
-	slots     []slot  // one for each message that may be under way; none at a fixed rate
-	base      uint64  // number of the newest message
+	listeners []*conn // members that read
+	slots     []slot  // one for each message in flight; none at a fixed rate
+	base      uint64  // number of the newest message when all had joined
 
-	limit atomic.Uint64 // how many messages may be sent
+	limit atomic.Uint64 // of messages that may be sent
 	sent  atomic.Uint64
-	turn  atomic.Uint64
+	next  atomic.Uint64 // counts turns
 }
 
-// slot is a message under way.
+// slot is a message in flight.
 type slot struct {
-	left atomic.Int32 // so many members have not got it yet
-	_    [60]byte     // no two share a cache line
+	missing atomic.Int32 // members that have not received it
+	_       [60]byte     // no two slots share a cache line
 }
 
-// say lets the next member say something.
-func (r *room) say(slot int) {
+// send sends a message from the next member whose connection works.
+func (r *room) send(slot int) {
 	if r.sent.Load() >= r.limit.Load() {
 		return
 	}
 	if slot < len(r.slots) {
-		r.slots[slot].left.Store(int32(len(r.listeners))) //nolint:gosec // far fewer than 2^31
+		r.slots[slot].missing.Store(int32(len(r.listeners))) //nolint:gosec // far fewer than 2^31
 	}
 	for range r.listeners {
-		c := r.listeners[(r.turn.Add(1)-1)%uint64(len(r.listeners))]
-		if c.gone.Load() {
+		c := r.listeners[(r.next.Add(1)-1)%uint64(len(r.listeners))]
+		if c.lost.Load() {
 			continue
 		}
 		r.sent.Add(1)
-		err := c.say(slot)
+		err := c.sendMessage(slot)
 		if err == nil {
 			return
 		}
 		r.sent.Add(^uint64(0))
-		r.run.lose(c, err)
+		r.run.noteDisconnect(c, err)
 		c.close()
 	}
 }
 
-// delivered counts a delivery. Whoever gets a message last makes room for the
-// next one.
+// delivered counts a delivery. The last one of a message sends the next message.
 func (r *room) delivered(slot int64) {
-	if slot < int64(len(r.slots)) && r.slots[slot].left.Add(-1) == 0 {
-		r.say(int(slot))
+	if slot < int64(len(r.slots)) && r.slots[slot].missing.Add(-1) == 0 {
+		r.send(int(slot))
 	}
 }
 
-// newest returns the number of the newest message there must be.
+// newest returns the number of the newest message that the server has accepted.
 func (r *room) newest() uint64 { return r.base + r.accepted() }
 
 // accepted returns how many messages were sent and not refused.

@@ -3,8 +3,8 @@ package load
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"sync"
@@ -12,41 +12,41 @@ import (
 	"time"
 )
 
-// histograms is how many there are: connections share them, few enough to be
-// small, enough for readers not to wait for each other's cache lines.
+// histograms is the number of latency histograms that connections share: few, to
+// save memory; several, so that readers seldom contend for a cache line.
 const histograms = 16
 
 // run is one run of the load.
 type run struct {
 	// Fixed.
-	options *Options
-	dialect Dialect
-	dialer  *dialer
-	meter   *meter
-	start   time.Time
-	rooms   []*room
-	conns   []*conn
+	options  *Options
+	protocol Protocol
+	progress *progress
+	meter    *meter
+	start    time.Time
+	rooms    []*room
+	conns    []*conn
 
-	// The window of time in which messages are counted, by the time they were
-	// sent.
+	// A latency counts if the message was sent in this window of time.
 	from, until atomic.Int64
 	latency     [histograms]Histogram
-	late        Histogram // how late messages were sent at a fixed rate
-	readers     sync.WaitGroup
+	late        Histogram // delay of messages sent at a fixed rate
+	reading     sync.WaitGroup
 
-	mu         sync.Mutex
-	lost       int   // connections that the server closed, or that failed
-	lostBy     error // the first of these
-	refusedFor string
+	mu             sync.Mutex
+	disconnected   int   // connections that the server closed, or that failed
+	disconnectedBy error // the first of these
+	refusedFor     string
 }
 
-// Run puts load on a site. A result with losses is no error.
-func Run(ctx context.Context, o *Options, dialect Dialect, progress *Progress) (*Result, error) {
+// Run puts load on a site and writes progress to log. Lost messages are not an
+// error, but in the result.
+func Run(ctx context.Context, o *Options, protocol Protocol, log io.Writer) (*Result, error) {
 	r := &run{
-		options: o,
-		dialect: dialect,
-		dialer:  &dialer{tls: o.tlsConfig()},
-		start:   time.Now(),
+		options:  o,
+		protocol: protocol,
+		progress: &progress{to: log, last: time.Now()},
+		start:    time.Now(),
 	}
 	r.from.Store(math.MaxInt64)
 	r.until.Store(math.MaxInt64)
@@ -55,29 +55,36 @@ func Run(ctx context.Context, o *Options, dialect Dialect, progress *Progress) (
 		return nil, err
 	}
 	defer r.meter.client.CloseIdleConnections()
-	defer r.leave()
-	if err := r.admit(ctx, progress); err != nil {
+	defer r.close()
+	if err := r.admit(ctx); err != nil {
 		return nil, err
+	}
+	result := &Result{Rooms: len(r.rooms), Connections: len(r.conns)}
+	for _, c := range r.conns {
+		if c.stalled {
+			result.Stalled++
+		}
 	}
 	switch {
 	case o.Idle > 0:
-		return r.idle(ctx, progress)
+		err = r.idle(ctx, result)
 	case o.Storm > 0:
-		return r.storm(ctx, progress)
+		err = r.storm(ctx, result)
 	default:
-		return r.traffic(ctx, progress)
+		err = r.exchange(ctx, result)
 	}
+	return result, err
 }
 
 func (o *Options) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		NextProtos:         []string{"http/1.1"},
-		InsecureSkipVerify: o.Insecure, //nolint:gosec // asked for
+		InsecureSkipVerify: o.Insecure, //nolint:gosec // the user's choice
 	}
 }
 
-// httpClient returns a client that has at most Parallel connections to a host.
+// httpClient returns a client with at most Parallel connections to a host.
 func (o *Options) httpClient() *http.Client {
 	return &http.Client{Timeout: dialTimeout, Transport: &http.Transport{
 		TLSClientConfig:     o.tlsConfig(),
@@ -89,20 +96,20 @@ func (o *Options) httpClient() *http.Client {
 // now returns the time since the start of the run, in nanoseconds.
 func (r *run) now() int64 { return int64(time.Since(r.start)) }
 
-// lose notes a connection that was not closed by this side.
-func (r *run) lose(c *conn, err error) {
-	if c.gone.Swap(true) {
+// noteDisconnect counts a connection that the server closed, or that failed, once.
+func (r *run) noteDisconnect(c *conn, err error) {
+	if c.lost.Swap(true) {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.lost++; r.lostBy == nil {
-		r.lostBy = err
+	if r.disconnected++; r.disconnectedBy == nil {
+		r.disconnectedBy = err
 	}
 }
 
-// refuse notes that a message was refused.
-func (r *run) refuse(reason string) {
+// noteRefusal keeps the first reason.
+func (r *run) noteRefusal(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refusedFor == "" {
@@ -110,39 +117,39 @@ func (r *run) refuse(reason string) {
 	}
 }
 
-// leave closes all connections and waits for their readers.
-func (r *run) leave() {
+// close closes all connections and waits for their readers.
+func (r *run) close() {
 	for _, c := range r.conns {
 		c.close()
 	}
-	r.readers.Wait()
+	r.reading.Wait()
 }
 
-// admit makes the rooms and admits their members.
-func (r *run) admit(ctx context.Context, progress *Progress) error {
+// admit creates the rooms and admits their members.
+func (r *run) admit(ctx context.Context) error {
 	client := r.options.httpClient()
 	defer client.CloseIdleConnections()
 
-	sizes := r.options.rooms()
+	sizes := r.options.roomSizes()
 	r.rooms = make([]*room, len(sizes))
 	var admitted atomic.Int64
 	err := each(ctx, len(sizes)+r.options.Empty, r.options.Parallel, func(ctx context.Context, i int) error {
-		base := r.options.base(i)
-		if i >= len(sizes) { // nobody connects to it
-			_, err := r.dialect.Open(ctx, client, base, i, 1)
+		base := r.options.node(i)
+		if i >= len(sizes) { // a room without connections
+			_, err := r.protocol.Open(ctx, client, base, i, 1)
 			return err
 		}
-		members, err := r.dialect.Open(ctx, client, base, i, sizes[i])
+		members, err := r.protocol.Open(ctx, client, base, i, sizes[i])
 		if err != nil {
 			return err
 		}
-		room := &room{run: r, slots: make([]slot, r.options.Flight)}
+		room := &room{run: r, slots: make([]slot, r.options.InFlight)}
 		room.limit.Store(math.MaxUint64)
-		for _, m := range members {
-			room.conns = append(room.conns, &conn{run: r, room: room, member: m})
+		for j, m := range members {
+			room.conns = append(room.conns, &conn{run: r, room: room, member: m, node: r.options.node(i + j)})
 		}
 		r.rooms[i] = room
-		progress.Line("%d members admitted", admitted.Add(int64(sizes[i])))
+		r.progress.line("%d members admitted", admitted.Add(int64(sizes[i])))
 		return nil
 	})
 	if err != nil {
@@ -162,48 +169,35 @@ func (r *run) admit(ctx context.Context, progress *Progress) error {
 	return nil
 }
 
-// connect connects all members. It records how long each of them took.
-func (r *run) connect(ctx context.Context, progress *Progress, took *Histogram) error {
-	type seat struct {
-		conn *conn
-		node int
-	}
-	seats := make([]seat, 0, len(r.conns))
-	for i, room := range r.rooms {
-		for j, c := range room.conns {
-			seats = append(seats, seat{c, i + j})
-		}
-	}
+// connect connects all members and records the time that each of them took.
+func (r *run) connect(ctx context.Context, took *Histogram) error {
 	var connected atomic.Int64
-	err := each(ctx, len(seats), r.options.Parallel, func(ctx context.Context, i int) error {
+	err := each(ctx, len(r.conns), r.options.Parallel, func(ctx context.Context, i int) error {
 		begin := time.Now()
-		base := r.options.base(seats[i].node)
-		if err := seats[i].conn.connect(ctx, base+r.dialect.Path()); err != nil {
+		if err := r.conns[i].connect(ctx); err != nil {
 			return fmt.Errorf("joining: %w", err)
 		}
 		took.Record(time.Since(begin))
-		progress.Line("%d of %d joined", connected.Add(1), len(seats))
+		r.progress.line("%d of %d joined", connected.Add(1), len(r.conns))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, room := range r.rooms {
-		for _, c := range room.conns {
-			room.base = max(room.base, c.order.last)
-		}
+	for _, c := range r.conns {
+		c.room.base = max(c.room.base, c.sequence.last)
 	}
 	return nil
 }
 
-// each calls do for 0 to n-1, so many at a time, and returns the first error.
+// each calls do for 0 to n-1, in parallel goroutines, and returns the first error.
 func each(ctx context.Context, n, parallel int, do func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range min(n, parallel) {
-		// Ends when there is nothing left to do; waited for below.
+		// Ends after the last number or the first error; waited for below.
 		workers.Go(func() {
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
@@ -217,10 +211,7 @@ func each(ctx context.Context, n, parallel int, do func(ctx context.Context, i i
 		})
 	}
 	workers.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // wait waits for a duration.
@@ -234,6 +225,3 @@ func wait(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
-
-// errHelp says that the flags asked for help.
-var errHelp = errors.New("help")

@@ -1,45 +1,42 @@
 package load
 
-// order follows the numbers of the messages that one member gets.
-type order struct {
+// sequence tracks the message numbers that one member receives.
+type sequence struct {
 	last       uint64
-	missing    map[uint64]struct{} // below last, not seen yet
+	missing    map[uint64]struct{} // numbers below last that have not arrived
 	duplicated uint64
 	reordered  uint64
 }
 
-// see takes the next number, and reports whether it is one that was not seen
-// before.
-func (o *order) see(seq uint64) bool {
-	switch {
-	case seq == o.last+1:
-		o.last = seq
-		return true
-	case seq > o.last:
-		if o.missing == nil {
-			o.missing = make(map[uint64]struct{})
+// maxMissing bounds missing, for a server that skips any number of numbers.
+const maxMissing = 1 << 20
+
+// observe records the next number and reports whether it is new.
+func (s *sequence) observe(seq uint64) bool {
+	if seq > s.last {
+		for skipped := s.last + 1; skipped < seq && len(s.missing) < maxMissing; skipped++ {
+			if s.missing == nil {
+				s.missing = make(map[uint64]struct{})
+			}
+			s.missing[skipped] = struct{}{}
 		}
-		// A server that numbers wildly must not fill the memory.
-		for hole := o.last + 1; hole < seq && len(o.missing) < 1<<20; hole++ {
-			o.missing[hole] = struct{}{}
-		}
-		o.last = seq
+		s.last = seq
 		return true
 	}
-	if _, ok := o.missing[seq]; ok {
-		delete(o.missing, seq)
-		o.reordered++
+	if _, ok := s.missing[seq]; ok {
+		delete(s.missing, seq)
+		s.reordered++
 		return true
 	}
-	o.duplicated++
+	s.duplicated++
 	return false
 }
 
-// lost returns how many messages up to the number given were never seen.
-func (o *order) lost(newest uint64) uint64 {
-	lost := uint64(len(o.missing))
-	if newest > o.last {
-		lost += newest - o.last
+// lost returns how many messages up to the newest never arrived.
+func (s *sequence) lost(newest uint64) uint64 {
+	lost := uint64(len(s.missing))
+	if newest > s.last {
+		lost += newest - s.last
 	}
 	return lost
 }

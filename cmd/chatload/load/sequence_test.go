@@ -6,7 +6,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
 )
 
-func TestOrder(t *testing.T) {
+func TestSequence(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name                        string
@@ -15,7 +15,7 @@ func TestOrder(t *testing.T) {
 		lost, duplicated, reordered uint64
 	}{
 		{"all in order", []uint64{1, 2, 3, 4}, 4, 0, 0, 0},
-		{"nothing", nil, 0, 0, 0, 0},
+		{"no messages", nil, 0, 0, 0, 0},
 		{"none came", nil, 5, 5, 0, 0},
 		{"the last is missing", []uint64{1, 2, 3}, 4, 1, 0, 0},
 		{"one is missing", []uint64{1, 3, 4}, 4, 1, 0, 0},
@@ -25,15 +25,15 @@ func TestOrder(t *testing.T) {
 		{"two exchanged", []uint64{1, 3, 2, 4}, 4, 0, 0, 1},
 		{"one much later, and again", []uint64{1, 3, 4, 2, 2}, 4, 0, 1, 1},
 	} {
-		var order load.Order
+		var sequence load.Sequence
 		distinct := uint64(0)
 		for _, seq := range test.seen {
-			if order.See(seq) {
+			if sequence.Observe(seq) {
 				distinct++
 			}
 		}
-		lost := order.Lost(test.newest)
-		duplicated, reordered := order.Counts()
+		lost := sequence.Lost(test.newest)
+		duplicated, reordered := sequence.Counts()
 		if lost != test.lost || duplicated != test.duplicated || reordered != test.reordered {
 			t.Errorf("%s: %d lost, %d doubled, %d reordered; want %d, %d, %d",
 				test.name, lost, duplicated, reordered, test.lost, test.duplicated, test.reordered)

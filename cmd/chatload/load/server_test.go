@@ -15,16 +15,16 @@ import (
 
 // chat is a small chat server with faults.
 type chat struct {
-	// fault says what a connection, numbered from 0 in its room, gets instead of
-	// a message: any number of messages. Nil is no fault.
+	// fault returns the numbers of the messages that a connection gets instead of a
+	// message. Connections are numbered from 0 in each room. Nil is no fault.
 	fault func(conn int, seq uint64) []uint64
-	// refuse refuses a message that would get this number, with the code refuseAs,
-	// rate_limited if that is empty.
+	// refuse is the number of the message that is refused, with the code refuseAs or
+	// rate_limited.
 	refuse   uint64
 	refuseAs string
-	// hangUp closes connection 1 of a room instead of giving it this message.
+	// hangUp is the number of the message at which connection 1 of a room is closed.
 	hangUp uint64
-	// status is the answer to joinRoom, if not 0.
+	// status and code are the answer to joinRoom, unless status is 0.
 	status int
 	code   string
 
@@ -39,7 +39,7 @@ type chatRoom struct {
 	texts map[uint64]string
 }
 
-// start serves it until the test ends.
+// start serves until the test ends, and returns the URL.
 func (c *chat) start(t *testing.T) string {
 	t.Helper()
 	c.rooms = make(map[string]*chatRoom)
@@ -91,11 +91,11 @@ func (c *chat) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	room := c.enter(conn, join.RoomID)
 	for {
-		var said struct{ Message string }
-		if err := conn.ReadJSON(&said); err != nil {
+		var frame struct{ Message string }
+		if err := conn.ReadJSON(&frame); err != nil {
 			return
 		}
-		c.say(room, conn, said.Message)
+		c.post(room, conn, frame.Message)
 	}
 }
 
@@ -108,12 +108,12 @@ func (c *chat) enter(conn *websocket.Conn, id string) *chatRoom {
 	return room
 }
 
-func (c *chat) say(room *chatRoom, from *websocket.Conn, text string) {
+func (c *chat) post(room *chatRoom, from *websocket.Conn, text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refuse == room.seq+1 {
 		c.refuse = 0
-		// As it stands, which need not be JSON.
+		// Unescaped, so it need not be JSON.
 		_ = from.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, `{"type":"error","code":"%s","message":"no"}`, cmp.Or(c.refuseAs, "rate_limited")))
 		return
 	}

@@ -7,9 +7,8 @@ import (
 	"unicode"
 )
 
-// terminal writes what people read, or programs as JSON. It may hold words of the
-// server, which is anybody's: signs that would do something to a terminal rather than
-// be seen there, such as escapes and those that turn text around, are written as
+// terminal writes text and JSON that may quote the server, which is not trusted. It
+// writes control characters, such as escape sequences and those that reverse text, as
 // \u and four digits, as in JSON.
 type terminal struct{ to io.Writer }
 
@@ -21,8 +20,7 @@ func (w terminal) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// visible returns a text without signs that are not seen, but for the ends of its
-// lines and its tabs.
+// visible replaces characters that are not printable, except newlines and tabs.
 func visible(text string) string {
 	var b strings.Builder
 	for _, r := range text {

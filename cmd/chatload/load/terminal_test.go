@@ -12,25 +12,24 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
 )
 
-// orders are what a terminal would obey: clear the screen, set the title, and the
-// same in the other forms that there are; a line that looks like one of the tool's;
-// and text turned around.
-const orders = "\x1b[2J\x1b]0;owned\a\u009b31m\x7f\u202e"
+// controls are characters that a terminal would obey: sequences that clear the screen
+// and set the title, the 8-bit form of such a sequence, delete, and text reversal.
+const controls = "\x1b[2J\x1b]0;owned\a\u009b31m\x7f\u202e"
 
-// TestTerminal is of a server that would like to talk to the terminal of who tests it.
+// TestTerminal checks that no answer of a server reaches the user's terminal unescaped.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
-	body, err := json.Marshal(map[string]string{"code": "no" + orders + "\nchatload: faultless"})
+	body, err := json.Marshal(map[string]string{"code": "no" + controls + "\nchatload: faultless"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, answer := range map[string]string{
 		"code":        fmt.Sprintf("HTTP/1.1 403 No\r\nContent-Length: %d\r\n\r\n%s", len(body), body),
-		"status":      "HTTP/1.1 403 No" + orders + "\r\nContent-Length: 0\r\n\r\n",
-		"no protocol": "no" + orders + "\r\n\r\n",
-		"header":      "HTTP/1.1 403 No\r\nContent-Length: no" + orders + "\r\n\r\n",
-		"elsewhere":   "HTTP/1.1 302 Found\r\nLocation: gopher://no" + orders + "/\r\nContent-Length: 0\r\n\r\n",
-		"no JSON":     fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(orders), orders),
+		"status":      "HTTP/1.1 403 No" + controls + "\r\nContent-Length: 0\r\n\r\n",
+		"no protocol": "no" + controls + "\r\n\r\n",
+		"header":      "HTTP/1.1 403 No\r\nContent-Length: no" + controls + "\r\n\r\n",
+		"elsewhere":   "HTTP/1.1 302 Found\r\nLocation: gopher://no" + controls + "/\r\nContent-Length: 0\r\n\r\n",
+		"no JSON":     fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(controls), controls),
 	} {
 		var stdout, stderr bytes.Buffer
 		status := load.Main("chatload", []string{"-url", answering(t, answer)}, load.EphemeralChat{}, &stdout, &stderr)
@@ -40,9 +39,9 @@ func TestTerminal(t *testing.T) {
 		harmless(t, name, stderr.String(), 1)
 	}
 
-	// Behind the upgrade, in the report.
+	// In the report, from a frame.
 	for _, flags := range [][]string{nil, {"-json"}} {
-		site := &chat{refuse: 1, refuseAs: "no" + orders}
+		site := &chat{refuse: 1, refuseAs: "no" + controls}
 		var stdout, stderr bytes.Buffer
 		args := append([]string{"-url", site.start(t), "-members", "2", "-rate", "50", "-warmup", "0s", "-duration", "200ms"}, flags...)
 		if status := load.Main("chatload", args, load.EphemeralChat{}, &stdout, &stderr); status != 1 || !strings.Contains(stdout.String(), "u009b31m") {
@@ -55,8 +54,8 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// harmless fails the test if a text has more lines than it may, or more to it than
-// is seen.
+// harmless fails the test if a text has too many lines, or characters that are not
+// printable.
 func harmless(t *testing.T, name, text string, lines int) {
 	t.Helper()
 	if n := strings.Count(text, "\n"); n < 1 || n > lines {
@@ -69,8 +68,7 @@ func harmless(t *testing.T, name, text string, lines int) {
 	}
 }
 
-// answering starts a server that gives every connection one answer, and returns its
-// URL.
+// answering starts a server that sends each connection one answer, and returns its URL.
 func answering(t *testing.T, answer string) string {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -78,7 +76,7 @@ func answering(t *testing.T, answer string) string {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
-	// It ends with the listener, and is waited for.
+	// Ends with the listener; the cleanup waits for it.
 	go func() {
 		defer close(done)
 		for {
@@ -86,7 +84,7 @@ func answering(t *testing.T, answer string) string {
 			if err != nil {
 				return
 			}
-			_, _ = conn.Read(make([]byte, 4096)) // a request, which is short
+			_, _ = conn.Read(make([]byte, 4096)) // the request, which is short
 			_, _ = conn.Write([]byte(answer))
 			_ = conn.Close()
 		}

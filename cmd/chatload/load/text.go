@@ -5,12 +5,12 @@ import (
 	"strconv"
 )
 
-// The text of a message begins with a stamp: ~<slot>.<time>~, where the time is
-// in nanoseconds since the start of the run, and the slot tells which of the
-// messages that are under way in the room it is. The rest is filling.
+// The text of a message is ~<slot>.<time>~ and padding. The time is in nanoseconds
+// since the start of the run. The slot identifies the message among those in flight
+// in its room.
 
-// appendText appends a text of size bytes, or as many as its stamp needs. None of
-// them has to be escaped in JSON.
+// appendText appends a text of size bytes, or of more if slot and time need them.
+// JSON needs no escapes for it.
 func appendText(b []byte, slot, sent int64, size int) []byte {
 	end := len(b) + size
 	b = append(b, '~')
@@ -24,21 +24,20 @@ func appendText(b []byte, slot, sent int64, size int) []byte {
 	return b
 }
 
-// parseStamp finds a stamp.
-func parseStamp(text []byte) (slot, sent int64, ok bool) {
+// parseText finds slot and time anywhere in a text.
+func parseText(text []byte) (slot, sent int64, ok bool) {
 	at := bytes.IndexByte(text, '~')
 	if at < 0 {
 		return 0, 0, false
 	}
-	text = text[at+1:]
 	n := int64(0)
-	for i, c := range text {
+	for _, c := range text[at+1:] {
 		switch {
 		case c >= '0' && c <= '9':
 			n = n*10 + int64(c-'0')
 		case c == '.' && !ok:
 			slot, n, ok = n, 0, true
-		case c == '~' && ok && i > 0:
+		case c == '~' && ok:
 			return slot, n, true
 		default:
 			return 0, 0, false
