@@ -15,8 +15,8 @@ import (
 // That moment is too short for a test from outside.
 func TestJoinWhileGoingAway(t *testing.T) {
 	for range 20 {
-		f := refusalFrame(fmt.Errorf("joining: %w", apierror.ErrGoingAway))
-		if code := closeCodeOf([]*frame{f}); code != websocket.CloseGoingAway {
+		f := closeFrameOf(fmt.Errorf("joining: %w", apierror.ErrGoingAway))
+		if code := closeCode([]*frame{f}); code != websocket.CloseGoingAway {
 			t.Fatalf("closed with %d, want %d", code, websocket.CloseGoingAway)
 		}
 		const header = 4 // of the frame, and the code

@@ -2,23 +2,29 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// maxQueue is how many bytes may wait for a connection that reads too slowly
-// before it is given up.
+// maxQueue is how many bytes may wait for a connection before it is closed for
+// reading too slowly.
 const maxQueue = 4 << 20
 
-// conn is a connection. It is made before its upgrade, so that it can be
-// refused a place in its room by an HTTP status.
+// deadlineSlack is the part of a PingInterval by which a read deadline may be late,
+// so that it is not set for every frame.
+const deadlineSlack = 16
+
+// conn is a connection. It is made before its upgrade, so that the room can refuse it
+// by an HTTP status.
 type conn struct {
 	// Fixed once the connection runs.
 	hub      *Hub
@@ -27,57 +33,56 @@ type conn struct {
 	ws       *websocket.Conn
 
 	// Fixed once the connection has joined.
-	room    *liveRoom
+	room    *hubRoom
 	userID  string
 	session room.Session
-	order   uint64 // of the connections that have entered rooms on this node
+	order   uint64 // among the connections that have entered rooms on this node
 
 	// Owned by the reading goroutine.
-	calls    calls
-	limiter  *rate.Limiter // of messages; nil until the first
-	again    *rate.Limiter // of messages that come again though they were accepted; likewise
-	lookups  *rate.Limiter // of requests for the history; likewise
-	retracts *rate.Limiter // of retractions; likewise
-	typedAt  time.Time
-	heard    time.Time // when alive has last done something
-	refusals refusalCount
-	refused  refusedIDs
-	// accepted is the highest id of the session that is known to be stored.
-	accepted uint64
-	// retry is the id of the message that the store could not take and that has
-	// not come again, owed the highest id that was answered unavailable since and
-	// has not come again; each is zero if there is none. The client sends all from
-	// retry to owed again, in order.
-	retry, owed uint64
+	storeCtx       context.Context //nolint:containedctx // for calls of the store, which end before the connection; see startCall
+	storeTimer     *time.Timer     // ends storeCtx
+	messageLimiter limiter         // of new messages
+	resendLimiter  limiter         // of messages that are sent again though they were accepted
+	historyLimiter limiter
+	retractLimiter limiter
+	typingSent     time.Time // last typing event
+	extended       time.Time // last extendReadDeadline
+	errorFrames    errorCount
+	refused        refusedIDs
+	// lastAccepted is the highest id of the session that is known to be stored.
+	lastAccepted uint64
+	// firstUnacked and lastUnacked are the lowest and the highest id that were answered
+	// `unavailable` and not resent since; zero for none. The client must resend that
+	// range in order.
+	firstUnacked, lastUnacked uint64
 
-	// echoed is the highest id of the session that a message was told with. The
-	// fan-out sets it, before it queues the message.
-	echoed atomic.Uint64
+	// lastEchoed is the highest id of the session whose message was fanned out. The
+	// fan-out sets it before it queues the message.
+	lastEchoed atomic.Uint64
 
 	// Guarded by room.mu.
-	index  int    // in room.conns; -1 when not in it
-	opened bool   // its own EventOpened has been seen
+	index  int    // in room.conns; -1 if absent
+	opened bool   // its own EventOpened has arrived
 	live   bool   // the fan-out delivers messages to it
 	cursor uint64 // number of the last message that it was given, until live
 
 	mu  sync.Mutex
-	out *wire // nil until the upgrade
-	// cancel and cancelReplay end the calls of the store that the reading and the
-	// replay goroutine make; once aborted, they have been called. Each is written
-	// by its goroutine only; nil is none.
+	out *netConn // nil until the upgrade
+	// cancel and cancelReplay end the store calls of the reading and of the replay
+	// goroutine, and are set by these; nil for none. If aborted, they have been called.
 	cancel, cancelReplay context.CancelFunc
 	aborted              bool
 	queue                []*frame
 	inline               [2]*frame     // the memory of a short queue
-	queued               int           // bytes that wait, those that are being written included
-	held                 bool          // the queue waits for start
-	writing              bool          // somebody runs write or flush, or is about to
-	timed                bool          // a write deadline is set
-	closing              bool          // nothing more is accepted; the last frame is a close
-	ending               string        // when closing: of closeReasons, or closedByClient
-	closeBy              time.Time     // when closing: what is not written by then is lost
-	idle                 chan struct{} // closed when writing ends, if somebody waits for that
-	pinger               *time.Timer
+	queuedBytes          int           // bytes in the queue or being written
+	held                 bool          // the queue waits for releaseQueue
+	writing              bool          // a goroutine runs writeQueue or flush, or soon will
+	hasDeadline          bool          // a write deadline is set
+	closing              bool          // no more frames are accepted; the last one is a close
+	endReason            string        // once closing: of closeReasons, or closedByClient
+	closeBy              time.Time     // once closing: frames not written by then are lost
+	idle                 chan struct{} // closed when writing ends; nil if nothing waits for it
+	pingTimer            *time.Timer
 }
 
 func newConn(h *Hub, s Settings, cancel context.CancelFunc) *conn {
@@ -93,34 +98,37 @@ func newConn(h *Hub, s Settings, cancel context.CancelFunc) *conn {
 	return c
 }
 
-// send queues a frame and sees to it that somebody writes it. When the queue is
-// full, the connection is closed instead with apierror.ErrTooSlow. It never blocks.
+// send queues a frame and makes sure that it is written. It never blocks.
 func (c *conn) send(f *frame) {
 	if c.enqueue(f) {
-		go c.write(nil, 0) // see wake
+		go c.writeQueue(nil, 0) // see startWriting
 	}
 }
 
-// enqueue is send, but if it reports true, it is for the caller to flush.
+// sendJSON sends one of the server's frames.
+func (c *conn) sendJSON(v any) { c.send(jsonFrame(v)) }
+
+// enqueue queues a frame. If it returns true, the caller must call flush or
+// writeQueue. If the queue is full, it closes the connection with
+// apierror.ErrTooSlow instead.
 func (c *conn) enqueue(f *frame) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing {
 		return false
 	}
-	if c.queued+f.size > maxQueue {
+	if c.queuedBytes+f.size > maxQueue {
 		c.dropQueue()
-		c.closeLocked(slowGrace, refusalFrame(apierror.ErrTooSlow))
+		c.closeLocked(slowGrace, closeFrameOf(apierror.ErrTooSlow))
 		return false
 	}
 	c.queue = append(c.queue, f)
-	c.queued += f.size
-	return c.claim()
+	c.queuedBytes += f.size
+	return c.acquireWriting()
 }
 
-// sendUnbounded queues a frame that doesn't count against the limit of the
-// queue, because its sender waits for the queue to drain before it sends
-// another.
+// sendUnbounded queues a frame that does not count against maxQueue, because its
+// sender waits for the queue to drain before the next one.
 func (c *conn) sendUnbounded(f *frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,47 +137,46 @@ func (c *conn) sendUnbounded(f *frame) {
 	}
 }
 
-// hold keeps what is queued from now on until start, or until the connection is
-// closed.
-func (c *conn) hold() {
+// holdQueue keeps the frames queued from now on until releaseQueue, or until the
+// connection is closed.
+func (c *conn) holdQueue() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.held = !c.closing
 }
 
-// start lets the queue go, with first as its first frame, unless it is nil or
-// the connection is closing.
-func (c *conn) start(first *frame) {
+// releaseQueue ends holdQueue, with first as the first frame unless it is nil or the
+// connection is closing.
+func (c *conn) releaseQueue(first *frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if first != nil && !c.closing {
 		c.queue = append([]*frame{first}, c.queue...)
-		c.queued += first.size
+		c.queuedBytes += first.size
 	}
 	c.held = false
-	c.wake()
+	c.startWriting()
 }
 
-// push queues a frame and sees to it that somebody writes it.
+// push queues frames and makes sure that they are written. mu is held, here and below.
 func (c *conn) push(frames ...*frame) {
 	for _, f := range frames {
 		c.queue = append(c.queue, f)
-		c.queued += f.size
+		c.queuedBytes += f.size
 	}
-	c.wake()
+	c.startWriting()
 }
 
-func (c *conn) wake() {
-	if c.claim() {
+func (c *conn) startWriting() {
+	if c.acquireWriting() {
 		// It ends when the queue is empty or a write fails, which closing the
-		// connection brings about. The reading goroutine waits for it (finish).
-		go c.write(nil, 0)
+		// connection causes. finish waits for it.
+		go c.writeQueue(nil, 0)
 	}
 }
 
-// claim makes the caller the one who sees to the writing of what is queued, if it
-// reports true. mu is held.
-func (c *conn) claim() bool {
+// acquireWriting makes the caller the only writer of the queue, if it returns true.
+func (c *conn) acquireWriting() bool {
 	if c.held || c.writing || len(c.queue) == 0 {
 		return false
 	}
@@ -179,24 +186,24 @@ func (c *conn) claim() bool {
 
 func (c *conn) dropQueue() {
 	for _, f := range c.queue {
-		c.queued -= f.size
+		c.queuedBytes -= f.size
 	}
 	clear(c.queue)
 	c.queue = c.inline[:0]
 }
 
-// forgetContext ends the context of the joining. One that has been used keeps
-// memory for its children; an idle connection has none.
-func (c *conn) forgetContext() {
+// endJoinContext ends the context of the join. A used context keeps memory for its
+// children, which an idle connection has not.
+func (c *conn) endJoinContext() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cancel()
 	c.cancel = nil
 }
 
-// context returns a context for calls of the store, which abort ends, in the
-// place of the one before it.
-func (c *conn) context(cancel *context.CancelFunc) context.Context {
+// newContext returns a context for store calls, which abort ends, and ends the one
+// before it.
+func (c *conn) newContext(cancel *context.CancelFunc) context.Context {
 	ctx, end := context.WithCancel(context.Background())
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -208,4 +215,79 @@ func (c *conn) context(cancel *context.CancelFunc) context.Context {
 		end()
 	}
 	return ctx
+}
+
+// startCall returns the context of a store call of the reading goroutine. It ends
+// after storeTimeout, or by abort. endCall must follow before the next startCall.
+//
+// A context with a deadline per call would cost more than the rest of the handling of
+// a message, so one serves all calls until it has timed out.
+func (c *conn) startCall() context.Context {
+	if c.storeCtx == nil || c.storeCtx.Err() != nil {
+		c.storeCtx = c.newContext(&c.cancel) //nolint:fatcontext // it replaces the other, and does not hold it
+		c.storeTimer = time.AfterFunc(storeTimeout, c.cancel)
+	} else {
+		c.storeTimer.Reset(storeTimeout)
+	}
+	return c.storeCtx
+}
+
+// endCall ends the call. If the time-out has fired meanwhile, the next call gets a new
+// context.
+func (c *conn) endCall() { c.storeTimer.Stop() }
+
+// startPinging pings the client every PingInterval.
+func (c *conn) startPinging() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		// finish stops the timer. If ping runs at that moment, it finds closing set
+		// and does not start the timer again.
+		c.pingTimer = time.AfterFunc(c.settings.PingInterval, c.ping)
+	}
+}
+
+func (c *conn) ping() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return
+	}
+	c.push(pingFrame)
+	c.pingTimer.Reset(c.settings.PingInterval)
+}
+
+// extendReadDeadline gives the client another deadAfter to send something, unless the
+// connection is closing.
+func (c *conn) extendReadDeadline() {
+	now := time.Now()
+	if now.Sub(c.extended) < c.settings.PingInterval/deadlineSlack {
+		return // setting it costs more than a little slack
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		c.extended = now
+		_ = c.out.SetReadDeadline(now.Add(c.settings.deadAfter() + c.settings.PingInterval/deadlineSlack))
+	}
+}
+
+// limiter is a rate limiter that is made on its first use.
+type limiter struct{ *rate.Limiter }
+
+func (l *limiter) allow(limit rate.Limit, burst int) bool {
+	if l.Limiter == nil {
+		l.Limiter = rate.NewLimiter(limit, burst)
+	}
+	return l.Allow()
+}
+
+// logFailure logs a failed operation, without any text of a message. The store itself
+// logs once that it is unavailable, so that not every frame does.
+func (c *conn) logFailure(operation string, err error) {
+	level := zap.ErrorLevel
+	if errors.Is(err, room.ErrUnavailable) {
+		level = zap.DebugLevel
+	}
+	c.hub.log().Log(level, "ephemeral chat: "+operation, zap.Error(err))
 }

@@ -14,35 +14,32 @@
 //	     locked, gap, ack, error, pong ─────
 //	  ◀──────────── removed, ended, close ──
 //
-// The join may stand in the query of the request instead; then it is refused
-// by an HTTP status before the upgrade.
+// The query of the request may hold the join instead; then an HTTP status refuses it
+// before the upgrade.
 //
 // # Structure
 //
-// A Hub holds one liveRoom for each room that has connections on this node. A
-// liveRoom follows its room through a room.Feed: events are queued by the
-// store, drained by one goroutine at a time, turned into frames once, and the
-// frames put into the queue of each connection. Then the same goroutine writes to
-// each socket what it takes without waiting. A conn is one goroutine that reads,
-// plus one that writes while the socket has not taken all that is queued.
+// A Hub holds one hubRoom for each room that has connections on this node. The
+// hubRoom follows its room through a room.Feed: the store puts events into its
+// eventQueue; one goroutine at a time drains them, encodes the frames once, and queues
+// them for each connection. Then the same goroutine writes to each socket as much as
+// it accepts without blocking. A conn is one goroutine that reads, plus one that writes
+// while the socket has not accepted the whole queue.
 //
-// Invariants, for whoever changes the code:
+// Invariants:
 //
-//   - Under liveRoom.mu, Hub.mu or conn.mu may be taken, and nothing else is
-//     nested. No I/O and no call of the store happens under any of them;
-//     closing a TLS connection is I/O.
-//   - What is told to a connection goes through its queue, and welcome is the
-//     first frame in it.
-//   - Whoever has set conn.writing is the only one who writes to the socket, until
+//   - With hubRoom.mu held, Hub.mu or conn.mu may be locked; no other locks are
+//     nested. No I/O and no store call happens under any of them; closing a TLS
+//     connection is I/O.
+//   - Every frame goes through the queue of its connection, and welcome is the first.
+//   - The goroutine that has set conn.writing is the only writer of the socket, until
 //     it finds the queue empty.
-//   - A connection is in one of two states: live, and every message above its
-//     cursor is put into its queue by the fan-out; or behind, and its replay
-//     goroutine reads what follows the cursor from the store. The change from
-//     one to the other happens under liveRoom.mu.
-//   - liveRoom.retracted is brought up to date under mu, in the order of events. What
-//     was read from the store is put into a queue under mu too, and without the
-//     texts of these messages (redact): whoever is given it afterwards would not be
-//     told of them again. A connection that is behind is not told of what it has
-//     not been given.
-//   - A user counts as gone from this node only 3 s after its last connection.
+//   - A connection is either live: the fan-out queues every message above its cursor;
+//     or behind: its replay goroutine reads the messages that follow the cursor from
+//     the store. The change from one to the other happens under hubRoom.mu.
+//   - hubRoom.retracted changes under mu, in the order of events. A page that was read
+//     from the store is queued under mu too, without the texts of these messages
+//     (redact), because its receiver gets no other notice of them. A connection that is
+//     behind receives no retraction of messages beyond its cursor.
+//   - A user has left this node only 3 s after its last connection.
 package ws

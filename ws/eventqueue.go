@@ -8,11 +8,11 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// inbox takes the events of a room from the store, which must not be kept
-// waiting, and hands them on in order, as many at a time as have come.
-type inbox struct {
-	// handle is called by one goroutine at a time, and returns how long the next
-	// events are to wait. Fixed before the first put.
+// eventQueue takes the events of a room from the store, which must not wait, and
+// hands them on in order, in batches of all that have arrived.
+type eventQueue struct {
+	// handle is called by one goroutine at a time, and returns for how long to pause
+	// before the next events. Fixed before the first put.
 	handle func(events []room.Event) time.Duration
 
 	mu       sync.Mutex
@@ -20,153 +20,153 @@ type inbox struct {
 	held     bool
 	draining bool
 
-	patience patience // owned by whoever is draining
+	yield yieldPolicy // owned by the draining goroutine
 
-	ending  chan struct{} // closed by wait
+	closing chan struct{} // closed by close
 	running sync.WaitGroup
 }
 
-// patience decides whether those who are ready to run go first when there is
-// something to hand on. Where many have something to say, more of it goes out
-// together then, and a system call for each is saved. Where two take turns, it is
-// in vain, and costs them the time in which a thread wakes. It goes by what was
-// found the last times.
-type patience struct {
-	vain    int // how often in a row there was but one event, up to maxVain
-	skipped int // how often it did not yield since
+// yieldPolicy decides whether to yield to other goroutines before a drain. In a busy
+// room more events then arrive, and go out together, which saves system calls.
+// Where two clients take turns, yielding is fruitless and delays each message by the
+// time in which a thread wakes. It decides by the results of the last drains.
+type yieldPolicy struct {
+	fruitless int // drains in a row with a single event, up to maxFruitless
+	skipped   int // drains since without a yield
 }
 
 const (
-	// maxVain is how often patience may be in vain before it ends.
-	maxVain = 8
-	// probeInterval is how seldom it is tried then.
+	// maxFruitless is how many fruitless yields in a row end the yielding.
+	maxFruitless = 8
+	// probeInterval is how many drains pass from then on between two probes.
 	probeInterval = 32
 )
 
-// yields reports whether to yield now.
-func (p *patience) yields() bool {
-	if p.vain < maxVain {
+// shouldYield reports whether to yield before this drain.
+func (p *yieldPolicy) shouldYield() bool {
+	if p.fruitless < maxFruitless {
 		return true
 	}
 	p.skipped = (p.skipped + 1) % probeInterval
 	return p.skipped == 0
 }
 
-// found notes how many events there were.
-func (p *patience) found(n int) {
+// record notes how many events a drain has found.
+func (p *yieldPolicy) record(n int) {
 	if n > 1 {
-		p.vain = 0
+		p.fruitless = 0
 		return
 	}
-	p.vain = min(p.vain+1, maxVain)
+	p.fruitless = min(p.fruitless+1, maxFruitless)
 }
 
-// put queues an event.
-func (b *inbox) put(e room.Event) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.events = append(b.events, e)
-	b.wake()
+// put queues an event. It never blocks.
+func (q *eventQueue) put(e room.Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.events = append(q.events, e)
+	q.startDrain()
 }
 
-// hold keeps events until open is called.
-func (b *inbox) hold() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.held = true
+// hold keeps events until open.
+func (q *eventQueue) hold() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held = true
 }
 
-func (b *inbox) open() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.held = false
-	b.wake()
+// open ends hold.
+func (q *eventQueue) open() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held = false
+	q.startDrain()
 }
 
-func (b *inbox) wake() {
-	if len(b.events) > 0 && b.claimLocked() {
-		go b.drain(0) // it ends when no event is left; wait waits for it
+func (q *eventQueue) startDrain() {
+	if len(q.events) > 0 && q.acquireLocked() {
+		go q.drain(0) // it ends when no event is left; close waits for it
 	}
 }
 
-// claim makes the caller the one who hands on what is put from now on, if it
-// reports true: it is about to bring events about, and must call settle soon.
-func (b *inbox) claim() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.claimLocked()
+// acquire makes the caller the draining goroutine, if it returns true. It is for a
+// caller that is about to cause events, and that drains them soon by drainInline.
+func (q *eventQueue) acquire() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.acquireLocked()
 }
 
-func (b *inbox) claimLocked() bool {
-	if b.held || b.draining {
+func (q *eventQueue) acquireLocked() bool {
+	if q.held || q.draining {
 		return false
 	}
-	b.draining = true
-	b.running.Add(1)
+	q.draining = true
+	q.running.Add(1)
 	return true
 }
 
-// settle hands on what has come since claim, and leaves to a goroutine what has
-// to wait.
-func (b *inbox) settle() {
-	if rest := b.drainUntilRest(); rest > 0 {
-		go b.drain(rest) // see wake
+// drainInline hands on the events that were put since acquire, on the caller's
+// goroutine. After a pause another goroutine goes on.
+func (q *eventQueue) drainInline() {
+	if pause := q.drainUntilPause(); pause > 0 {
+		go q.drain(pause) // see startDrain
 		return
 	}
-	b.running.Done()
+	q.running.Done()
 }
 
-func (b *inbox) drain(rest time.Duration) {
-	defer b.running.Done()
+// drain hands on events after a pause, until none is left.
+func (q *eventQueue) drain(pause time.Duration) {
+	defer q.running.Done()
 	for {
-		if rest > 0 {
-			b.rest(rest)
+		if pause > 0 {
+			q.pause(pause)
 		}
-		if rest = b.drainUntilRest(); rest <= 0 {
+		if pause = q.drainUntilPause(); pause <= 0 {
 			return
 		}
 	}
 }
 
-// drainUntilRest hands on events until none is left, or until the next ones have
-// to wait for so long.
-func (b *inbox) drainUntilRest() time.Duration {
-	if b.patience.yields() {
+// drainUntilPause hands on events until none is left, or handle asks for a pause.
+func (q *eventQueue) drainUntilPause() time.Duration {
+	if q.yield.shouldYield() {
 		runtime.Gosched()
 	}
 	var batch []room.Event
 	for first := true; ; first = false {
-		b.mu.Lock()
+		q.mu.Lock()
 		clear(batch)
-		batch, b.events = b.events, batch[:0]
+		batch, q.events = q.events, batch[:0]
 		if first {
-			b.patience.found(len(batch))
+			q.yield.record(len(batch))
 		}
 		if len(batch) == 0 {
-			b.draining = false
-			b.events = nil // a quiet room keeps no memory for events
-			b.mu.Unlock()
+			q.draining = false
+			q.events = nil // a quiet room keeps no memory for events
+			q.mu.Unlock()
 			return 0
 		}
-		b.mu.Unlock()
-		if rest := b.handle(batch); rest > 0 {
-			return rest
+		q.mu.Unlock()
+		if pause := q.handle(batch); pause > 0 {
+			return pause
 		}
 	}
 }
 
-// rest waits. It is over early when nothing will be put any more.
-func (b *inbox) rest(d time.Duration) {
+// pause waits for d, or until close.
+func (q *eventQueue) pause(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-b.ending:
+	case <-q.closing:
 	}
 }
 
-// wait waits until nothing is being handled. No put may follow.
-func (b *inbox) wait() {
-	close(b.ending)
-	b.running.Wait()
+// close waits for the draining goroutine. No put may follow.
+func (q *eventQueue) close() {
+	close(q.closing)
+	q.running.Wait()
 }

@@ -11,216 +11,215 @@ import (
 )
 
 const (
-	// passSize is how many bytes of messages one pass over the connections gives
-	// to each, about.
-	passSize = 256 << 10
-	// pacedConns is how many connections a pass has to write to for the next one
-	// to wait. In a room that is not larger, nothing ever waits.
+	// flushSize is about how many bytes of messages one flush gives to each connection.
+	flushSize = 256 << 10
+	// pacedConns is how many connections a flush writes to without a pause after it. In
+	// a room that is not larger, no message waits.
 	pacedConns = 64
 )
 
-// pass collects the connections that are to be written to when the frames of
+// flushBatch collects the connections that must be written to after the frames of
 // some events have been queued.
-type pass struct {
-	dirty  []*conn
-	writer *writer
+type flushBatch struct {
+	pending []*conn
+	writer  *writer
 }
 
-// send queues a frame for a connection.
-func (p *pass) send(c *conn, f *frame) {
+// queue queues a frame for a connection.
+func (b *flushBatch) queue(c *conn, f *frame) {
 	if c.enqueue(f) {
-		p.dirty = append(p.dirty, c)
+		b.pending = append(b.pending, c)
 	}
 }
 
-// flush writes to the connections, without waiting for any, and returns how many
-// there were. No lock is held.
-func (p *pass) flush() int {
-	n := len(p.dirty)
-	for i, c := range p.dirty {
-		c.flush(p.writer)
-		p.dirty[i] = nil
+// flush writes to the pending connections without blocking, and returns their number.
+// No lock is held.
+func (b *flushBatch) flush() int {
+	n := len(b.pending)
+	for i, c := range b.pending {
+		c.flush(b.writer)
+		b.pending[i] = nil
 	}
-	p.dirty = p.dirty[:0]
+	b.pending = b.pending[:0]
 	return n
 }
 
-// apply turns events into frames and writes these to the connections, as many as
-// there are for each in one system call. It returns how long the next events are
-// to wait: what a busy room costs is the system calls, and if those that follow
-// each other closely are made one, it costs a fraction. It is called by the inbox.
-func (lr *liveRoom) apply(events []room.Event) (rest time.Duration) {
-	began := time.Now()
-	lr.pass.writer = takeWriter()
-	defer lr.pass.writer.release()
-	served, over := 0, false
+// apply turns events into frames and writes them, with one system call for all that a
+// connection receives. It returns for how long to pause: system calls are the cost of
+// a busy room, and messages that share them cost a fraction. The queue calls it.
+func (hr *hubRoom) apply(events []room.Event) (pause time.Duration) {
+	started := time.Now()
+	hr.batch.writer = takeWriter()
+	defer hr.batch.writer.release()
+	written, ended := 0, false
 	for len(events) > 0 {
-		lr.mu.Lock()
-		over = lr.ended
-		n := lr.applySome(&lr.pass, events)
-		over = lr.ended && !over
-		lr.mu.Unlock()
-		served = max(served, lr.pass.flush())
+		hr.mu.Lock()
+		before := hr.ended
+		n := hr.applySome(&hr.batch, events)
+		ended = hr.ended && !before
+		hr.mu.Unlock()
+		written = max(written, hr.batch.flush())
 		events = events[n:]
 	}
-	lr.hub.counters.bytes.Add(lr.pass.writer.takeCount())
-	if over {
-		lr.observeEnd()
+	hr.hub.counters.bytes.Add(hr.batch.writer.takeCount())
+	if ended {
+		hr.observeEnd()
 	}
-	if lr.pace == 0 || served <= pacedConns {
+	if hr.flushInterval == 0 || written <= pacedConns {
 		return 0
 	}
-	return lr.pace - time.Since(began)
+	return hr.flushInterval - time.Since(started)
 }
 
-// now tells the connections something that is no event. say is called with mu
-// held, and not at all once the room has ended.
-func (lr *liveRoom) now(say func(p *pass)) {
-	p := pass{writer: takeWriter()}
-	defer p.writer.release()
-	lr.mu.Lock()
-	if !lr.ended {
-		say(&p)
+// update queues frames that no event causes, and writes them. change is called with
+// mu held, unless the room has ended.
+func (hr *hubRoom) update(change func(b *flushBatch)) {
+	b := flushBatch{writer: takeWriter()}
+	defer b.writer.release()
+	hr.mu.Lock()
+	if !hr.ended {
+		change(&b)
 	}
-	lr.mu.Unlock()
-	p.flush()
-	lr.hub.counters.bytes.Add(p.writer.takeCount())
+	hr.mu.Unlock()
+	b.flush()
+	hr.hub.counters.bytes.Add(b.writer.takeCount())
 }
 
-// applySome applies as many events as fit a pass, one at least, and returns how
-// many those are.
-func (lr *liveRoom) applySome(p *pass, events []room.Event) (n int) {
-	for size := 0; n < len(events) && size < passSize && !lr.ended; {
+// applySome applies at least one event, at most about flushSize bytes of messages,
+// and returns the number of events. mu is held.
+func (hr *hubRoom) applySome(b *flushBatch, events []room.Event) (n int) {
+	for size := 0; n < len(events) && size < flushSize && !hr.ended; {
 		if events[n].Kind != room.EventMessage {
-			lr.applyOne(p, &events[n])
+			hr.applyOne(b, &events[n])
 			n++
 			continue
 		}
 		first := n
-		for n < len(events) && size < passSize && events[n].Kind == room.EventMessage {
+		for n < len(events) && size < flushSize && events[n].Kind == room.EventMessage {
 			size += len(events[n].Frame)
 			n++
 		}
-		lr.deliver(p, events[first:n])
+		hr.deliver(b, events[first:n])
 	}
-	if lr.ended {
-		return len(events) // what comes after the end is of no room
+	if hr.ended {
+		return len(events) // no event follows the end
 	}
 	return n
 }
 
-func (lr *liveRoom) applyOne(p *pass, e *room.Event) {
+// applyOne applies an event that is no message. mu is held, here and below.
+func (hr *hubRoom) applyOne(b *flushBatch, e *room.Event) {
 	switch e.Kind {
 	case room.EventStarted:
-		lr.room.StartedAt, lr.room.Deadline = e.StartedAt, e.Deadline
-		lr.tell(p, startedFrame{"started", message.FormatTime(e.StartedAt), message.FormatTime(e.Deadline)}, "")
+		hr.state.StartedAt, hr.state.Deadline = e.StartedAt, e.Deadline
+		hr.broadcast(b, startedFrame{"started", message.FormatTime(e.StartedAt), message.FormatTime(e.Deadline)}, "")
 	case room.EventJoined:
-		lr.joined(p, e.UserID)
+		hr.userJoined(b, e.UserID)
 	case room.EventLeft:
-		delete(lr.online, e.UserID)
-		lr.tellPresence(p, "left", e.UserID)
+		delete(hr.online, e.UserID)
+		hr.announce(b, "left", e.UserID)
 	case room.EventOpened:
-		lr.replace(e)
+		hr.closeReplaced(e)
 	case room.EventTyping:
-		if !lr.large() {
-			lr.tell(p, userFrame{"typing", e.UserID}, e.UserID)
+		if !hr.large() {
+			hr.broadcast(b, userFrame{"typing", e.UserID}, e.UserID)
 		}
 	case room.EventLocked:
-		lr.room.Locked = e.Locked
-		lr.tell(p, lockedFrame{"locked", e.Locked}, "")
+		hr.state.Locked = e.Locked
+		hr.broadcast(b, lockedFrame{"locked", e.Locked}, "")
 	case room.EventRemoved:
-		lr.remove(e.UserID)
+		hr.closeRemoved(e.UserID)
 	case room.EventRetracted:
-		lr.retract(p, e)
+		hr.applyRetraction(b, e)
 	case room.EventGap:
-		lr.gap(p, e)
+		hr.applyGap(b, e)
 	case room.EventEnded:
-		lr.end(e.Reason)
+		hr.applyEnd(e.Reason)
 	case room.EventMessage: // see deliver
 	}
 }
 
-// deliver gives messages to every connection that is live: all of them as one.
-func (lr *liveRoom) deliver(p *pass, messages []room.Event) {
+// deliver queues messages for every live connection, all of them as one frame.
+func (hr *hubRoom) deliver(b *flushBatch, messages []room.Event) {
 	first := messages[0].Seq
-	lr.room.Seq = messages[len(messages)-1].Seq
+	hr.state.Seq = messages[len(messages)-1].Seq
 	for i := range messages {
 		if messages[i].Retracted {
-			lr.retracted.Add(messages[i].Seq)
+			hr.retracted.Add(messages[i].Seq)
 		}
 	}
-	if len(lr.conns) == 0 {
+	if len(hr.conns) == 0 {
 		return
 	}
 	size := 0
 	for i := range messages {
 		size += maxHeader + len(messages[i].Frame)
 	}
-	b := make([]byte, 0, size)
+	bytes := make([]byte, 0, size)
 	for i := range messages {
-		b = appendFrame(b, websocket.TextMessage, messages[i].Frame)
-		lr.noteEcho(messages[i].Frame)
+		bytes = appendFrame(bytes, websocket.TextMessage, messages[i].Frame)
+		hr.noteEcho(messages[i].Frame)
 	}
-	all := wireFrame(b)
-	told := 0
-	for _, c := range lr.conns {
+	all := encodedFrame(bytes)
+	deliveries := 0
+	for _, c := range hr.conns {
 		switch {
 		case !c.live:
 		case c.cursor < first:
-			p.send(c, all)
-			told += len(messages)
-		case c.cursor < lr.room.Seq:
-			// Those up to the cursor were part of the welcome or a replay, which was
-			// read from the store before the events came.
+			b.queue(c, all)
+			deliveries += len(messages)
+		case c.cursor < hr.state.Seq:
+			// The welcome or a replay, read from the store before the events arrived,
+			// had the messages up to the cursor.
 			for i := range messages {
 				if messages[i].Seq > c.cursor {
-					p.send(c, textFrame(messages[i].Frame))
-					told++
+					b.queue(c, textFrame(messages[i].Frame))
+					deliveries++
 				}
 			}
 		}
 	}
-	lr.hub.counters.deliveries.Add(uint64(told))
+	hr.hub.counters.deliveries.Add(uint64(deliveries))
 }
 
-// noteEcho tells the sender's connections that a message with their id is stored.
-func (lr *liveRoom) noteEcho(frame []byte) {
+// noteEcho records for the sender's connections that a message with their id is stored.
+func (hr *hubRoom) noteEcho(frame []byte) {
 	if id, tag := message.SenderOfFrame(frame); id > 0 {
-		for _, c := range lr.sessions[string(tag)] {
-			c.echoed.Store(max(c.echoed.Load(), id))
+		for _, c := range hr.sessions[string(tag)] {
+			c.lastEchoed.Store(max(c.lastEchoed.Load(), id))
 		}
 	}
 }
 
-// tell gives a frame to every connection but those of one user.
-func (lr *liveRoom) tell(p *pass, v any, exceptUser string) {
-	if len(lr.conns) == 0 {
+// broadcast queues a frame for every connection, except those of exceptUser.
+func (hr *hubRoom) broadcast(b *flushBatch, v any, exceptUser string) {
+	if len(hr.conns) == 0 {
 		return
 	}
-	f := textFrame(encode(v))
-	for _, c := range lr.conns {
+	f := jsonFrame(v)
+	for _, c := range hr.conns {
 		if c.userID != exceptUser || exceptUser == "" {
-			p.send(c, f)
+			b.queue(c, f)
 		}
 	}
 }
 
-// replace closes the older connections of a session. The events tell which are
-// older: those that have been seen before.
-func (lr *liveRoom) replace(e *room.Event) {
-	for _, c := range lr.sessions[e.Session] {
+// closeReplaced closes the older connections of a session: those whose own event has
+// come before this one.
+func (hr *hubRoom) closeReplaced(e *room.Event) {
+	for _, c := range hr.sessions[e.Session] {
 		switch {
 		case c.socketID == e.SocketID:
 			c.opened = true
 		case c.opened:
-			c.close(closeGrace, refusalFrame(apierror.ErrReplaced))
+			c.close(closeGrace, closeFrameOf(apierror.ErrReplaced))
 		}
 	}
 }
 
-// remove closes the connections of a user whose membership has ended.
-func (lr *liveRoom) remove(userID string) {
-	user := lr.users[userID]
+// closeRemoved closes the connections of a user whose membership has ended.
+func (hr *hubRoom) closeRemoved(userID string) {
+	user := hr.users[userID]
 	if user == nil {
 		return
 	}
@@ -230,72 +229,59 @@ func (lr *liveRoom) remove(userID string) {
 	}
 }
 
-// gap tells every connection that messages were lost. Whoever was behind goes
-// on from here as well: what it was to be given may be gone.
-func (lr *liveRoom) gap(p *pass, e *room.Event) {
-	same := e.Epoch == lr.room.Epoch
-	lr.room.Epoch, lr.room.Seq = e.Epoch, e.Seq
-	lr.retracted.DropAbove(e.Seq)
-	f := textFrame(encode(gapFrame{"gap", e.Epoch, e.Seq}))
-	for _, c := range lr.conns {
-		if !same || c.cursor < e.Seq { // else it has been given some of what follows
-			c.cursor = e.Seq
+// applyRetraction announces a retracted message to the connections that have been
+// given it, or may have been before they connected. The replay of the others gives
+// it without its text.
+func (hr *hubRoom) applyRetraction(b *flushBatch, e *room.Event) {
+	hr.retracted.DropBelow(e.Oldest)
+	if !hr.retracted.Add(e.Seq) || len(hr.conns) == 0 {
+		return
+	}
+	f := jsonFrame(retractedFrame{"retracted", e.Seq})
+	for _, c := range hr.conns {
+		if c.live || e.Seq <= c.cursor {
+			b.queue(c, f)
 		}
-		c.live = true
-		p.send(c, f)
 	}
 }
 
-// end closes the connections of a room that is gone.
-func (lr *liveRoom) end(reason room.EndReason) {
-	lr.ended, lr.endReason = true, reason
-	close(lr.gone)
-	for _, user := range lr.users {
+// applyGap announces to every connection that messages were lost. A connection that
+// was behind goes on from here too: the messages of its replay may be gone.
+func (hr *hubRoom) applyGap(b *flushBatch, e *room.Event) {
+	sameEpoch := e.Epoch == hr.state.Epoch
+	hr.state.Epoch, hr.state.Seq = e.Epoch, e.Seq
+	hr.retracted.DropAbove(e.Seq)
+	f := jsonFrame(gapFrame{"gap", e.Epoch, e.Seq})
+	for _, c := range hr.conns {
+		if !sameEpoch || c.cursor < e.Seq { // else it has some of the messages that follow
+			c.cursor = e.Seq
+		}
+		c.live = true
+		b.queue(c, f)
+	}
+}
+
+// applyEnd closes the connections of a room that has ended.
+func (hr *hubRoom) applyEnd(reason room.EndReason) {
+	hr.ended, hr.endReason = true, reason
+	close(hr.gone)
+	for _, user := range hr.users {
 		for _, c := range user.conns {
 			c.closeEnded(reason)
 		}
 	}
 }
 
-// In a large room who comes and goes is of interest to nobody, and telling all
-// of all costs the square of their number: they are told how many are online.
-const (
-	maxNamed        = 100 // users online, beyond which a room is large
-	counterInterval = time.Second
-)
-
-func (lr *liveRoom) large() bool { return len(lr.online) > maxNamed }
-
-func (lr *liveRoom) isLarge() bool {
-	lr.mu.Lock()
-	defer lr.mu.Unlock()
-	return lr.large()
-}
-
-// joined puts a user among those who are online, unless it is one of them.
-func (lr *liveRoom) joined(p *pass, userID string) {
-	if _, ok := lr.online[userID]; !ok {
-		lr.online[userID] = struct{}{}
-		lr.tellPresence(p, "joined", userID)
-	}
-}
-
-// tellPresence tells of a user who has come or gone.
-func (lr *liveRoom) tellPresence(p *pass, what, userID string) {
-	if !lr.large() {
-		lr.tell(p, userFrame{what, userID}, userID)
+// observeEnd reports an expired room to the observer. The caller that deletes a room
+// reports that itself.
+func (hr *hubRoom) observeEnd() {
+	if hr.hub.observer == nil {
 		return
 	}
-	if lr.counter == nil {
-		// The timer ends by itself; close stops it.
-		lr.counter = time.AfterFunc(counterInterval, lr.count)
+	hr.mu.Lock()
+	roomID, expired := hr.state.ID, hr.endReason == room.EndExpired
+	hr.mu.Unlock()
+	if expired {
+		hr.hub.observer.RoomExpired(roomID)
 	}
-}
-
-// count tells how many are online in a large room.
-func (lr *liveRoom) count() {
-	lr.now(func(p *pass) {
-		lr.counter = nil
-		lr.tell(p, onlineFrame{"online", len(lr.online)}, "")
-	})
 }

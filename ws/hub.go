@@ -3,7 +3,10 @@ package ws
 import (
 	"context"
 	"errors"
+	"maps"
+	"math"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,119 +21,149 @@ import (
 const (
 	// storeTimeout bounds each call of the store.
 	storeTimeout = 5 * time.Second
-	// awayGrace is how long connections have to take the close frame when the
-	// hub closes.
+	// awayGrace is the time for connections to take the close frame when the hub closes.
 	awayGrace = time.Second
-	// retrySpread is the time within which clients of a hub that closes are
-	// told to come back.
+	// retrySpread is the time within which a closing hub asks its clients to reconnect.
 	retrySpread = 2 * time.Second
+	// minFrameLimit is the frame size in bytes that every client may send.
+	minFrameLimit = 64 << 10
 )
 
-// Settings are what a site allows its connections.
+// Settings are the limits of a site's connections.
 type Settings struct {
 	// Rooms are the rooms of the hub's store, under the limits of the site.
 	Rooms *room.Rooms
-	// PingInterval is the time between pings. A connection that has been silent
-	// for twice that is dead.
+	// PingInterval is the time between pings. A connection that is silent for twice
+	// that time is dead.
 	PingInterval time.Duration
 	// MessageRate and MessageBurst limit the messages of one connection;
 	// rate.Inf is no limit.
 	MessageRate  rate.Limit
 	MessageBurst int
-	// FlushInterval is the least time between two passes over more than 64
-	// connections of one room; what is said meanwhile goes out together. The first
-	// connection to a room decides for the room. Zero is none.
+	// FlushInterval is the least time between two flushes to more than 64
+	// connections of one room; messages posted meanwhile go out together. The first
+	// connection to a room sets it for the room. Zero is no limit.
 	FlushInterval time.Duration
 	// Client is the address that the connection counts for, and MaxConnections how
 	// many of one address the hub may have open; zero is no limit. Addresses are
 	// counted for the whole hub, whatever limits the sites that share it have.
 	Client         netip.Addr
 	MaxConnections int
-	// UserID is the user whom the site has signed in, whatever the client says;
-	// empty where clients say who they are.
+	// UserID is the user that the site has signed in, whatever the client sends;
+	// empty where clients choose their names.
 	UserID string
+}
+
+// frameLimit is the size in bytes of the largest frame that a client may send. JSON
+// may need several bytes for one byte of the message.
+func (s *Settings) frameLimit() int64 {
+	return max(minFrameLimit, 4*int64(s.Rooms.Limits().MaxMessage))
+}
+
+// messageRate is the limit of messages as a welcome shows it, nil for none.
+func (s *Settings) messageRate() *messageRate {
+	if s.MessageRate == rate.Inf {
+		return nil
+	}
+	per := float64(s.MessageBurst) / float64(s.MessageRate) * 1000
+	return &messageRate{s.MessageBurst, int64(math.Round(per))}
+}
+
+// deadAfter is how long a connection may be silent, or accept no bytes.
+func (s *Settings) deadAfter() time.Duration { return 2 * s.PingInterval }
+
+// Observer receives the changes of rooms that no call asked for. Methods must not
+// block; any goroutine may call them.
+type Observer interface {
+	// RoomStarted reports that a message of a user of this hub has started the room,
+	// which lives for ttl. Of all hubs that share a store, one reports it.
+	RoomStarted(roomID, userID string, ttl time.Duration)
+	// RoomExpired reports that a room with connections to this hub has reached its
+	// deadline.
+	RoomExpired(roomID string)
 }
 
 // Hub holds the connections of one node to the rooms of one store. It is safe
 // for concurrent use.
 type Hub struct {
-	store room.Store
-	log   func() *zap.Logger
-	// synchronous is whether the store is, see room.Store.
-	synchronous bool
+	// Fixed once the hub serves.
+	store       room.Store
+	log         func() *zap.Logger
+	synchronous bool // see room.Store
+	counters    counters
+	observer    Observer // nil for none
 
-	orders   atomic.Uint64 // numbers the connections that enter rooms
-	counters *counters     // fixed
-	observer Observer      // fixed once the hub serves; nil is none
+	orders atomic.Uint64 // numbers the connections that enter rooms
 
-	mu     sync.Mutex
-	closed bool
-	conns  map[*conn]struct{}
-	// clients has how many of the connections each address has; nobody has none.
-	clients map[netip.Addr]int
-	rooms   map[string]*liveRoom // by the ids of their lives
-	// standing has the lives of standing rooms, by the ids of the rooms: of those
-	// that are open, the one that was opened last.
-	standing map[string]*liveRoom
+	mu      sync.Mutex
+	closed  bool
+	conns   map[*conn]struct{}
+	ends    map[string]uint64   // connections that have ended, by CloseReasons
+	clients map[netip.Addr]int  // connections of each address; never zero
+	rooms   map[string]*hubRoom // by instance id
+	// declared has the newest open instance of each declared room, by room id.
+	declared map[string]*hubRoom
 
-	running sync.WaitGroup // connections, and users who are about to leave
+	running sync.WaitGroup // connections, replays, and users in their leaveGrace
 }
 
-// NewHub returns a hub for the rooms of store. log is asked for a logger each
-// time something is logged, because loggers can be replaced while a hub lives.
+// NewHub returns a hub for the rooms of store. The hub calls log for each entry,
+// because loggers can be replaced during its lifetime.
 func NewHub(store room.Store, log func() *zap.Logger) *Hub {
+	ends := make(map[string]uint64)
+	for _, reason := range CloseReasons() {
+		ends[reason] = 0
+	}
 	return &Hub{
 		store:       store,
 		log:         log,
 		synchronous: store.Synchronous(),
-		counters:    newCounters(),
+		counters:    counters{refused: apierror.NewCounter()},
+		ends:        ends,
 		conns:       make(map[*conn]struct{}),
 		clients:     make(map[netip.Addr]int),
-		rooms:       make(map[string]*liveRoom),
-		standing:    make(map[string]*liveRoom),
+		rooms:       make(map[string]*hubRoom),
+		declared:    make(map[string]*hubRoom),
 	}
 }
 
-// Close closes every connection with 1001 (going away) and waits until they are
-// gone, about a second at most; a new one is refused with apierror.ErrGoingAway.
-// The reason of the close frame tells the client when to come back: retry=<ms>.
-// The store stays open; users stay online in it until it is closed.
+// Observe sets the observer. Call it before the hub serves.
+func (h *Hub) Observe(o Observer) { h.observer = o }
+
+// Close closes every connection with 1001 (going away) and waits for their end,
+// about a second at most. New ones are refused with apierror.ErrGoingAway. The
+// reason of the close frame is the time until the client should reconnect:
+// retry=<ms>. The store stays open; users stay online in it until it is closed.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
-	conns := make([]*conn, 0, len(h.conns))
-	for c := range h.conns {
-		conns = append(conns, c)
-	}
-	rooms := make([]*liveRoom, 0, len(h.rooms))
-	for _, lr := range h.rooms {
-		rooms = append(rooms, lr)
-	}
+	conns := slices.Collect(maps.Keys(h.conns))
+	rooms := slices.Collect(maps.Values(h.rooms))
 	h.mu.Unlock()
 
-	for _, lr := range rooms {
-		lr.forgetLeaving()
+	for _, hr := range rooms {
+		hr.stopLeaveTimers()
 	}
 	for _, c := range conns {
 		c.close(awayGrace, goingAwayFrame())
 	}
-	gone := make(chan struct{})
-	// It ends when the connections have, which the deadlines below see to.
+	ended := make(chan struct{})
+	// It ends with the connections, which abort below makes sure of.
 	go func() {
 		h.running.Wait()
-		close(gone)
+		close(ended)
 	}()
 	timer := time.NewTimer(awayGrace)
 	defer timer.Stop()
 	select {
-	case <-gone:
+	case <-ended:
 		return
 	case <-timer.C:
 	}
 	for _, c := range conns {
 		c.abort()
 	}
-	<-gone
+	<-ended
 }
 
 // add registers a connection, unless its client has too many.
@@ -140,8 +173,8 @@ func (h *Hub) add(c *conn) error {
 	if h.closed {
 		return apierror.ErrGoingAway
 	}
-	client, most := c.settings.Client, c.settings.MaxConnections
-	if most > 0 && h.clients[client] >= most {
+	client, limit := c.settings.Client, c.settings.MaxConnections
+	if limit > 0 && h.clients[client] >= limit {
 		return apierror.ErrTooManyConnections
 	}
 	h.running.Add(1)
@@ -150,9 +183,12 @@ func (h *Hub) add(c *conn) error {
 	return nil
 }
 
-// drop forgets a connection that add has registered.
-func (h *Hub) drop(c *conn) {
+// remove undoes add, and counts the end of a connection that was open by its reason.
+func (h *Hub) remove(c *conn, reason string) {
 	h.mu.Lock()
+	if reason != "" {
+		h.ends[reason]++
+	}
 	delete(h.conns, c)
 	if client := c.settings.Client; h.clients[client] > 1 {
 		h.clients[client]--
@@ -163,120 +199,123 @@ func (h *Hub) drop(c *conn) {
 	h.running.Done()
 }
 
-// acquire returns the live room of a life, opening it with the pace if it is not.
-// The caller releases it. While the connections of a life that has ended are being
-// closed, the next one has a live room of its own.
-func (h *Hub) acquire(ctx context.Context, instanceID string, pace time.Duration) (*liveRoom, error) {
+// acquire returns the hubRoom of an instance and takes a reference to it, which the
+// caller releases. If there is none yet, acquire opens it with the flush interval.
+// While an ended instance closes its connections, the next one of the same room has
+// a hubRoom of its own.
+func (h *Hub) acquire(ctx context.Context, instanceID string, flushInterval time.Duration) (*hubRoom, error) {
 	for {
 		h.mu.Lock()
 		if h.closed {
 			h.mu.Unlock()
 			return nil, apierror.ErrGoingAway
 		}
-		lr := h.rooms[instanceID]
-		switch {
-		case lr == nil:
-			lr = newLiveRoom(h, instanceID, pace)
-			h.rooms[instanceID] = lr
-			if roomID, life := room.SplitInstanceID(instanceID); life != "" {
-				h.standing[roomID] = lr
+		hr := h.rooms[instanceID]
+		if hr == nil {
+			hr = newHubRoom(h, instanceID, flushInterval)
+			h.rooms[instanceID] = hr
+			if roomID, instance := room.SplitInstanceID(instanceID); instance != "" {
+				h.declared[roomID] = hr
 			}
 			h.mu.Unlock()
-			return h.open(ctx, lr)
-		case lr.refs == 0: // it is being closed; a room is watched once at a time
-			h.mu.Unlock()
-			select {
-			case <-lr.closed:
-			case <-ctx.Done():
-				return nil, unavailable(ctx)
+			return h.open(ctx, hr)
+		}
+		closing := hr.refs == 0
+		if !closing {
+			hr.refs++
+		}
+		h.mu.Unlock()
+		if !closing {
+			opened := await(ctx, hr.ready)
+			if opened == nil && hr.err == nil {
+				return hr, nil
 			}
-		default:
-			lr.refs++
-			h.mu.Unlock()
-			select {
-			case <-lr.ready:
-			case <-ctx.Done():
-				h.release(lr)
-				return nil, unavailable(ctx)
+			h.release(hr)
+			if opened != nil {
+				return nil, opened
 			}
-			if lr.err == nil {
-				return lr, nil
+			if !hr.abandoned {
+				return nil, hr.err
 			}
-			h.release(lr)
-			if !lr.deserted {
-				return nil, lr.err
-			}
-			select {
-			case <-lr.closed:
-			case <-ctx.Done():
-				return nil, unavailable(ctx)
-			}
+		}
+		// A room is watched once at a time: the next attempt follows this one's end.
+		if err := await(ctx, hr.closed); err != nil {
+			return nil, err
 		}
 	}
 }
 
-func (h *Hub) open(ctx context.Context, lr *liveRoom) (*liveRoom, error) {
-	lr.err = lr.watch(ctx)
-	lr.deserted = lr.err != nil && errors.Is(ctx.Err(), context.Canceled)
-	close(lr.ready)
-	if lr.err != nil {
-		h.release(lr)
-		return nil, lr.err
+// open watches the room for the first connection, which holds a reference.
+func (h *Hub) open(ctx context.Context, hr *hubRoom) (*hubRoom, error) {
+	hr.err = hr.watch(ctx)
+	hr.abandoned = hr.err != nil && errors.Is(ctx.Err(), context.Canceled)
+	close(hr.ready)
+	if hr.err != nil {
+		h.release(hr)
+		return nil, hr.err
 	}
-	return lr, nil
+	return hr, nil
 }
 
-// release gives up one hold on a live room. The last one closes it.
-func (h *Hub) release(lr *liveRoom) {
+// release gives one reference back. The last one closes the hubRoom.
+func (h *Hub) release(hr *hubRoom) {
 	h.mu.Lock()
-	lr.refs--
-	last := lr.refs == 0
+	hr.refs--
+	last := hr.refs == 0
 	h.mu.Unlock()
 	if !last {
 		return
 	}
-	lr.close()
+	hr.close()
 	h.mu.Lock()
-	delete(h.rooms, lr.id)
-	if roomID, _ := room.SplitInstanceID(lr.id); h.standing[roomID] == lr {
-		delete(h.standing, roomID)
+	delete(h.rooms, hr.id)
+	if roomID, _ := room.SplitInstanceID(hr.id); h.declared[roomID] == hr {
+		delete(h.declared, roomID)
 	}
 	h.mu.Unlock()
-	close(lr.closed)
+	close(hr.closed)
 }
 
-// hold takes another hold on a live room that the caller holds, for something
-// that Close has to wait for. It fails when the hub is closing.
-func (h *Hub) hold(lr *liveRoom) bool {
+// retain takes another reference to a hubRoom for work that Close must wait for; the
+// caller holds one already. It fails if the hub is closing.
+func (h *Hub) retain(hr *hubRoom) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return false
 	}
-	lr.refs++
+	hr.refs++
 	h.running.Add(1)
 	return true
 }
 
-// peek returns a room that is open on this node, so that a session can be checked
-// without asking the store. A standing room may be in another life by now.
-func (h *Hub) peek(roomID string) *liveRoom {
+// openRoom returns the hubRoom of a room that is open on this node, or nil, so that
+// a session can be checked without the store. A declared room may have a newer
+// instance elsewhere.
+func (h *Hub) openRoom(roomID string) *hubRoom {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	lr := h.rooms[roomID]
-	if lr == nil {
-		lr = h.standing[roomID]
+	hr := h.rooms[roomID]
+	if hr == nil {
+		hr = h.declared[roomID]
 	}
-	if lr == nil || lr.refs == 0 {
+	if hr == nil || hr.refs == 0 || !hr.isReady() {
 		return nil
 	}
+	return hr
+}
+
+// await waits for a channel to be closed, and fails if ctx ends first.
+func await(ctx context.Context, done <-chan struct{}) error {
 	select {
-	case <-lr.ready:
-		if lr.err == nil {
-			return lr
-		}
+	case <-done:
 		return nil
-	default:
-		return nil
+	case <-ctx.Done():
+		return unavailable(ctx)
 	}
+}
+
+// unavailable is the error of a store call that ctx has ended.
+func unavailable(ctx context.Context) error {
+	return errors.Join(room.ErrUnavailable, context.Cause(ctx))
 }

@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-// wire is the net.Conn under a WebSocket: gorilla/websocket shakes hands over it
-// and reads from it. All other writing is done by conn, in one place, so that
-// nothing comes between the two halves of a frame.
-type wire struct {
+// netConn is the net.Conn under a WebSocket. gorilla/websocket shakes hands over it
+// and reads from it. A conn writes everything else, so that no write of
+// gorilla/websocket falls between the two halves of a frame.
+type netConn struct {
 	net.Conn
-	// raw is the socket itself, for writes that don't wait; nil where there is
-	// something between, such as TLS.
+	// raw is the socket, for writes that do not block; nil if the connection has no
+	// socket of its own, as under TLS.
 	raw syscall.RawConn
-	// closing is called with what gorilla/websocket writes of its own accord after
-	// the handshake: a close frame, when the client has violated the protocol.
-	// Until the handshake is over it is nil.
+	// closing is nil during the handshake. Later it receives the one frame that
+	// gorilla/websocket writes by itself: a close frame, after the client has violated
+	// the protocol.
 	closing func(bytes []byte)
 }
 
-func newWire(conn net.Conn) *wire { return &wire{Conn: conn, raw: rawSocket(conn)} }
+func newNetConn(conn net.Conn) *netConn { return &netConn{Conn: conn, raw: rawSocket(conn)} }
 
 // Write takes the writes of gorilla/websocket.
-func (w *wire) Write(p []byte) (int, error) {
-	if w.closing == nil {
-		return w.Conn.Write(p)
+func (n *netConn) Write(p []byte) (int, error) {
+	if n.closing == nil {
+		return n.Conn.Write(p)
 	}
-	w.closing(bytes.Clone(p))
+	n.closing(bytes.Clone(p))
 	return len(p), nil
 }
 
-// SetWriteDeadline does nothing: deadlines are for those who write.
-func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+// SetWriteDeadline ignores the deadlines of gorilla/websocket; conn sets its own.
+func (n *netConn) SetWriteDeadline(time.Time) error { return nil }
 
-// abort closes the network connection. Close, where there is TLS, tells the peer
-// first, which takes up to 5 s if the peer does not read.
-func (w *wire) abort() {
-	conn := w.Conn
+// abort closes the network connection. Under TLS, Close would first send an alert,
+// which takes up to 5 s if the client does not read.
+func (n *netConn) abort() {
+	conn := n.Conn
 	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secure.NetConn()
 	}

@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// rawSocket returns nil: every connection is written to by a goroutine, which may
-// wait.
+// rawSocket returns nil: each connection has a goroutine for its writes.
 func rawSocket(net.Conn) syscall.RawConn { return nil }
 
 // writeSocket is never called.

@@ -8,26 +8,20 @@ import (
 	"syscall"
 )
 
-// rawSocket returns the socket of a connection, or nil if it has none of its own.
-func rawSocket(conn net.Conn) syscall.RawConn {
-	switch conn.(type) {
-	case *net.TCPConn, *net.UnixConn:
-	default:
-		return nil // TLS has the bytes of a socket, not a socket for bytes
-	}
-	holder, ok := conn.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := holder.SyscallConn()
-	if err != nil {
-		return nil
+// rawSocket returns the socket of a connection, or nil if it has none of its own: a
+// TLS connection must encrypt before it writes.
+func rawSocket(conn net.Conn) (raw syscall.RawConn) {
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		raw, _ = conn.SyscallConn() // nil on error
+	case *net.UnixConn:
+		raw, _ = conn.SyscallConn()
 	}
 	return raw
 }
 
-// writeSocket writes as much as the socket takes without waiting; zero bytes and
-// no error if that is nothing. Sockets of package net are non-blocking.
+// writeSocket writes the bytes that the socket accepts without blocking, perhaps
+// none. Sockets of package net are non-blocking.
 func writeSocket(fd uintptr, p []byte) (int, error) {
 	for {
 		n, err := syscall.Write(int(fd), p)

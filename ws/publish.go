@@ -1,147 +1,172 @@
 package ws
 
 import (
-	"errors"
 	"fmt"
-
-	"golang.org/x/time/rate"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// post stores a message.
-func (c *conn) post(id uint64, message string) error {
-	c.settleEchoed()
-	if reason := c.refused.reason(id); reason != nil {
-		return c.refuse(reason, id)
+// maxRefusedIDs is how many ids of refused messages a connection remembers.
+const maxRefusedIDs = 128
+
+// handleMessage stores a message, or answers why not. id is the sender's number of it,
+// zero for none.
+func (c *conn) handleMessage(id uint64, text string) error {
+	c.noteEchoed()
+	if reason := c.refused.reasons[id]; reason != nil {
+		return c.refuseMessage(reason, id)
 	}
-	if id > 0 && id <= c.accepted {
-		return c.postAgain(id, message)
+	if id > 0 && id <= c.lastAccepted {
+		return c.handleResent(id, text)
 	}
-	if c.retry > 0 && id > c.retry || c.owed > 0 && id > c.owed {
-		// Stored now, it would overtake those that the client has to send again,
-		// and they would be taken for duplicates.
-		c.owed = max(c.owed, id)
-		c.tellError(room.ErrUnavailable, id, 0)
+	if c.firstUnacked > 0 && id > c.firstUnacked || c.lastUnacked > 0 && id > c.lastUnacked {
+		// Stored now, it would overtake the messages that the client must resend, and
+		// the store would take these for duplicates.
+		c.lastUnacked = max(c.lastUnacked, id)
+		c.sendError(room.ErrUnavailable, id, 0)
 		return nil
 	}
-	if c.limiter == nil {
-		c.limiter = rate.NewLimiter(c.settings.MessageRate, c.settings.MessageBurst)
+	// The first attempt of a resent message has been counted.
+	if resent := id > 0 && id == c.firstUnacked; !resent && !c.messageLimiter.allow(c.settings.MessageRate, c.settings.MessageBurst) {
+		return c.refuseMessage(room.ErrRateLimited, id)
 	}
-	if retried := id > 0 && id == c.retry; !retried && !c.limiter.Allow() {
-		return c.refuse(room.ErrRateLimited, id)
-	}
-	return c.store(id, c.accepted, message)
+	return c.store(id, c.lastAccepted, text)
 }
 
-// postAgain answers a message that was accepted before. It is not counted against
-// the limit of messages, or the client might be told that one was refused which in
-// truth is stored.
-func (c *conn) postAgain(id uint64, message string) error {
-	if id <= c.echoed.Load() {
+// handleResent answers a message that was accepted before. It has a limit of its own:
+// under the limit of messages, the client might be informed that a stored message was
+// refused.
+func (c *conn) handleResent(id uint64, text string) error {
+	if id <= c.lastEchoed.Load() {
 		c.ack(id)
 		return nil
 	}
-	// It was accepted but not told. The store may have lost it since, and with it
-	// all that would have told anybody.
-	if c.again == nil {
-		c.again = rate.NewLimiter(c.settings.MessageRate, c.settings.MessageBurst)
-	}
-	if !c.again.Allow() {
-		c.tellError(room.ErrUnavailable, id, 0)
+	// It was accepted but not fanned out. The store may have lost it since, before any
+	// client received it.
+	if !c.resendLimiter.allow(c.settings.MessageRate, c.settings.MessageBurst) {
+		c.sendError(room.ErrUnavailable, id, 0)
 		return nil
 	}
-	return c.store(id, id-1, message)
-}
-
-// store stores a message, unless the store has less of the session than what is
-// known to have been accepted.
-func (c *conn) store(id, known uint64, message string) error {
-	receipt, err := c.say(id, known, message)
-	if err == nil && receipt.Lost {
-		if known > c.echoed.Load() {
-			// When the client comes back, it learns what is missing, and says it again.
-			c.report("storing a message", errLost)
-			return errLost
-		}
-		// All have been told, so that everybody knows of the loss, by a gap.
-		receipt, err = c.say(id, 0, message)
-	}
-	switch {
-	case err == nil:
-		c.accepted = max(c.accepted, id)
-		if receipt.Duplicate {
-			c.ack(id)
-		} else {
-			c.hub.counters.messages.Add(1)
-		}
-		if receipt.Began {
-			c.observeStart()
-		}
-		c.settle(id)
-		return nil
-	case errors.Is(err, room.ErrRoomNotFound):
-		return c.gone()
-	case errors.Is(err, room.ErrRemoved):
-		c.closeRemoved()
-		return nil
-	case final(err):
-		return c.refuse(err, id)
-	default:
-		if id > c.accepted {
-			c.retry = id // which has been paid for
-			c.owed = max(c.owed, id)
-		}
-		c.report("storing a message", err)
-		c.tellError(err, id, 0)
-		return nil
-	}
+	return c.store(id, id-1, text)
 }
 
 var errLost = fmt.Errorf("%w: the store has lost messages that it had accepted", room.ErrUnavailable)
 
-// say hands a message to the store. In a small room on a store that tells of it at
-// once, this goroutine is the one that writes to the connections: another one
-// would have to be woken first.
-func (c *conn) say(id, known uint64, message string) (room.Receipt, error) {
-	if c.hub.synchronous && c.room.size.Load() <= pacedConns && c.room.inbox.claim() {
-		defer c.room.inbox.settle()
+// store stores a message, unless the store has lost messages of the session up to
+// known, which it had accepted.
+func (c *conn) store(id, known uint64, text string) error {
+	const operation = "storing a message"
+	receipt, err := c.publish(id, known, text)
+	if err == nil && receipt.Lost {
+		if known > c.lastEchoed.Load() {
+			// When the client reconnects, it resends the missing messages.
+			c.logFailure(operation, errLost)
+			return errLost
+		}
+		// All lost messages had been fanned out: a gap informs every client.
+		receipt, err = c.publish(id, 0, text)
+	}
+	if err != nil {
+		if c.handleStoreError(operation, err, id, 0) {
+			return c.refuseMessage(err, id)
+		}
+		if id > c.lastAccepted {
+			c.firstUnacked = id
+			c.lastUnacked = max(c.lastUnacked, id)
+		}
+		return nil
+	}
+	c.lastAccepted = max(c.lastAccepted, id)
+	if receipt.Duplicate {
+		c.ack(id)
+	} else {
+		c.hub.counters.messages.Add(1)
+	}
+	if receipt.Began {
+		c.observeStart()
+	}
+	c.noteAnswered(id)
+	return nil
+}
+
+// publish posts a message. If the store delivers synchronously and the room is small,
+// this goroutine drains the event queue and writes to the connections: to wake another
+// one would take longer.
+func (c *conn) publish(id, known uint64, text string) (room.Receipt, error) {
+	if c.hub.synchronous && c.room.size.Load() <= pacedConns && c.room.queue.acquire() {
+		defer c.room.queue.drainInline()
 	}
 	defer c.endCall()
-	return c.settings.Rooms.Post(c.startCall(), c.room.id, c.userID, c.session.Tag, id, known, message)
+	return c.settings.Rooms.Post(c.startCall(), c.room.id, c.userID, c.session.Tag, id, known, text)
 }
 
-func (c *conn) ack(id uint64) { c.send(textFrame(encode(ackFrame{"ack", id}))) }
+func (c *conn) ack(id uint64) { c.sendJSON(ackFrame{"ack", id}) }
 
-// settle notes that the client has the last word on the message id.
-func (c *conn) settle(id uint64) {
-	if id == c.retry {
-		c.retry = 0
+// noteAnswered removes an id from the range to resend, after its final answer.
+func (c *conn) noteAnswered(id uint64) {
+	if id == c.firstUnacked {
+		c.firstUnacked = 0
 	}
-	if id == c.owed {
-		c.owed = 0
-	}
-}
-
-// settleEchoed notes what was stored although it was answered unavailable: the
-// client has seen its echo, and will not send it again.
-func (c *conn) settleEchoed() {
-	if echoed := c.echoed.Load(); echoed > c.accepted {
-		c.accepted = echoed
-		if c.retry <= echoed {
-			c.retry = 0
-		}
-		if c.owed <= echoed {
-			c.owed = 0
-		}
+	if id == c.lastUnacked {
+		c.lastUnacked = 0
 	}
 }
 
-// refuse answers a frame that cannot be accepted, and ends the connection when
-// there have been too many.
-func (c *conn) refuse(err error, id uint64) error {
+// noteEchoed records the messages that were stored although they were answered
+// `unavailable`: the client has received their echo and does not resend them.
+func (c *conn) noteEchoed() {
+	echoed := c.lastEchoed.Load()
+	if echoed <= c.lastAccepted {
+		return
+	}
+	c.lastAccepted = echoed
+	if c.firstUnacked <= echoed {
+		c.firstUnacked = 0
+	}
+	if c.lastUnacked <= echoed {
+		c.lastUnacked = 0
+	}
+}
+
+// refuseMessage is refuse for a frame that may be a message with an id. From now on,
+// the id is refused for the same reason.
+func (c *conn) refuseMessage(err error, id uint64) error {
 	c.refused.add(id, err)
-	c.settle(id)
-	c.tellError(err, id, 0)
-	return c.countRefusal()
+	c.noteAnswered(id)
+	return c.refuse(err, id, 0)
+}
+
+// refusedIDs remembers why messages were refused for good, so that a client that
+// resends one gets the same answer and no ack. Beyond maxRefusedIDs it forgets the
+// oldest.
+type refusedIDs struct {
+	reasons map[uint64]error
+	ids     []uint64 // in the order of their refusal
+}
+
+func (r *refusedIDs) add(id uint64, reason error) {
+	if id == 0 || r.reasons[id] != nil {
+		return
+	}
+	if r.reasons == nil {
+		r.reasons = make(map[uint64]error)
+	}
+	if len(r.ids) == maxRefusedIDs {
+		delete(r.reasons, r.ids[0])
+		r.ids = r.ids[1:]
+	}
+	r.reasons[id] = reason
+	r.ids = append(r.ids, id)
+}
+
+// observeStart reports to the observer that a message of this connection has started
+// the room.
+func (c *conn) observeStart() {
+	if c.hub.observer == nil {
+		return
+	}
+	c.room.mu.Lock()
+	roomID, ttl := c.room.state.ID, c.room.state.TTL
+	c.room.mu.Unlock()
+	c.hub.observer.RoomStarted(roomID, c.userID, ttl)
 }

@@ -1,115 +1,75 @@
 package ws
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
-	"go.uber.org/zap"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
 const (
-	// joinTimeout is how long a connection may take to join.
-	joinTimeout = 10 * time.Second
-	// typingInterval is the time in which a connection is typing once.
+	// typingInterval is the least time between two typing events of a connection.
 	typingInterval = 3 * time.Second
-	// endTimeout is how long the server waits for a room's end to be told of, when
-	// a message has found the room gone.
+	// endTimeout is how long the server waits for the event of a room's end after a
+	// store call has not found the room.
 	endTimeout = time.Second
+	// maxErrors is how many error frames a connection may cause within errorWindow.
+	maxErrors   = 50
+	errorWindow = 10 * time.Second
 )
 
-// run is the beginning of a connection after its upgrade. ctx is what c.cancel
-// ends; joined is nil if the client has yet to join.
-func (c *conn) run(ctx context.Context, joined *entrance) {
-	c.prepare()
+// run starts a connection after its upgrade. ctx is the one that c.cancel ends; joined
+// is nil if the client has yet to join.
+func (c *conn) run(ctx context.Context, joined *joinState) {
+	c.setHandlers()
 	if joined == nil {
-		c.start(nil)
+		c.releaseQueue(nil)
 		joined = c.join(ctx)
 	}
-	if joined != nil && c.begin(ctx, joined) {
-		// Joining goes deep, and the stack that it took would be kept while the
-		// connection is idle: the rest has a goroutine of its own. It ends when the
-		// client goes, or is closed; the hub waits for it.
-		go c.talk() //nolint:contextcheck // it outlives what ctx is for
-		return
+	if joined != nil {
+		err := c.welcome(ctx, joined)
+		if err == nil {
+			// Joining grows the stack, which an idle connection would keep: reading has a
+			// goroutine of its own. It ends when the client goes or is closed; the hub
+			// waits for it.
+			go c.readLoop() //nolint:contextcheck // it outlives ctx
+			return
+		}
+		c.fail(err)
 	}
-	c.end(joined != nil) //nolint:contextcheck // what is queued goes out, though ctx may be done
+	c.end(joined != nil) //nolint:contextcheck // queued frames are written, even if ctx is done
 }
 
-// end is the end of a connection.
+// end ends a connection and gives back everything that it holds.
 func (c *conn) end(entered bool) {
 	if entered {
-		c.room.leave(c) // the others need not wait for the rest
+		c.room.unregister(c) // at once: the other connections need not wait for the rest
 	}
-	c.start(nil)
+	c.releaseQueue(nil)
 	c.linger()
 	c.finish()
 	if entered {
 		c.hub.release(c.room)
 	}
 	c.abort()
-	c.hub.counters.noteClosed(c.closeReason())
-	c.hub.drop(c)
+	c.hub.remove(c, c.closeReason())
 }
 
-// join waits for the first frame and enters the room that it names.
-func (c *conn) join(ctx context.Context) *entrance {
-	_ = c.out.SetReadDeadline(time.Now().Add(joinTimeout))
-	f, err := c.readJoin()
-	if err != nil {
-		if timeout(err) {
-			err = apierror.ErrJoinTimeout
-		}
-		c.fail(err)
-		return nil
-	}
-	c.hold() // the welcome goes first
-	e, err := c.enter(ctx, &f)
-	if err != nil {
-		c.fail(err)
-		return nil
-	}
-	return e
-}
-
-func (c *conn) readJoin() (f clientFrame, err error) {
-	err = c.read(func(data []byte) error {
-		f, err = decodeFrame(data)
-		if errors.Is(err, apierror.ErrInvalidFrame) {
-			return apierror.ErrBadFrame // there is nobody yet whom an error frame could be for
-		}
-		if err == nil && f.Type != "join" {
-			return apierror.ErrJoinRequired
-		}
-		return err
-	})
-	return f, err
-}
-
-// begin welcomes the client, and reports whether it is there to talk.
-func (c *conn) begin(ctx context.Context, joined *entrance) bool {
-	c.accepted = joined.lastID
-	if err := c.welcome(ctx, joined.from, joined.lastID); err != nil {
-		c.fail(err)
-		return false
-	}
-	return true
-}
-
-// talk handles the frames of the client until it goes or is closed.
-func (c *conn) talk() {
+// readLoop handles the frames of the client until the connection ends.
+func (c *conn) readLoop() {
 	defer c.end(true)
-	c.forgetContext()
+	c.endJoinContext()
 	handle := c.handle
 	for !c.isClosing() {
-		c.alive()
+		c.extendReadDeadline()
 		if err := c.read(handle); err != nil {
 			c.fail(err)
 			return
@@ -117,25 +77,24 @@ func (c *conn) talk() {
 	}
 }
 
-// prepare sets what gorilla/websocket does with control frames. All of it goes
-// through the queue.
-func (c *conn) prepare() {
+// setHandlers sets the handlers of control frames. Their answers go through the queue.
+func (c *conn) setHandlers() {
 	c.ws.SetReadLimit(c.settings.frameLimit())
 	c.ws.SetPingHandler(func(payload string) error {
-		if c.room != nil { // a client that only pings doesn't join later
-			c.alive()
+		if c.room != nil { // pings do not extend joinTimeout
+			c.extendReadDeadline()
 		}
 		c.send(newFrame(websocket.PongMessage, []byte(payload)))
 		return nil
 	})
 	c.ws.SetPongHandler(func(string) error {
 		if c.room != nil {
-			c.alive()
+			c.extendReadDeadline()
 		}
 		return nil
 	})
 	c.ws.SetCloseHandler(func(code int, _ string) error {
-		// RFC 6455, section 5.5.1: a close is answered with the same code.
+		// RFC 6455, section 5.5.1: the answer to a close has the same code.
 		if code == websocket.CloseNoStatusReceived {
 			code = websocket.CloseNormalClosure
 		}
@@ -143,7 +102,7 @@ func (c *conn) prepare() {
 		defer c.mu.Unlock()
 		if !c.closing {
 			c.closeLocked(closeGrace, closeFrame(code, ""))
-			c.ending = closedByClient
+			c.endReason = closedByClient
 		}
 		return nil
 	})
@@ -153,8 +112,10 @@ func (c *conn) prepare() {
 // closed the connection for a violation of the protocol.
 var errDisconnected = errors.New("disconnected")
 
-// read reads the next frame and hands its bytes, which are good until handle
-// returns, to handle.
+// frameBuffers are the buffers of frames that are being decoded.
+var frameBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// read reads the next frame and passes its bytes to handle, which must not keep them.
 func (c *conn) read(handle func(data []byte) error) error {
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
@@ -163,18 +124,22 @@ func (c *conn) read(handle func(data []byte) error) error {
 	if kind != websocket.TextMessage {
 		return apierror.ErrBadFrame
 	}
-	buffer := takeScratch()
-	defer buffer.release()
-	if err := buffer.fill(r); err != nil {
+	buffer, _ := frameBuffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buffer.Reset(); buffer.Cap() <= minFrameLimit { // larger ones are rare
+			frameBuffers.Put(buffer)
+		}
+	}()
+	if _, err := buffer.ReadFrom(r); err != nil {
 		return fmt.Errorf("%w: %w", errDisconnected, err)
 	}
-	if !utf8.Valid(buffer.bytes) {
+	if !utf8.Valid(buffer.Bytes()) {
 		return apierror.ErrNotUTF8
 	}
 	if c.isClosing() {
-		return nil // what a client says after a close frame is not heard
+		return nil // frames that follow a close frame are ignored
 	}
-	return handle(buffer.bytes)
+	return handle(buffer.Bytes())
 }
 
 // handle handles a frame of a client that has joined. An error ends the
@@ -182,41 +147,59 @@ func (c *conn) read(handle func(data []byte) error) error {
 func (c *conn) handle(data []byte) error {
 	f, err := decodeFrame(data)
 	if errors.Is(err, apierror.ErrInvalidFrame) {
-		return c.refuse(err, f.id())
+		return c.refuseMessage(err, f.id())
 	}
 	if err != nil {
 		return err
 	}
 	switch f.Type {
 	case "message":
-		return c.post(f.id(), f.Message)
+		return c.handleMessage(f.id(), f.Message)
 	case "retract":
-		return c.retract(&f)
+		return c.handleRetract(&f)
 	case "history":
-		return c.history(&f)
+		return c.handleHistory(&f)
 	case "typing":
-		c.typing()
+		c.handleTyping()
 		return nil
 	case "ping":
 		c.send(pongFrame)
 		return nil
 	default:
-		return c.refuse(apierror.ErrUnknownType, f.id())
+		return c.refuseMessage(apierror.ErrUnknownType, f.id())
 	}
 }
 
-// typing tells the others. It is not worth an error frame if they can't be told.
-func (c *conn) typing() {
-	if now := time.Now(); now.Sub(c.typedAt) >= typingInterval && !c.room.isLarge() {
-		c.typedAt = now
+// handleTyping publishes a typing event. A failure is not worth an error frame.
+func (c *conn) handleTyping() {
+	if now := time.Now(); now.Sub(c.typingSent) >= typingInterval && !c.room.isLarge() {
+		c.typingSent = now
 		_ = c.room.feed.Typing(c.startCall(), c.userID)
 		c.endCall()
 	}
 }
 
-// gone is called when a call of the store has found the room gone. The store
-// tells why; if it doesn't, the connection ends all the same.
-func (c *conn) gone() error {
+// handleStoreError answers a failed store call about the message with an id of its
+// own or with a number, each zero for none. It reports whether the error is final:
+// whether the frame must be refused, by the caller.
+func (c *conn) handleStoreError(operation string, err error, id, seq uint64) (final bool) {
+	switch {
+	case errors.Is(err, room.ErrRoomNotFound):
+		c.awaitEnd()
+	case errors.Is(err, room.ErrRemoved):
+		c.closeRemoved()
+	case isFinal(err):
+		return true
+	default:
+		c.logFailure(operation, err)
+		c.sendError(err, id, seq)
+	}
+	return false
+}
+
+// awaitEnd waits for the event of the room's end, which closes the connection with the
+// reason. If none comes, it closes the connection itself.
+func (c *conn) awaitEnd() {
 	timer := time.NewTimer(endTimeout)
 	defer timer.Stop()
 	select {
@@ -224,38 +207,44 @@ func (c *conn) gone() error {
 	case <-timer.C:
 		c.closeEnded(room.EndDeleted)
 	}
-	return nil
 }
 
-// tellError tells the client that a frame was refused, which was about the message
-// with an id of its own or with a number, each zero for none.
-func (c *conn) tellError(err error, id, seq uint64) {
-	refusal := apierror.Of(err)
-	c.hub.counters.refused.Add(refusal)
-	c.send(textFrame(encode(errorFrame{"error", refusal.Code, apierror.Message(err), id, seq})))
+// sendError sends an error frame about the message with an id of its own or with a
+// number, each zero for none.
+func (c *conn) sendError(err error, id, seq uint64) {
+	e := apierror.Of(err)
+	c.hub.counters.refused.Add(e)
+	c.sendJSON(errorFrame{"error", e.Code, apierror.Message(err), id, seq})
 }
 
-// countRefusal ends the connection when there have been too many.
-func (c *conn) countRefusal() error {
-	if c.refusals.add(time.Now()) {
+// refuse sends an error frame that counts towards maxErrors, and ends the connection
+// if that is exceeded.
+func (c *conn) refuse(err error, id, seq uint64) error {
+	c.sendError(err, id, seq)
+	if c.errorFrames.add(time.Now()) {
 		return apierror.ErrTooFast
 	}
 	return nil
 }
 
-// report logs a failure. It holds nothing of what was said. That the store is not
-// available is the store's to tell, once and not for every frame.
-func (c *conn) report(doing string, err error) {
-	level := zap.ErrorLevel
-	if errors.Is(err, room.ErrUnavailable) {
-		level = zap.DebugLevel
-	}
-	c.hub.log().Log(level, "ephemeral chat: "+doing, zap.Error(err))
+// errorCount counts the error frames of a connection.
+type errorCount struct {
+	since time.Time
+	count int
 }
 
-func timeout(err error) bool {
-	if e, ok := errors.AsType[net.Error](err); ok {
-		return e.Timeout()
+// add counts one and reports whether there are too many.
+func (e *errorCount) add(now time.Time) bool {
+	if now.Sub(e.since) > errorWindow {
+		e.since, e.count = now, 0
 	}
-	return false
+	e.count++
+	return e.count > maxErrors
+}
+
+// isFinal reports whether a message that failed with err must not be resent: it would
+// fail again, or needs a new id.
+func isFinal(err error) bool {
+	e := apierror.Of(err)
+	return e != apierror.Of(room.ErrUnavailable) && e != apierror.Of(room.ErrInternal)
 }

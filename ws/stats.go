@@ -1,23 +1,24 @@
 package ws
 
 import (
+	"maps"
+	"slices"
 	"sync/atomic"
-
-	"github.com/gorilla/websocket"
+	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
-// Stats are the state of a hub, and what it has counted since it was made.
+// Stats are the state of a hub, and its counters since it was made.
 type Stats struct {
 	// Connections are open now, Rooms have connections now.
 	Connections, Rooms int
-	// Opened is how many connections there were.
+	// Opened is how many connections were opened.
 	Opened uint64
 	// Messages is how many messages of this hub's connections were stored.
 	Messages uint64
-	// Deliveries is how many times a message was queued for a connection as it was
-	// said; what connections are given of the past does not count.
+	// Deliveries is how many times the fan-out queued a message for a connection;
+	// messages of a welcome, a replay or the history do not count.
 	Deliveries uint64
 	// Bytes were written to connections, before encryption.
 	Bytes uint64
@@ -27,84 +28,68 @@ type Stats struct {
 	Refused map[string]uint64
 }
 
-// counters are what a hub counts. The fan-out adds to them once for each pass over
-// the connections, and not for each of them.
+// counters are the counters of a hub. The fan-out adds to them once per flush, and not
+// once per connection.
 type counters struct {
 	opened, messages, deliveries, bytes atomic.Uint64
 
 	refused *apierror.Counter
-	closed  map[string]*atomic.Uint64 // by CloseReasons; fixed
 }
 
-func newCounters() *counters {
-	n := &counters{refused: apierror.NewCounter(), closed: make(map[string]*atomic.Uint64)}
-	for _, reason := range CloseReasons() {
-		n.closed[reason] = new(atomic.Uint64)
-	}
-	return n
+// CloseReasons returns the reasons that Stats.Closed counts by.
+func CloseReasons() []string {
+	return slices.AppendSeq([]string{closedByClient, closedLost}, maps.Values(closeReasons))
 }
 
 // Stats returns the state of the hub.
 func (h *Hub) Stats() Stats {
-	n := h.counters
-	stats := Stats{
-		Opened:     n.opened.Load(),
-		Messages:   n.messages.Load(),
-		Deliveries: n.deliveries.Load(),
-		Bytes:      n.bytes.Load(),
-		Closed:     make(map[string]uint64, len(n.closed)),
-		Refused:    n.refused.Counts(),
-	}
-	for reason, count := range n.closed {
-		stats.Closed[reason] = count.Load()
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	stats.Connections, stats.Rooms = len(h.conns), len(h.rooms)
-	return stats
-}
-
-// Why connections end that are not closed by this side.
-const (
-	// closedByClient: the client has sent a close frame.
-	closedByClient = "client"
-	// closedLost: the client has gone without one, does not answer pings, or does
-	// not take what it is sent.
-	closedLost = "lost"
-)
-
-// closeReasons names the codes that this side closes connections with.
-var closeReasons = map[int]string{
-	websocket.CloseGoingAway:               "going_away",
-	websocket.CloseProtocolError:           "protocol_error",
-	websocket.CloseInvalidFramePayloadData: "invalid_utf8",
-	websocket.CloseMessageTooBig:           "frame_too_large",
-	websocket.CloseInternalServerErr:       "internal_error",
-	websocket.CloseTryAgainLater:           "unavailable",
-	4400:                                   "bad_frame",
-	4401:                                   "invalid_session",
-	4403:                                   "removed",
-	4404:                                   "room_not_found",
-	4408:                                   "join_timeout",
-	4409:                                   "replaced",
-	4410:                                   "room_ended",
-	4413:                                   "room_full",
-	4429:                                   "too_fast",
-	4503:                                   "too_slow",
-}
-
-// CloseReasons returns all reasons by which the ends of connections are counted.
-func CloseReasons() []string {
-	reasons := []string{closedByClient, closedLost}
-	for _, reason := range closeReasons {
-		reasons = append(reasons, reason)
+	return Stats{
+		Connections: len(h.conns),
+		Rooms:       len(h.rooms),
+		Opened:      h.counters.opened.Load(),
+		Messages:    h.counters.messages.Load(),
+		Deliveries:  h.counters.deliveries.Load(),
+		Bytes:       h.counters.bytes.Load(),
+		Closed:      maps.Clone(h.ends),
+		Refused:     h.counters.refused.Counts(),
 	}
-	return reasons
 }
 
-// noteClosed counts the end of a connection that was open.
-func (n *counters) noteClosed(reason string) {
-	if count := n.closed[reason]; count != nil {
-		count.Add(1)
+// RoomStats are the state of a room with connections, as its hub knows it.
+type RoomStats struct {
+	ID string
+	// Connections are those to this hub, Online the users online on any node.
+	Connections, Online int
+	// StartedAt and Deadline are zero until the room starts.
+	StartedAt, Deadline time.Time
+	// Seq is the number of the newest message.
+	Seq uint64
+}
+
+// Rooms returns the rooms that have connections, in no order.
+func (h *Hub) Rooms() []RoomStats {
+	h.mu.Lock()
+	rooms := slices.Collect(maps.Values(h.rooms))
+	h.mu.Unlock()
+	all := make([]RoomStats, 0, len(rooms))
+	for _, hr := range rooms {
+		if !hr.isReady() {
+			continue
+		}
+		hr.mu.Lock()
+		if !hr.ended {
+			all = append(all, RoomStats{
+				ID:          hr.state.ID,
+				Connections: len(hr.conns),
+				Online:      len(hr.online),
+				StartedAt:   hr.state.StartedAt,
+				Deadline:    hr.state.Deadline,
+				Seq:         hr.state.Seq,
+			})
+		}
+		hr.mu.Unlock()
 	}
+	return all
 }

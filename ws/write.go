@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// gatherSize is how much is gathered for one system call, in bytes. A frame that
-// is larger goes out whole.
+// gatherSize is how many bytes are gathered for one system call. A larger frame is
+// written whole.
 const gatherSize = 64 << 10
 
-// writer is what it takes to write to connections, one after the other.
+// writer holds the buffers of one goroutine that writes to connections, one after
+// the other.
 type writer struct {
 	batch  []*frame
 	buffer []byte
-	// gathered is how many bytes of buffer hold something, whatever its length.
-	gathered int
-	count    uint64 // bytes written since takeCount
+	count  uint64 // bytes written since takeCount
 
-	// For a write that does not wait.
+	// Arguments and results of attempt, which is made once so that a write that does
+	// not block allocates nothing.
 	attempt func(fd uintptr) bool
 	data    []byte
 	n       int
@@ -30,7 +30,7 @@ var writers = sync.Pool{New: func() any {
 	w := new(writer)
 	w.attempt = func(fd uintptr) bool {
 		w.n, w.err = writeSocket(fd, w.data)
-		return true // once is enough
+		return true // RawConn.Write must not wait and call it again
 	}
 	return w
 }}
@@ -40,27 +40,25 @@ func takeWriter() *writer {
 	return w
 }
 
-// release gives the writer to others, without what it has written.
+// release puts the writer back into the pool, without a buffer of unusual size.
 func (w *writer) release() {
 	clear(w.batch)
-	clear(w.buffer[:w.gathered])
-	w.gathered = 0
 	w.batch, w.data, w.err, w.count = w.batch[:0], nil, nil, 0
 	if cap(w.buffer) > 2*gatherSize {
-		w.buffer = nil // a rare large one is left to the collector
+		w.buffer = nil
 	}
 	writers.Put(w)
 }
 
-// takeCount returns how many bytes were written since it was called last.
+// takeCount returns how many bytes were written since its last call.
 func (w *writer) takeCount() uint64 {
 	count := w.count
 	w.count = 0
 	return count
 }
 
-// gather returns the bytes of the batch and what it counts for in the queue. The
-// bytes are shared, and must not be changed.
+// gather returns the bytes of the batch and their size in the queue. The bytes are
+// shared and must not be changed.
 func (w *writer) gather() (data []byte, size int) {
 	if len(w.batch) == 1 {
 		return w.batch[0].bytes, w.batch[0].size
@@ -70,76 +68,27 @@ func (w *writer) gather() (data []byte, size int) {
 		w.buffer = append(w.buffer, f.bytes...)
 		size += f.size
 	}
-	w.gathered = max(w.gathered, len(w.buffer))
 	return w.buffer, size
 }
 
-// try writes what a socket takes without waiting.
-func (w *writer) try(out *wire, data []byte) (int, error) {
+// tryWrite writes the bytes that the socket accepts without blocking.
+func (w *writer) tryWrite(out *netConn, data []byte) (int, error) {
 	w.data, w.n, w.err = data, 0, nil
 	if err := out.raw.Write(w.attempt); err != nil {
 		return 0, err
 	}
+	w.count += uint64(max(0, w.n))
 	return w.n, w.err
 }
 
-// flush writes what is queued, as far as the socket takes it without waiting, and
-// leaves the rest to a goroutine. It is for whoever enqueue has told to.
-func (c *conn) flush(w *writer) {
-	if c.out.raw == nil {
-		go c.write(nil, 0) // see wake
-		return
-	}
-	written := 0
-	for c.take(w, written) {
-		data, size := w.gather()
-		n, err := w.try(c.out, data)
-		w.count += uint64(max(0, n))
-		if err != nil {
-			c.broken()
-			return
-		}
-		if n < len(data) {
-			rest := data[n:]
-			if len(w.batch) > 1 {
-				rest = bytes.Clone(rest) // the buffer is the next one's
-			}
-			go c.write(rest, size) // see wake
-			return
-		}
-		written = size
-	}
-}
-
-// write writes rest, which counts for restSize in the queue, and then what is
-// queued until nothing is.
-func (c *conn) write(rest []byte, restSize int) {
-	w := takeWriter()
-	defer w.release()
-	defer func() { c.hub.counters.bytes.Add(w.takeCount()) }()
-	if len(rest) > 0 && c.put(w, rest) != nil {
-		c.broken()
-		return
-	}
-	written := restSize
-	for c.take(w, written) {
-		data, size := w.gather()
-		if c.put(w, data) != nil {
-			c.broken()
-			return
-		}
-		written = size
-	}
-}
-
-// put writes data and waits until the socket has taken it.
-func (c *conn) put(w *writer, data []byte) error {
+// write writes data to a connection and blocks until the socket has accepted it.
+func (w *writer) write(c *conn, data []byte) error {
 	c.mu.Lock()
 	deadline := c.closeBy
 	if !c.closing {
 		deadline = time.Now().Add(c.settings.deadAfter())
 	}
-	c.timed = true
+	c.hasDeadline = true
 	_ = c.out.Conn.SetWriteDeadline(deadline)
 	c.mu.Unlock()
 	n, err := c.out.Conn.Write(data)
@@ -147,13 +96,60 @@ func (c *conn) put(w *writer, data []byte) error {
 	return err
 }
 
-// take moves frames from the queue to the writer's batch, as many as go out in
-// one system call, after so many bytes of the queue have been written. When there
-// is none the writing is over, and it reports false.
-func (c *conn) take(w *writer, written int) bool {
+// flush writes the queued frames, as far as the socket accepts them without blocking,
+// and leaves the rest to a goroutine. The caller has set c.writing, by enqueue.
+func (c *conn) flush(w *writer) {
+	if c.out.raw == nil {
+		go c.writeQueue(nil, 0) // see startWriting
+		return
+	}
+	written := 0
+	for c.nextBatch(w, written) {
+		data, size := w.gather()
+		n, err := w.tryWrite(c.out, data)
+		if err != nil {
+			c.writeFailed()
+			return
+		}
+		if n < len(data) {
+			rest := data[n:]
+			if len(w.batch) > 1 {
+				rest = bytes.Clone(rest) // the next connection uses the buffer
+			}
+			go c.writeQueue(rest, size) // see startWriting
+			return
+		}
+		written = size
+	}
+}
+
+// writeQueue writes rest, which counts for size in the queue, and then the queued
+// frames until none is left.
+func (c *conn) writeQueue(rest []byte, size int) {
+	w := takeWriter()
+	defer w.release()
+	defer func() { c.hub.counters.bytes.Add(w.takeCount()) }()
+	if len(rest) > 0 && w.write(c, rest) != nil {
+		c.writeFailed()
+		return
+	}
+	for c.nextBatch(w, size) {
+		var data []byte
+		data, size = w.gather()
+		if w.write(c, data) != nil {
+			c.writeFailed()
+			return
+		}
+	}
+}
+
+// nextBatch removes the written bytes from the size of the queue, and moves the
+// frames of the next system call to the writer's batch. If the queue is empty, it
+// ends the writing and returns false.
+func (c *conn) nextBatch(w *writer, written int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.queued -= written
+	c.queuedBytes -= written
 	clear(w.batch)
 	w.batch = w.batch[:0]
 	if c.held || len(c.queue) == 0 {
@@ -172,7 +168,7 @@ func (c *conn) take(w *writer, written int) bool {
 	return true
 }
 
-// stopWriting is called with mu held when there is nothing more to write.
+// stopWriting clears c.writing. mu is held, and no frame is left to write.
 func (c *conn) stopWriting() {
 	c.writing = false
 	if len(c.queue) == 0 {
@@ -183,19 +179,19 @@ func (c *conn) stopWriting() {
 		c.idle = nil
 	}
 	if c.closing {
-		// The peer has this long to answer the close frame.
+		// The time for the client to answer the close frame.
 		_ = c.out.SetReadDeadline(time.Now().Add(closeGrace))
 	}
-	if c.timed {
-		// Over a stream of HTTP/2 it would reset the stream, also when nothing is
-		// written any more.
-		c.timed = false
+	if c.hasDeadline {
+		// When a write deadline of an HTTP/2 stream expires, the stream is reset, even
+		// if no write is in progress.
+		c.hasDeadline = false
 		_ = c.out.Conn.SetWriteDeadline(time.Time{})
 	}
 }
 
-// broken is called when a write has failed.
-func (c *conn) broken() {
+// writeFailed ends a connection whose socket has failed.
+func (c *conn) writeFailed() {
 	c.mu.Lock()
 	c.closing = true
 	c.dropQueue()
@@ -204,25 +200,23 @@ func (c *conn) broken() {
 	c.out.abort() // ends the reading
 }
 
-// drained waits until everything that was queued has been written, and reports
-// whether the connection still lives.
-func (c *conn) drained(ctx context.Context) bool {
+// waitDrained waits until every queued frame has been written, and reports whether
+// the connection is still open.
+func (c *conn) waitDrained(ctx context.Context) bool {
 	c.mu.Lock()
-	if !c.writing {
-		defer c.mu.Unlock()
-		return !c.closing
-	}
-	if c.idle == nil {
-		c.idle = make(chan struct{})
-	}
 	idle := c.idle
-	c.mu.Unlock()
-	select {
-	case <-idle:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return !c.closing
-	case <-ctx.Done():
-		return false
+	if c.writing && idle == nil {
+		idle = make(chan struct{})
+		c.idle = idle
 	}
+	writing := c.writing
+	c.mu.Unlock()
+	if writing {
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return !c.isClosing()
 }

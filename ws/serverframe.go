@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/gorilla/websocket"
 
@@ -12,18 +13,19 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// frame is one or more WebSocket frames that were encoded once and can be written
-// to any number of connections.
+// frame is one or more WebSocket frames, encoded once for any number of connections.
 type frame struct {
-	// bytes are what goes over the wire. They must not be changed.
-	bytes []byte
-	// size is what the frame counts for in a queue, in bytes.
-	size int
+	bytes []byte // on the wire; they must not be changed
+	size  int    // in a queue, in bytes
 }
 
-// frameOverhead is what a queued frame costs beside its payload, in bytes: its
-// header and its place in the queue.
-const frameOverhead = 64
+const (
+	// frameOverhead is the cost of a queued frame beside its payload, in bytes: its
+	// header and its place in the queue.
+	frameOverhead = 64
+	// maxHeader is the size of the longest header of a server's frame.
+	maxHeader = 10
+)
 
 var (
 	pingFrame = newFrame(websocket.PingMessage, nil)
@@ -32,14 +34,13 @@ var (
 
 // newFrame encodes a frame.
 func newFrame(messageType int, payload []byte) *frame {
-	return wireFrame(appendFrame(make([]byte, 0, maxHeader+len(payload)), messageType, payload))
+	return encodedFrame(appendFrame(make([]byte, 0, maxHeader+len(payload)), messageType, payload))
 }
 
-// wireFrame is a frame of bytes that are encoded already.
-func wireFrame(bytes []byte) *frame { return &frame{bytes: bytes, size: len(bytes) + frameOverhead} }
-
-// maxHeader is the size of the longest header that a server's frame has.
-const maxHeader = 10
+// encodedFrame is a frame of bytes that are encoded already.
+func encodedFrame(bytes []byte) *frame {
+	return &frame{bytes: bytes, size: len(bytes) + frameOverhead}
+}
 
 // appendFrame appends a frame as a server sends it, whole and not masked (RFC
 // 6455, section 5.2). The message types of gorilla/websocket are the opcodes.
@@ -59,11 +60,8 @@ func appendFrame(b []byte, messageType int, payload []byte) []byte {
 
 func textFrame(payload []byte) *frame { return newFrame(websocket.TextMessage, payload) }
 
-// closeFrame encodes a close frame. The reason is cut to what a control frame
-// may hold (RFC 6455, section 5.5: 125 bytes, of which two are the code).
-func closeFrame(code int, reason string) *frame {
-	return newFrame(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason[:min(len(reason), 123)]))
-}
+// jsonFrame encodes one of the structs below.
+func jsonFrame(v any) *frame { return textFrame(encode(v)) }
 
 // The frames of the server, in the order of the documentation.
 type (
@@ -98,9 +96,6 @@ type (
 		Messages int   `json:"messages"`
 		Per      int64 `json:"per"` // milliseconds
 	}
-	replayFrame struct {
-		Type string `json:"type"`
-	}
 	historyFrame struct {
 		Type string `json:"type"`
 		More bool   `json:"more"`
@@ -131,7 +126,7 @@ type (
 		Epoch string `json:"epoch"`
 		Seq   uint64 `json:"seq"`
 	}
-	removedFrame struct {
+	typeFrame struct { // replay, removed
 		Type string `json:"type"`
 	}
 	endedFrame struct {
@@ -151,7 +146,7 @@ type (
 	}
 )
 
-// encode encodes one of the frames above. HTML characters stay as they are.
+// encode encodes one of the structs above. HTML characters stay as they are.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -162,28 +157,26 @@ func encode(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// encodeWith encodes one of the frames above with entries as its messages.
-// Entries are JSON already and are copied as they are.
-func encodeWith(v any, entries [][]byte) []byte {
-	head := encode(v)
-	size := len(head) + len(`,"messages":[]}`)
-	for _, entry := range entries {
+// pageFrame encodes one of the structs above with the entries of a page, which are
+// JSON already, as its messages.
+func pageFrame(head any, page *room.Page) *frame {
+	size := 0
+	for _, entry := range page.Entries {
 		size += len(entry) + 1
 	}
-	b := make([]byte, 0, size)
-	b = append(b, head[:len(head)-1]...)
-	b = append(b, `,"messages":[`...)
-	for i, entry := range entries {
+	b := bytes.TrimSuffix(encode(head), []byte("}"))
+	b = append(slices.Grow(b, len(`,"messages":[]}`)+size), `,"messages":[`...)
+	for i, entry := range page.Entries {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = append(b, entry...)
 	}
-	return append(b, "]}"...)
+	return textFrame(append(b, "]}"...))
 }
 
-// stateOf returns what connections are told of a room.
-func stateOf(r *room.Room) roomState {
+// newRoomState returns the room as a welcome shows it.
+func newRoomState(r *room.Room) roomState {
 	state := roomState{RoomID: r.ID, RoomName: r.Name, TTL: int64(r.TTL.Seconds()), Locked: r.Locked}
 	if r.Started() {
 		started, expires := message.FormatTime(r.StartedAt), message.FormatTime(r.Deadline)

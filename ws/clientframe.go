@@ -13,14 +13,7 @@ import (
 // represents exactly (RFC 8259, section 6).
 const maxInteger = 1<<53 - 1
 
-// Limits of a request for older messages.
-const (
-	defaultHistory = 50
-	maxHistory     = 200
-)
-
-// clientFrame is a frame of a client. Which fields mean something depends on
-// the type.
+// clientFrame is a frame of a client. Its type determines which fields are used.
 type clientFrame struct {
 	Type string
 
@@ -43,13 +36,13 @@ type clientFrame struct {
 	Limit  *int
 }
 
-// field is one of a frame: its name, and where its value goes.
+// field is the name of a field and the destination of its value.
 type field struct {
 	name  string
 	value any
 }
 
-// fields are all that mean something.
+// fields are all fields that the protocol has.
 func (f *clientFrame) fields() [11]field {
 	return [...]field{
 		{"type", &f.Type},
@@ -66,10 +59,9 @@ func (f *clientFrame) fields() [11]field {
 	}
 }
 
-// decodeFrame decodes a frame. It fails with apierror.ErrBadFrame if the bytes are
-// not a JSON object, and with apierror.ErrInvalidFrame if a field of it has the
-// wrong type or is out of range; in the latter case the fields that could be
-// decoded are set.
+// decodeFrame decodes a frame. It fails with apierror.ErrBadFrame if the bytes are not
+// a JSON object, and with apierror.ErrInvalidFrame if a field has the wrong type or is
+// out of range; then the fields that could be decoded are set.
 func decodeFrame(data []byte) (clientFrame, error) {
 	var f clientFrame
 	if f.decodePlain(data) {
@@ -78,12 +70,12 @@ func decodeFrame(data []byte) (clientFrame, error) {
 	return decodeJSON(data)
 }
 
-// decodeJSON matches names exactly, unlike encoding/json does with structs: what
-// looks like another field to whoever reads along must not be one here.
+// decodeJSON matches names exactly, unlike encoding/json does with structs: a proxy
+// that inspects the frames must not see other fields than the server.
 func decodeJSON(data []byte) (clientFrame, error) {
 	var f clientFrame
 	var values map[string]json.RawMessage
-	// encoding/json takes null for no object.
+	// encoding/json decodes null into a nil map.
 	if err := json.Unmarshal(data, &values); err != nil || values == nil {
 		return f, apierror.ErrBadFrame
 	}
@@ -96,24 +88,24 @@ func decodeJSON(data []byte) (clientFrame, error) {
 	if wrong != "" {
 		return f, fmt.Errorf("%w: %s has the wrong type", apierror.ErrInvalidFrame, wrong)
 	}
-	switch {
-	case f.ID != nil && (*f.ID == 0 || *f.ID > maxInteger):
-		return f, fmt.Errorf("%w: id must be an integer from 1 to 2^53-1", apierror.ErrInvalidFrame)
-	case f.After != nil && *f.After > maxInteger:
-		return f, fmt.Errorf("%w: after must be an integer from 0 to 2^53-1", apierror.ErrInvalidFrame)
-	case f.Seq != nil && (*f.Seq == 0 || *f.Seq > maxInteger):
-		return f, fmt.Errorf("%w: seq must be an integer from 1 to 2^53-1", apierror.ErrInvalidFrame)
-	case f.Before != nil && (*f.Before == 0 || *f.Before > maxInteger):
-		return f, fmt.Errorf("%w: before must be an integer from 1 to 2^53-1", apierror.ErrInvalidFrame)
-	case f.Limit != nil && (*f.Limit < 1 || *f.Limit > maxHistory):
+	for _, n := range []struct {
+		name  string
+		value *uint64
+		least uint64
+	}{{"id", f.ID, 1}, {"after", f.After, 0}, {"seq", f.Seq, 1}, {"before", f.Before, 1}} {
+		if n.value != nil && (*n.value < n.least || *n.value > maxInteger) {
+			return f, fmt.Errorf("%w: %s must be an integer from %d to 2^53-1", apierror.ErrInvalidFrame, n.name, n.least)
+		}
+	}
+	if f.Limit != nil && (*f.Limit < 1 || *f.Limit > maxHistory) {
 		return f, fmt.Errorf("%w: limit must be an integer from 1 to %d", apierror.ErrInvalidFrame, maxHistory)
 	}
 	return f, nil
 }
 
-// decodePlain decodes what most frames are, a message of plain text in the form
-// {"type":"message","message":"…","id":1} with or without the id, at a tenth of
-// the cost of decodeJSON. It reports false for anything else, valid or not.
+// decodePlain decodes the form of most frames, a message of plain text
+// {"type":"message","message":"…","id":1} with or without the id, at a tenth of the
+// cost of decodeJSON. It returns false for any other frame, valid or not.
 func (f *clientFrame) decodePlain(data []byte) bool {
 	rest, ok := bytes.CutPrefix(data, []byte(`{"type":"message","message":"`))
 	if !ok {
@@ -145,8 +137,7 @@ func (f *clientFrame) decodePlain(data []byte) bool {
 	return true
 }
 
-// id returns the sender's number of a message, zero if there is none that
-// could be one.
+// id returns the sender's number of a message, or zero if it has no valid one.
 func (f *clientFrame) id() uint64 {
 	if f.ID == nil || *f.ID > maxInteger {
 		return 0
