@@ -55,12 +55,13 @@ func appendString(b *bytes.Buffer, s string) {
 		b.WriteByte('"')
 		return
 	}
-	encoder := json.NewEncoder(b)
+	var escaped bytes.Buffer // b would escape to the heap, for plain text too
+	encoder := json.NewEncoder(&escaped)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(s); err != nil {
 		panic("message: a string does not encode: " + err.Error())
 	}
-	b.Truncate(b.Len() - 1) // the newline that Encode adds
+	b.Write(bytes.TrimSuffix(escaped.Bytes(), []byte("\n"))) // which Encode adds
 }
 
 // isPlain reports whether s needs no escapes, as most ASCII text doesn't.
