@@ -71,7 +71,11 @@ func (r *Rooms) join(ctx context.Context, req JoinRequest, ids []string) (Admiss
 	})
 	if errors.Is(err, ErrRoomFull) && r.limits.SignedIn {
 		// The user may have joined by a concurrent request.
-		if _, membership, _ := r.store.Member(ctx, room.InstanceID(), req.User); membership != NotMember {
+		_, membership, memberErr := r.store.Member(ctx, room.InstanceID(), req.User)
+		if memberErr != nil {
+			return Admission{}, memberErr
+		}
+		if membership != NotMember {
 			return readmit(ctx, &room, membership, req)
 		}
 	}

@@ -47,9 +47,12 @@ func TestNames(t *testing.T) {
 		{"an\u034fna\u180b\ufe0f", "anna"},   // selectors and the like
 		{"\u115f\u3164\uffa0\u2800", ""},     // all of them blank
 		{"\u200d", ""},
-		{"❤\ufe0f\u200d🔥", "❤\ufe0f\u200d🔥"}, // a heart on fire
-		{"1\ufe0f\u20e3", "1\ufe0f\u20e3"},   // a key
-		{"👍🏽", "👍🏽"},                         // with a tone of skin
+		{"\u2065", ""},                         // unassigned, and to be ignored by default
+		{"an\u2065na\ufff0\U000e0fff", "anna"}, // the same
+		{"\U0001d159", ""},                     // a note without a head
+		{"❤\ufe0f\u200d🔥", "❤\ufe0f\u200d🔥"},   // a heart on fire
+		{"1\ufe0f\u20e3", "1\ufe0f\u20e3"},     // a key
+		{"👍🏽", "👍🏽"},                           // with a tone of skin
 		{"a\u200d🔥", "a🔥"},
 		{"می\u200cخواهم", "می\u200cخواهم"}, // Persian joins letters unless a non-joiner separates them
 		{"می\u200c", "می"},

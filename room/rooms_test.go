@@ -1,6 +1,7 @@
 package room_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -416,4 +417,34 @@ func TestUnavailable(t *testing.T) {
 	expect(t, "Post", err, room.ErrUnavailable)
 	expect(t, "Delete", rooms.Delete(t.Context(), c), room.ErrUnavailable)
 	expect(t, "Leave", rooms.Leave(t.Context(), c), room.ErrUnavailable)
+}
+
+// outage is a store that cannot be reached after a refused Join.
+type outage struct {
+	room.Store
+	refused bool
+}
+
+func (o *outage) Join(context.Context, string, room.Join) (room.Joined, error) {
+	o.refused = true
+	return room.Joined{}, room.ErrRoomFull
+}
+
+func (o *outage) Member(ctx context.Context, instanceID, userID string) (room.Room, room.Membership, error) {
+	if o.refused {
+		return room.Room{}, room.NotMember, room.ErrUnavailable
+	}
+	return o.Store.Member(ctx, instanceID, userID)
+}
+
+// TestOutageIsNotRoomFull checks that a signed-in user is not refused for good when
+// the store cannot answer whether the user is a member already.
+func TestOutageIsNotRoomFull(t *testing.T) {
+	signedIn := limits
+	signedIn.SignedIn = true
+	_, store := newRooms(t)
+	rooms := room.NewRooms(&outage{Store: store}, signedIn)
+	a := create(t, rooms, room.CreateRequest{User: "anna"})
+	_, err := rooms.Join(t.Context(), room.JoinRequest{RoomID: a.Room.ID, User: "bert"})
+	expect(t, "Join while the store cannot be reached", err, room.ErrUnavailable)
 }

@@ -13,23 +13,16 @@ const (
 	emojiStyle         = '\ufe0f' // or as an emoji
 )
 
-// blank are characters that render as nothing although they are neither spaces nor
-// format characters: the rest of Default_Ignorable_Code_Point, and the empty
-// pattern of Braille.
-var blank = &unicode.RangeTable{
-	R16: []unicode.Range16{
-		{Lo: 0x034f, Hi: 0x034f, Stride: 1}, // combining grapheme joiner
-		{Lo: 0x115f, Hi: 0x1160, Stride: 1}, // Hangul fillers
-		{Lo: 0x17b4, Hi: 0x17b5, Stride: 1}, // Khmer inherent vowels
-		{Lo: 0x180b, Hi: 0x180f, Stride: 1}, // Mongolian variation selectors
-		{Lo: 0x2800, Hi: 0x2800, Stride: 1},
-		{Lo: 0x3164, Hi: 0x3164, Stride: 1}, // Hangul filler
-		{Lo: 0xfe00, Hi: 0xfe0f, Stride: 1}, // variation selectors
-		{Lo: 0xffa0, Hi: 0xffa0, Stride: 1}, // halfwidth Hangul filler
-	},
-	R32: []unicode.Range32{
-		{Lo: 0x1d173, Hi: 0x1d17a, Stride: 1}, // beams and slurs of music
-		{Lo: 0xe0000, Hi: 0xe0fff, Stride: 1}, // tags and variation selectors
+// invisible are the characters that render as nothing: those with the property
+// Default_Ignorable_Code_Point (Unicode Standard, section 5.21), format characters
+// among them, and two symbols without ink.
+var invisible = []*unicode.RangeTable{
+	unicode.Cf,
+	unicode.Other_Default_Ignorable_Code_Point,
+	unicode.Variation_Selector,
+	{
+		R16: []unicode.Range16{{Lo: 0x2800, Hi: 0x2800, Stride: 1}},   // Braille pattern blank
+		R32: []unicode.Range32{{Lo: 0x1d159, Hi: 0x1d159, Stride: 1}}, // musical symbol null notehead
 	},
 }
 
@@ -43,7 +36,7 @@ var joining = []*unicode.RangeTable{
 
 // isInvisible reports whether a character renders as nothing, or only changes the
 // shape or direction of others.
-func isInvisible(r rune) bool { return unicode.Is(unicode.Cf, r) || unicode.Is(blank, r) }
+func isInvisible(r rune) bool { return unicode.In(r, invisible...) }
 
 func isSpace(r rune) bool { return unicode.Is(unicode.Zs, r) }
 
@@ -97,14 +90,14 @@ func isVisibleBetween(before, r, after rune) bool {
 }
 
 // isSymbol reports whether a character may be an emoji or a skin tone.
-func isSymbol(r rune) bool { return unicode.In(r, unicode.So, unicode.Sk) && !unicode.Is(blank, r) }
+func isSymbol(r rune) bool { return unicode.In(r, unicode.So, unicode.Sk) && !isInvisible(r) }
 
 // checkMarks fails if a name begins with a combining mark, which would attach to
 // the text before the name, or has more than maxMarks in a row.
 func checkMarks(field, s string) error {
 	marks := maxMarks // none may come first
 	for _, r := range s {
-		if !unicode.In(r, unicode.Mn, unicode.Me) || unicode.Is(blank, r) {
+		if !unicode.In(r, unicode.Mn, unicode.Me) || isInvisible(r) {
 			marks = 0
 			continue
 		}

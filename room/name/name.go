@@ -44,12 +44,18 @@ func Clean(field, s string, maximum int) (string, error) {
 	return s, checkMarks(field, s)
 }
 
-// SignedIn returns the userId for a user that the site has signed in under a name.
-// It fails if cleaning changes the name: it could become another user's.
+// SignedIn returns the userId for a user that the site has signed in under a name:
+// the name itself, without spaces around it. It is not normalized, since the site may
+// distinguish names that normalization makes equal. It fails if cleaning would change
+// more than that: the result could be another user's.
 func SignedIn(name string) (string, error) {
-	cleaned, err := Clean("user", name, MaxSignedIn)
-	if err == nil && cleaned != norm.NFC.String(strings.TrimSpace(name)) {
-		err = errors.New("user contains characters that cannot be seen, or unusual spaces")
+	userID := strings.TrimSpace(name)
+	cleaned, err := Clean("user", userID, MaxSignedIn)
+	switch {
+	case err != nil:
+		return "", err
+	case cleaned != norm.NFC.String(userID):
+		return "", errors.New("user contains characters that cannot be seen, or unusual spaces")
 	}
-	return cleaned, err
+	return userID, nil
 }
