@@ -1,3 +1,3 @@
 // What a page imports to have the element.
 
-export { EphemeralChat } from './element.js'
+export { EphemeralChat } from './ui/element.js'

@@ -1,9 +1,9 @@
 // The page at the mount point: the element, and the room that the address names.
 
-import { h } from './dom.js'
-import { icon, mark } from './icons.js'
-import { isolated, pickLanguage, translator } from './strings.js'
-import './element.js'
+import { h } from './ui/dom.js'
+import { icon, mark } from './ui/icons.js'
+import { isolated, pickLanguage, translator } from './ui/i18n.js'
+import './ui/element.js'
 
 const language = pickLanguage(navigator.languages)
 const t = translator(language)

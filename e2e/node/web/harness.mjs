@@ -15,7 +15,7 @@ globalThis.CustomEvent ??= class extends Event {
     this.detail = init?.detail
   }
 }
-const { ChatClient } = await import('../../../web/client.js')
+const { ChatClient } = await import('../../../web/client/client.js')
 
 const input = createInterface({ input: process.stdin })
 const lines = input[Symbol.asyncIterator]()

@@ -1,7 +1,7 @@
 // What the server was asked over the WebSocket and has yet to answer. It answers
 // in the order in which it was asked, but an answer does not name its question.
 
-import { ChatError } from './error.js'
+import { ChatError } from './chat-error.js'
 
 /**
  * @typedef {object} Request

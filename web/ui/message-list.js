@@ -2,12 +2,12 @@
 
 import { fill, h } from './dom.js'
 import { whenSaid } from './format.js'
-import { leads, messageRow, pendingRow } from './row.js'
-import { RowWindow } from './window.js'
+import { leads, messageRow, pendingRow } from './message-row.js'
+import { RowWindow } from './virtual-list.js'
 
 /**
- * @typedef {import('./client.js').Message} Message
- * @typedef {import('./ui.js').Ui} Ui
+ * @typedef {import('../client/client.js').Message} Message
+ * @typedef {import('./controls.js').Ui} Ui
  */
 
 /** How near to an end, in pixels, more is added. */
@@ -35,7 +35,7 @@ export class MessageList {
 
   /**
    * @param {Ui} ui
-   * @param {import('./client.js').Room} room
+   * @param {import('../client/client.js').Room} room
    * @param {object} handlers
    * @param {() => void} handlers.moved is called when other messages may be seen
    * @param {(row: HTMLElement, message: Message) => void} handlers.active is called

@@ -1,20 +1,20 @@
 // <ephemeral-chat>: a room on any page, and all of the page at the mount point.
 // docs/embed.md says what its attributes, events, parts and properties are.
 
-import { ChatClient } from './client.js'
-import { conversation } from './conversation.js'
+import { ChatClient } from '../client/client.js'
+import { conversation } from './chat-view.js'
 import { counted } from './format.js'
-import { Frame } from './frame.js'
-import { joinView } from './join.js'
+import { Frame } from './shell.js'
+import { joinView } from './join-view.js'
 import { mount } from './mount.js'
-import { startView } from './start.js'
-import { goneView, loadingView, troubleView } from './still.js'
-import { pickLanguage, translator } from './strings.js'
-import { styles } from './style.js'
+import { startView } from './create-view.js'
+import { goneView, loadingView, troubleView } from './placeholder-views.js'
+import { pickLanguage, translator } from './i18n.js'
+import { styles } from './styles.js'
 
-/** @typedef {import('./ui.js').Ui} Ui */
-/** @typedef {import('./ui.js').View} View */
-/** @typedef {import('./client.js').Room} Room */
+/** @typedef {import('./controls.js').Ui} Ui */
+/** @typedef {import('./controls.js').View} View */
+/** @typedef {import('../client/client.js').Room} Room */
 
 /** What takes less than this, in milliseconds, has no loading view. */
 const QUICK = 250
@@ -194,7 +194,7 @@ export class EphemeralChat extends HTMLElement {
   /**
    * @param {string} roomId
    * @param {string | null} key
-   * @param {import('./client.js').RoomInfo} info
+   * @param {import('../client/client.js').RoomInfo} info
    */
   #invite(roomId, key, info) {
     this.#show(joinView(/** @type {Ui} */ (this.#ui), {
@@ -264,7 +264,7 @@ export class EphemeralChat extends HTMLElement {
     return url.href
   }
 
-  /** @param {import('./client.js').EndReason} reason */
+  /** @param {import('../client/client.js').EndReason} reason */
   #vanish(reason) {
     const turn = ++this.#turn
     const room = this.#room
@@ -281,7 +281,7 @@ export class EphemeralChat extends HTMLElement {
   }
 
   /**
-   * @param {import('./client.js').EndReason} reason
+   * @param {import('../client/client.js').EndReason} reason
    * @param {boolean} again whether one can join under the same id
    */
   #gone(reason, again) {

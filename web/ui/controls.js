@@ -8,9 +8,9 @@ import { icon } from './icons.js'
  * What a view is given by the element that it is in.
  *
  * @typedef {object} Ui
- * @property {import('./strings.js').Translate} t
+ * @property {import('./i18n.js').Translate} t
  * @property {string} language
- * @property {import('./client.js').ChatClient} client
+ * @property {import('../client/client.js').ChatClient} client
  * @property {(text: string) => void} announce has a screen reader say something
  * @property {() => void} hush takes away what it was to say
  * @property {(name: string, detail?: object) => void} emit dispatches `ephemeral-chat:<name>`

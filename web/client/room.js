@@ -1,9 +1,9 @@
 // A room that one is a member of.
 
-import { Dialogue } from './dialogue.js'
+import { Dialogue } from './session.js'
 import { Emitter } from './emitter.js'
-import { ChatError } from './error.js'
-import { byteLength, sealedLength } from './secret.js'
+import { ChatError } from './chat-error.js'
+import { byteLength, sealedLength } from './encryption.js'
 
 /** The server passes on that one is typing once in so many milliseconds. */
 const TYPING_INTERVAL = 3_000
@@ -36,13 +36,13 @@ const TYPING_INTERVAL = 3_000
  *   `code`: why a connection was lost or refused, such as `network`, `room_full`, `replaced`
  * @property {{ resumed: boolean, gap: boolean }} welcome connected; `resumed`: nothing
  *   was missed but for what the event `messages` brings now; `gap`: the event `gap` follows
- * @property {{ message: import('./transcript.js').Message }} message somebody, oneself
+ * @property {{ message: import('./message-log.js').Message }} message somebody, oneself
  *   included, has said something
- * @property {{ messages: import('./transcript.js').Message[], where: 'older' | 'replay' | 'dropped' }} messages
+ * @property {{ messages: import('./message-log.js').Message[], where: 'older' | 'replay' | 'dropped' }} messages
  *   some were added at the beginning (`older`) or at the end (`replay`: what was
  *   missed), or the first were dropped, since too many are at hand
  * @property {{ pending: import('./outbox.js').Pending[] }} pending what is pending has changed
- * @property {{ seq: number, message: import('./transcript.js').Message | null }} retracted
+ * @property {{ seq: number, message: import('./message-log.js').Message | null }} retracted
  *   a message was taken back; null if it is not at hand
  * @property {{ startedAt: number, expiresAt: number }} started the room's time runs
  * @property {{ joined?: string, left?: string }} online who is online has changed
@@ -57,9 +57,9 @@ const TYPING_INTERVAL = 3_000
  * What a room is made with.
  *
  * @typedef {object} RoomParts
- * @property {import('./endpoints.js').Endpoints} endpoints
- * @property {import('./stored.js').Stored} stored
- * @property {import('./secret.js').Secret | null} secret
+ * @property {import('./http-api.js').Endpoints} endpoints
+ * @property {import('./credential-store.js').Stored} stored
+ * @property {import('./encryption.js').Secret | null} secret
  * @property {typeof WebSocket} WebSocket
  * @property {import('./backoff.js').Retry} retry
  */
@@ -76,7 +76,7 @@ export class Room extends Emitter {
   #typedAt = -Infinity
 
   /**
-   * @param {import('./endpoints.js').Admission} admission
+   * @param {import('./http-api.js').Admission} admission
    * @param {RoomParts} parts
    */
   constructor(admission, parts) {

@@ -1,9 +1,9 @@
 // What is said in a room, as it comes in: in order, nothing twice, and begun anew
 // when something is missing.
 
-import { ChatError } from './error.js'
-import { withoutKey } from './secret.js'
-import { Transcript } from './transcript.js'
+import { ChatError } from './chat-error.js'
+import { withoutKey } from './encryption.js'
+import { Transcript } from './message-log.js'
 
 /** How many messages are kept at hand. */
 const CAPACITY = 10_000
@@ -14,7 +14,7 @@ const PAGE = 200
 /** When to ask again for what the server could not give, in milliseconds. */
 const AGAIN = 1_000
 
-/** @typedef {import('./transcript.js').Message} Message */
+/** @typedef {import('./message-log.js').Message} Message */
 
 /**
  * A message as the protocol has it.
@@ -42,7 +42,7 @@ const AGAIN = 1_000
  *
  * @typedef {object} FeedOwner
  * @property {string} userId
- * @property {import('./secret.js').Secret | null} secret
+ * @property {import('./encryption.js').Secret | null} secret
  * @property {<T>(frame: object, name: string, take: (answer: any) => T) => Promise<T>} ask
  *   sends a request and hands its answer to take
  * @property {(number: number) => number | undefined} echoed is told of each message of

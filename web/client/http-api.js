@@ -1,6 +1,6 @@
 // The HTTP half of the protocol.
 
-import { ChatError } from './error.js'
+import { ChatError } from './chat-error.js'
 
 /** How long an answer may take, in milliseconds. */
 const PATIENCE = 30_000

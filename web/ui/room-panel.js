@@ -1,19 +1,19 @@
 // Room and people: the time, the link, who is here, and what can be done. It
 // stands beside a broad conversation, and in a dialog of a narrow one.
 
-import { allowSound } from './chime.js'
+import { allowSound } from './notification-sound.js'
 import { ask } from './dialog.js'
 import { fill, h } from './dom.js'
 import { counted, errorText, nameOf } from './format.js'
 import { icon } from './icons.js'
 import { shareBox } from './share.js'
-import { avatar, subheading, toggle, tool } from './ui.js'
+import { avatar, subheading, toggle, tool } from './controls.js'
 
-/** @typedef {import('./ui.js').Ui} Ui */
+/** @typedef {import('./controls.js').Ui} Ui */
 
 /**
  * @param {Ui} ui
- * @param {import('./client.js').Room} room
+ * @param {import('../client/client.js').Room} room
  * @param {object} options
  * @param {HTMLElement} options.clock
  * @param {import('./share.js').Invitation | null} options.invitation

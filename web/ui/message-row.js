@@ -3,13 +3,13 @@
 import { h } from './dom.js'
 import { errorText, exactly, hueOf, nameOf, whenSaid } from './format.js'
 import { icon } from './icons.js'
-import { linked, onlyEmoji } from './text.js'
-import { avatar } from './ui.js'
+import { linked, onlyEmoji } from './linkify.js'
+import { avatar } from './controls.js'
 
 /**
- * @typedef {import('./client.js').Message} Message
- * @typedef {import('./client.js').Pending} Pending
- * @typedef {import('./ui.js').Ui} Ui
+ * @typedef {import('../client/client.js').Message} Message
+ * @typedef {import('../client/client.js').Pending} Pending
+ * @typedef {import('./controls.js').Ui} Ui
  */
 
 /** What one person says within so many milliseconds is one group. */

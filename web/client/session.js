@@ -1,11 +1,11 @@
 // What a room and its server say to each other. Here every frame is handled.
 
-import { Deadline } from './deadline.js'
-import { ChatError } from './error.js'
-import { Feed } from './feed.js'
-import { Link } from './link.js'
+import { Deadline } from './server-clock.js'
+import { ChatError } from './chat-error.js'
+import { Feed } from './timeline.js'
+import { Link } from './socket.js'
 import { Outbox } from './outbox.js'
-import { USUAL_RATE } from './pace.js'
+import { USUAL_RATE } from './token-bucket.js'
 import { Presence } from './presence.js'
 import { Requests } from './requests.js'
 
@@ -48,7 +48,7 @@ export class Dialogue {
   #inbox = Promise.resolve()
 
   /**
-   * @param {import('./endpoints.js').Admission} admission
+   * @param {import('./http-api.js').Admission} admission
    * @param {import('./room.js').RoomParts} parts
    * @param {import('./emitter.js').Emitter<import('./room.js').RoomEvents>['emit']} emit
    */
@@ -195,7 +195,7 @@ export class Dialogue {
 
   /**
    * @param {any} frame
-   * @param {import('./feed.js').Heard[]} heard
+   * @param {import('./timeline.js').Heard[]} heard
    * @param {object} socket
    */
   #welcome(frame, heard, socket) {

@@ -4,10 +4,10 @@
 import { h } from './dom.js'
 import { errorText } from './format.js'
 import { mark } from './icons.js'
-import { heading } from './ui.js'
+import { heading } from './controls.js'
 
-/** @typedef {import('./ui.js').Ui} Ui */
-/** @typedef {import('./ui.js').View} View */
+/** @typedef {import('./controls.js').Ui} Ui */
+/** @typedef {import('./controls.js').View} View */
 
 /**
  * @param {Ui} ui
@@ -38,7 +38,7 @@ export function troubleView(ui, error, again) {
 /**
  * @param {Ui} ui
  * @param {object} options
- * @param {import('./client.js').EndReason} options.reason
+ * @param {import('../client/client.js').EndReason} options.reason
  * @param {(() => void) | null} options.begin creates a room; null where that is not offered
  * @param {(() => void) | null} options.again joins the room that there is under this id
  * @returns {View}

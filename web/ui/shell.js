@@ -2,7 +2,7 @@
 
 import { h } from './dom.js'
 import { mark } from './icons.js'
-import { tool } from './ui.js'
+import { tool } from './controls.js'
 import { followViewport } from './viewport.js'
 
 /** Screens on which the panel takes all of it. */
@@ -30,7 +30,7 @@ export class Frame {
   /**
    * @param {ShadowRoot} root
    * @param {string} mode `page`, `inline` or `bubble`
-   * @param {import('./strings.js').Translate} t
+   * @param {import('./i18n.js').Translate} t
    * @param {{ opened: () => void, closed: () => void }} handlers
    */
   constructor(root, mode, t, handlers) {

@@ -12,11 +12,11 @@
  *     room.send('Good morning')
  */
 
-import { Endpoints } from './endpoints.js'
-import { ChatError } from './error.js'
+import { Endpoints } from './http-api.js'
+import { ChatError } from './chat-error.js'
 import { Room } from './room.js'
-import { byteLength, newKey, Secret } from './secret.js'
-import { Stored } from './stored.js'
+import { byteLength, newKey, Secret } from './encryption.js'
+import { Stored } from './credential-store.js'
 
 export { byteLength, ChatError, Room }
 
@@ -24,9 +24,9 @@ export { byteLength, ChatError, Room }
  * @typedef {import('./room.js').RoomEvents} RoomEvents
  * @typedef {import('./room.js').RoomState} RoomState
  * @typedef {import('./room.js').EndReason} EndReason
- * @typedef {import('./transcript.js').Message} Message
+ * @typedef {import('./message-log.js').Message} Message
  * @typedef {import('./outbox.js').Pending} Pending
- * @typedef {import('./link.js').Retry} Retry
+ * @typedef {import('./socket.js').Retry} Retry
  */
 
 /**
@@ -174,7 +174,7 @@ export class ChatClient {
   }
 
   /**
-   * @param {import('./endpoints.js').Admission} admission
+   * @param {import('./http-api.js').Admission} admission
    * @param {string | null} key
    */
   async #admit(admission, key) {

@@ -3,11 +3,11 @@
 import { fill, h } from './dom.js'
 import { duration, errorText } from './format.js'
 import { icon } from './icons.js'
-import { text } from './start.js'
-import { field, heading } from './ui.js'
+import { text } from './create-view.js'
+import { field, heading } from './controls.js'
 
 /**
- * @param {import('./ui.js').Ui} ui
+ * @param {import('./controls.js').Ui} ui
  * @param {object} options
  * @param {string} options.roomId
  * @param {string | null} options.key
@@ -15,10 +15,10 @@ import { field, heading } from './ui.js'
  * @param {boolean} options.named whether the site says who the user is
  * @param {boolean} options.standing whether it is a standing room, whose admin is who
  *   has the password for that
- * @param {import('./client.js').RoomInfo} options.info
- * @param {(room: import('./client.js').Room) => void} options.joined
+ * @param {import('../client/client.js').RoomInfo} options.info
+ * @param {(room: import('../client/client.js').Room) => void} options.joined
  * @param {(error: unknown) => boolean} options.failed takes what another view has to say
- * @returns {import('./ui.js').View}
+ * @returns {import('./controls.js').View}
  */
 export function joinView(ui, { roomId, key, name, named, standing, info, joined, failed }) {
   const { t, language } = ui

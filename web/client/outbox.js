@@ -7,7 +7,7 @@
 // whether the room has it. See "Message ids" in docs/protocol.md.
 
 import { backoff } from './backoff.js'
-import { Pace, USUAL_RATE } from './pace.js'
+import { Pace, USUAL_RATE } from './token-bucket.js'
 
 /** How long to wait for the fate of a message, in milliseconds, before it is sent
  * again over the same connection. The server asks its store for 5 s at most; an
@@ -140,7 +140,7 @@ export class Outbox {
    * Notes that a connection has been welcomed.
    *
    * @param {number} lastId the highest id that the room has of this session
-   * @param {import('./pace.js').Rate} rate
+   * @param {import('./token-bucket.js').Rate} rate
    */
   opened(lastId, rate) {
     this.#stopTimer()

@@ -2,11 +2,11 @@
 
 import { fill, h, svg, unique } from './dom.js'
 import { icon } from './icons.js'
-import { qrCode } from './qr.js'
+import { qrCode } from './qr-code.js'
 import { show } from './dialog.js'
-import { isolated } from './strings.js'
+import { isolated } from './i18n.js'
 
-/** @typedef {import('./ui.js').Ui} Ui */
+/** @typedef {import('./controls.js').Ui} Ui */
 
 /**
  * @typedef {object} Invitation

@@ -12,8 +12,8 @@ const NOTE = 4000
 const READ = 3
 
 /**
- * @param {import('./ui.js').Ui} ui
- * @param {import('./client.js').Room} room
+ * @param {import('./controls.js').Ui} ui
+ * @param {import('../client/client.js').Room} room
  */
 export function statusLine(ui, room) {
   const { t } = ui
@@ -77,7 +77,7 @@ export function statusLine(ui, room) {
     note,
     /** Notes that somebody has said what was typed. @param {string} userId */
     said: stopped,
-    /** Has a message read out. @param {import('./client.js').Message} message */
+    /** Has a message read out. @param {import('../client/client.js').Message} message */
     tell(message) {
       unread.push(`${nameOf(message.userId, t)}: ${message.text}`)
       readTimer ??= setTimeout(read, 600)

@@ -10,7 +10,7 @@
  * @property {number} timestamp when, in milliseconds since 1970 by the store's clock
  * @property {boolean} mine whether this user said it, here or in another tab
  * @property {boolean} retracted whether it was taken back
- * @property {import('./secret.js').Sealed} [sealed] in private rooms: how to take it
+ * @property {import('./encryption.js').Sealed} [sealed] in private rooms: how to take it
  * @property {number} [id] if it was said by this `Room`: the id of the `Pending`
  *   that it was
  */

@@ -1,12 +1,12 @@
 // Where one writes.
 
 import { h, unique } from './dom.js'
-import { tool } from './ui.js'
+import { tool } from './controls.js'
 
 const faces = '😀 😂 🥹 😊 😍 🤩 😎 🤔 🙃 😅 😉 😴 🥳 😭 😱 😡 🤯 🤷 👍 👎 👏 🙏 💪 🤝 👋 🙌 👀 💯 ❤️ 🎉 🔥 ✨ ⭐ 🚀 💡 ✅ ❌ ☕ 🍕 🌈 🌻 🐙'.split(' ')
 
 /**
- * @param {import('./ui.js').Ui} ui
+ * @param {import('./controls.js').Ui} ui
  * @param {object} handlers
  * @param {(text: string) => void} handlers.send
  * @param {() => void} handlers.typing

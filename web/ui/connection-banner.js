@@ -10,8 +10,8 @@ const PATIENCE = 800
 const GOOD_NEWS = 2500
 
 /**
- * @param {import('./ui.js').Ui} ui
- * @param {import('./client.js').Room} room
+ * @param {import('./controls.js').Ui} ui
+ * @param {import('../client/client.js').Room} room
  */
 export function connectionSign(ui, room) {
   const { t, language } = ui

@@ -1,8 +1,8 @@
 // Times, names and errors as people read them.
 
-import { hasString } from './strings.js'
+import { hasString } from './i18n.js'
 
-/** @typedef {import('./strings.js').Translate} Translate */
+/** @typedef {import('./i18n.js').Translate} Translate */
 
 const minute = 60_000
 const hour = 60 * minute

@@ -10,7 +10,7 @@
 // room and the sender, so that a message does not open in another room or under
 // another name.
 
-import { ChatError } from './error.js'
+import { ChatError } from './chat-error.js'
 
 const PREFIX = 'eph1.'
 const ENVELOPE = /^eph1\.[A-Za-z0-9_-]{38,}$/

@@ -1,25 +1,25 @@
 // The conversation: head, messages, and where one writes.
 
-import { chime } from './chime.js'
-import { roomClock } from './clock.js'
+import { chime } from './notification-sound.js'
+import { roomClock } from './countdown.js'
 import { composer } from './composer.js'
 import { ask, show } from './dialog.js'
 import { fill, h } from './dom.js'
 import { counted, duration } from './format.js'
 import { icon, mark } from './icons.js'
-import { MessageList } from './messages.js'
-import { connectionSign } from './net.js'
-import { roomPanel } from './panel.js'
+import { MessageList } from './message-list.js'
+import { connectionSign } from './connection-banner.js'
+import { roomPanel } from './room-panel.js'
 import { shareBox, shareDialog } from './share.js'
-import { statusLine } from './status.js'
-import { heading, tool } from './ui.js'
+import { statusLine } from './status-line.js'
+import { heading, tool } from './controls.js'
 
 /** How broad it must be, in pixels, for the panel to stand beside it. */
 const BROAD = 860
 
 /**
- * @param {import('./ui.js').Ui} ui
- * @param {import('./client.js').Room} room
+ * @param {import('./controls.js').Ui} ui
+ * @param {import('../client/client.js').Room} room
  * @param {object} options
  * @param {string | null} options.link that invites others; null where none is offered
  * @param {() => boolean} options.seen whether somebody looks at the conversation
@@ -73,7 +73,7 @@ export function conversation(ui, room, { link, seen, unread }) {
     list.toEnd()
   }
 
-  /** @param {import('./client.js').Message} message */
+  /** @param {import('../client/client.js').Message} message */
   function retract(message) {
     if (message.retracted || (!message.mine && room.role !== 'admin')) return
     ask(ui, { title: t('list.retractTitle'), text: t('list.retractText'), yes: t('list.retract'), act: () => room.retract(message.seq) })
@@ -81,7 +81,7 @@ export function conversation(ui, room, { link, seen, unread }) {
 
   /**
    * @param {HTMLElement} row
-   * @param {import('./client.js').Message} message
+   * @param {import('../client/client.js').Message} message
    */
   function active(row, message) {
     const may = !message.retracted && (message.mine || room.role === 'admin')
@@ -142,7 +142,7 @@ export function conversation(ui, room, { link, seen, unread }) {
     }
   }
 
-  /** @param {import('./client.js').Message} message */
+  /** @param {import('../client/client.js').Message} message */
   function heard(message) {
     welcome()
     list.update()

@@ -2,20 +2,20 @@
 
 import { fill, h, unique } from './dom.js'
 import { duration, errorText } from './format.js'
-import { field, toggle } from './ui.js'
+import { field, toggle } from './controls.js'
 
 /** Lengths of life to choose from, in seconds. */
 const lengths = [600, 3600, 8 * 3600, 86_400, 7 * 86_400]
 
 /**
- * @param {import('./ui.js').Ui} ui
+ * @param {import('./controls.js').Ui} ui
  * @param {object} options
  * @param {number | null} options.ttl the life that is chosen at first, in seconds
  * @param {number | null} options.maxTTL the longest that may be chosen
  * @param {string} options.name of the user, if it is known
  * @param {boolean} options.named whether the site says who the user is
- * @param {(room: import('./client.js').Room) => void} options.created
- * @returns {import('./ui.js').View}
+ * @param {(room: import('../client/client.js').Room) => void} options.created
+ * @returns {import('./controls.js').View}
  */
 export function startView(ui, { ttl, maxTTL, name, named, created }) {
   const { t, language } = ui

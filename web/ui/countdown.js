@@ -3,14 +3,14 @@
 import { fill, h } from './dom.js'
 import { countdown, duration, timeOfDay } from './format.js'
 import { icon } from './icons.js'
-import { subheading } from './ui.js'
+import { subheading } from './controls.js'
 
 /** What is said by a screen reader, when so many seconds are left. */
 const warnings = [600, 300, 60, 30, 10]
 
 /**
- * @param {import('./ui.js').Ui} ui
- * @param {import('./client.js').Room} room
+ * @param {import('./controls.js').Ui} ui
+ * @param {import('../client/client.js').Room} room
  * @param {HTMLElement} stage gets `data-phase`: waiting, running or last
  */
 export function roomClock(ui, room, stage) {

@@ -2,7 +2,7 @@
 // rows are added at the end that one scrolls to and taken away at the other,
 // while what is seen stays where it is.
 
-/** @typedef {import('./client.js').Message} Message */
+/** @typedef {import('../client/client.js').Message} Message */
 
 /** Rows in the document, at most. */
 const MOST = 240

@@ -3,9 +3,9 @@
 
 import { h, unique } from './dom.js'
 import { errorText } from './format.js'
-import { toggle, tool } from './ui.js'
+import { toggle, tool } from './controls.js'
 
-/** @typedef {import('./ui.js').Ui} Ui */
+/** @typedef {import('./controls.js').Ui} Ui */
 
 /**
  * Shows something in a dialog until it is closed.
