@@ -9,25 +9,31 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
-	// always makes caches ask whether what they have is still what there is.
-	always = "no-cache"
+	// revalidate makes caches ask the server whether their copy is current.
+	revalidate = "no-cache"
 
-	// never lets caches keep it for a year without asking (RFC 8246).
-	never = "public, max-age=31536000, immutable"
+	// immutable lets caches keep a file for a year without asking (RFC 8246).
+	immutable = "public, max-age=31536000, immutable"
 )
 
-// policy is what the page may do: load its own modules and styles, talk to its
-// own site, and nothing else. It cannot be framed, no markup that might find its way
-// into it has any effect, and no text becomes markup where browsers know of trusted
-// types. Its icon is a data URL.
+// policy lets the page load its own modules and styles, and connect to its own site.
+// No other site can frame it, injected markup has no effect, and where browsers
+// support trusted types, no text becomes markup. Its icon is a data URL.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// File is something that is served. It does not change and is safe for
-// concurrent use.
+// mediaTypes are those of the files, by the extension of their names.
+var mediaTypes = map[string]string{
+	".css":  "text/css; charset=utf-8",
+	".html": "text/html; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+}
+
+// File is a file to serve. It does not change and is safe for concurrent use.
 type File struct {
 	mediaType    string
 	cacheControl string
@@ -36,11 +42,11 @@ type File struct {
 	compressed   form // its body is nil where compression gains nothing
 }
 
-// form is one of the representations that a client can be given.
+// form is one of the representations of a file.
 type form struct {
 	body []byte
-	// etag is strong, so every form has one of its own (RFC 9110, section
-	// 8.8.3.3). Caddy's encode handler takes "-gzip" off what clients send.
+	// etag is strong, so each form has one of its own (RFC 9110, section 8.8.3.3).
+	// Caddy's encode handler removes "-gzip" from those that clients send.
 	etag string
 }
 
@@ -56,23 +62,6 @@ func newFile(name, cacheControl string, content []byte) *File {
 		file.compressed = form{compressed, `"` + tag + `.gz"`}
 	}
 	return file
-}
-
-func newPage(content []byte) *File {
-	file := newFile(indexName, always, content)
-	file.isPage = true
-	return file
-}
-
-func newStable(name string, content []byte) *File { return newFile(name, always, content) }
-
-func newAsset(name string, content []byte) *File { return newFile(name, never, content) }
-
-// changing returns the same file for a URL under which it will not stay.
-func (f *File) changing() *File {
-	changing := *f
-	changing.cacheControl = always
-	return &changing
 }
 
 func compress(content []byte) []byte {
@@ -98,10 +87,10 @@ func (f *File) Serve(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	if f.isPage {
-		f.protect(header, r)
+		protect(header, r)
 	} else {
-		// Any page may import the modules; what they may do there is decided where
-		// they call back.
+		// Any page may import the modules. The endpoints check the origin of the
+		// requests that they make.
 		header.Set("Access-Control-Allow-Origin", "*")
 		header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	}
@@ -115,42 +104,18 @@ func (f *File) Serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	header.Set("ETag", chosen.etag)
-	if matches(r.Header.Values("If-None-Match"), chosen.etag) {
-		for _, name := range []string{"Content-Type", "Content-Encoding"} {
-			header.Del(name)
-		}
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	header.Set("Content-Length", strconv.Itoa(len(chosen.body)))
-	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodGet {
-		_, _ = w.Write(chosen.body) // an error means that the client has gone
-	}
+	header.Set("Content-Length", strconv.Itoa(len(chosen.body))) // which ServeContent leaves out of what is encoded
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(chosen.body))
 }
 
-// protect sets what keeps a page from others.
-func (f *File) protect(header http.Header, r *http.Request) {
+// protect sets the headers that isolate the page from other sites.
+func protect(header http.Header, r *http.Request) {
 	header.Set("Content-Security-Policy", policy)
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	if r.TLS != nil {
-		// Browsers ignore it over HTTP, and complain.
+		// Over HTTP browsers ignore this header and log a warning.
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	}
-}
-
-// matches reports whether an If-None-Match header names an ETag, which is
-// compared weakly (RFC 9110, section 13.1.2).
-func matches(values []string, etag string) bool {
-	for _, value := range values {
-		for candidate := range strings.SplitSeq(value, ",") {
-			candidate = strings.TrimSpace(candidate)
-			if candidate == "*" || strings.TrimPrefix(candidate, "W/") == etag {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // acceptsGzip reports whether an Accept-Encoding header allows gzip, by its name
@@ -171,7 +136,7 @@ func acceptsGzip(values []string) bool {
 	return anything
 }
 
-// hasWeight reports whether a coding is wanted at all: its weight is above 0.
+// hasWeight reports whether the weight of a coding is above 0.
 func hasWeight(parameters string) bool {
 	name, value, ok := strings.Cut(parameters, "=")
 	if !ok || !strings.EqualFold(strings.TrimSpace(name), "q") {

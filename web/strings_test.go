@@ -9,65 +9,78 @@ import (
 	"testing"
 )
 
-// TestStrings checks the table of what people read: every string is there in every
-// language, with the same blanks, and what the sources ask for is in it.
-func TestStrings(t *testing.T) {
-	content, err := os.ReadFile("strings.js")
+var blank = regexp.MustCompile(`\{\w+\}`)
+
+// blanks returns the blanks of a string, sorted and each once.
+func blanks(text string) []string {
+	found := blank.FindAllString(text, -1)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// readLocale returns the strings of a locale by key.
+func readLocale(t *testing.T, language string) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile("ui/locales/" + language + ".js")
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := string(content)
-	const languages = 4
-	text := `('(?:[^'\\]|\\.)+'|"(?:[^"\\]|\\.)+")`
-	rows := regexp.MustCompile(`(?m)^  '([\w.]+)': \[`+strings.Repeat(text+", ", languages-1)+text+`\],$`).FindAllStringSubmatch(table, -1)
-	if begun := regexp.MustCompile(`(?m)^  '[\w.]+': \[`).FindAllString(table, -1); len(begun) != len(rows) || len(rows) < 50 {
-		t.Fatalf("%d rows, of which %d have %d strings each", len(begun), len(rows), languages)
+	rows := regexp.MustCompile(`(?m)^  '([\w.]+)': ('(?:[^'\\]|\\.)+'|"(?:[^"\\]|\\.)+"),$`).FindAllStringSubmatch(string(content), -1)
+	if begun := regexp.MustCompile(`(?m)^ +\S`).FindAllString(string(content), -1); len(begun) != len(rows) || len(rows) < 50 {
+		t.Fatalf("%s: %d of %d lines have a key and a string", language, len(rows), len(begun))
 	}
-	keys := make(map[string]bool)
-	blank := regexp.MustCompile(`\{\w+\}`)
+	texts := make(map[string]string)
 	for _, row := range rows {
-		if keys[row[1]] {
-			t.Errorf("%s is there twice", row[1])
+		key, text := row[1], row[2]
+		if _, ok := texts[key]; ok {
+			t.Errorf("%s has %s twice", language, key)
 		}
-		keys[row[1]] = true
-		blanks := func(text string) []string {
-			found := blank.FindAllString(text, -1)
-			slices.Sort(found)
-			return slices.Compact(found)
+		if strings.TrimSpace(strings.Trim(text, `'"`)) == "" {
+			t.Errorf("%s: %s is empty", language, key)
 		}
-		for i, text := range row[3:] {
-			if !slices.Equal(blanks(text), blanks(row[2])) {
-				t.Errorf("%s: %s and %s have other blanks", row[1], row[2], text)
+		texts[key] = text
+	}
+	return texts
+}
+
+// TestStrings checks that every locale has the same keys with the same blanks, and
+// every key that the sources ask for.
+func TestStrings(t *testing.T) {
+	english := readLocale(t, "en")
+	for _, language := range []string{"de", "fr", "es"} {
+		locale := readLocale(t, language)
+		for key := range locale {
+			if _, ok := english[key]; !ok {
+				t.Errorf("%s has %s, which is not in English", language, key)
 			}
-			if strings.TrimSpace(strings.Trim(text, `'"`)) == "" {
-				t.Errorf("%s is empty in language %d", row[1], i+1)
+		}
+		for key, text := range english {
+			if locale[key] == "" {
+				t.Errorf("%s lacks %s", language, key)
+			} else if !slices.Equal(blanks(text), blanks(locale[key])) {
+				t.Errorf("%s: %s and %s have other blanks", key, text, locale[key])
 			}
 		}
+	}
+	if files, err := filepath.Glob("ui/locales/*"); err != nil || len(files) != 4 {
+		t.Errorf("the locales are %v (%v): this test checks four", files, err)
 	}
 
-	files, err := filepath.Glob("*.js")
-	if err != nil {
-		t.Fatal(err)
-	}
 	asked := make(map[string]bool)
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, found := range regexp.MustCompile(`\bt\(([^)]*)`).FindAllStringSubmatch(string(source), -1) {
+	for file, source := range sources(t) {
+		for _, found := range regexp.MustCompile(`\bt\(([^)]*)`).FindAllStringSubmatch(source, -1) {
 			for _, key := range regexp.MustCompile(`'([a-z]+\.[\w.]+)'`).FindAllStringSubmatch(found[1], -1) {
 				asked[key[1]] = true
-				if !keys[key[1]] {
-					t.Errorf("%s asks for %s, which is not in the table", file, key[1])
-				}
 			}
 		}
-		for _, found := range regexp.MustCompile(`\bcounted\('([\w.]+)'`).FindAllStringSubmatch(string(source), -1) {
-			for _, form := range []string{".one", ".other"} {
-				if !keys[found[1]+form] {
-					t.Errorf("%s asks for %s%s, which is not in the table", file, found[1], form)
-				}
+		for _, found := range regexp.MustCompile(`\bcounted\('([\w.]+)'`).FindAllStringSubmatch(source, -1) {
+			asked[found[1]+".one"] = true
+			asked[found[1]+".other"] = true
+		}
+		for key := range asked {
+			if _, ok := english[key]; !ok {
+				t.Errorf("%s asks for %s, which no locale has", file, key)
+				delete(asked, key)
 			}
 		}
 	}

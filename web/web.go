@@ -1,20 +1,24 @@
-// Package web holds what browsers are given: the page at the mount point, the
-// client, and the element that puts a room on any page. The sources are embedded
-// as they stand in this directory and put together when the first of them is
-// asked for; nothing has to be built before Caddy is.
+// Package web serves the page at the mount point, the client, and the element that
+// puts a room on any page. The browser's modules are in client/ and ui/. What
+// browsers load is bundled from them into dist/, which is committed and embedded, so
+// a build of Caddy needs neither Node.js nor esbuild. After a change of the sources,
+// run `go generate ./web`.
 //
-// Below the mount point there are:
+// Below the mount point are:
 //
 //	/                      the page
 //	/client.js, /embed.js  modules at stable names, for other pages to import
-//	/assets/<hash>/<name>  what these refer to, under a hash over all of it
+//	/assets/<hash>/<name>  the bundles, under a hash over all of them
 //
-// URLs are relative, so that all of it works wherever it is mounted. What stands
-// at stable names is small and asked for again each time; what it refers to is
-// kept by browsers for a year. An asset is answered under any hash: while nodes
-// or tabs of different versions meet, a page of one version may ask for the assets
-// of another, and what is there is better than nothing.
+// URLs are relative, so that they work at any mount point. The modules at stable
+// names are small, and browsers revalidate them each time. They import the bundles,
+// which browsers keep for a year. An asset is served under any hash: while nodes or
+// tabs of different versions coexist, a page of one version may request assets of
+// another, and the present ones are better than none.
 package web
+
+//go:generate npm ci --prefix build
+//go:generate go -C build run .
 
 import (
 	"crypto/sha256"
@@ -27,110 +31,56 @@ import (
 	"time"
 )
 
-//go:embed *.html *.js *.css
+//go:embed index.html dist
 var source embed.FS
 
 const (
-	indexName = "index.html"
-
-	// These stand in index.html: where the URL of the assets goes, with the slash
-	// at its end, and where the settings go, as attributes of the element.
+	// These stand in index.html: one for the URL of the assets, with the slash at
+	// its end, the other for the settings, as attributes of the element.
 	placeholder         = "{{assets}}"
 	settingsPlaceholder = "{{settings}}"
 
-	// hashLength is in hexadecimal digits: 64 bits tell versions apart.
+	// hashLength is in hexadecimal digits: 64 bits distinguish versions.
 	hashLength = 16
 )
 
-// entries are the modules that browsers are given, with all that they import, and
-// whether they have a name of their own below the mount.
-var entries = map[string]bool{"page.js": false, "client.js": true, "embed.js": true}
-
-// mediaTypes are those of the assets, by the extension of their names.
-var mediaTypes = map[string]string{
-	".css":  "text/css; charset=utf-8",
-	".html": "text/html; charset=utf-8",
-	".js":   "text/javascript; charset=utf-8",
-}
-
-// site is everything that is served.
+// site is everything that the package serves.
 type site struct {
 	hash   string           // of all assets
-	index  string           // the page, but for its settings
+	index  string           // the page without its settings
 	top    map[string]*File // by path below the mount
 	assets map[string]*File // by name
 }
 
-// load compresses everything when the first of it is asked for, rather than
-// whenever a Caddy is started.
+// load compresses everything at the first request, so that the start of a Caddy
+// does not pay for it.
 var load = sync.OnceValue(func() site {
 	s := site{top: make(map[string]*File), assets: make(map[string]*File)}
 	all := sha256.New()
-	modules := make(map[string]*module) // most belong to more than one entry
-	parsed := func(name string) (*module, error) {
-		if modules[name] == nil {
-			source, err := read(name)
-			if err != nil {
-				return nil, err
-			}
-			if modules[name], err = parse(source); err != nil {
-				return nil, err
-			}
-		}
-		return modules[name], nil
-	}
-	for _, name := range names() {
-		content, ok := assetOf(name, parsed)
-		if !ok {
-			continue
-		}
-		all.Write(fmt.Appendf(nil, "%s %d\n%s", name, len(content), content))
-		s.assets[name] = newAsset(name, []byte(content))
+	files, err := source.ReadDir("dist") // sorted
+	for _, file := range must(files, err) {
+		name := file.Name()
+		content := read("dist/" + name)
+		fmt.Fprintf(all, "%s %d\n%s", name, len(content), content)
+		s.assets[name] = newFile(name, immutable, content)
 	}
 	s.hash = hex.EncodeToString(all.Sum(nil))[:hashLength]
 
 	base := "assets/" + s.hash + "/"
-	s.index = strings.ReplaceAll(must(read(indexName)), placeholder, base)
+	s.index = strings.ReplaceAll(string(read("index.html")), placeholder, base)
 	s.top["/"] = s.page(Settings{})
-	for name, stable := range entries {
-		if stable && s.assets[name] != nil {
-			s.top["/"+name] = newStable(name, fmt.Appendf(nil, "export * from './%s%s';\n", base, name))
-		}
+	for _, name := range []string{"client.js", "embed.js"} {
+		s.top["/"+name] = newFile(name, revalidate, fmt.Appendf(nil, "export * from './%s%s';\n", base, name))
 	}
 	return s
 })
 
-// names are those of the sources, sorted.
-func names() []string {
-	files, err := source.ReadDir(".")
-	names := make([]string, 0, len(files))
-	for _, file := range must(files, err) {
-		names = append(names, file.Name())
-	}
-	return names
-}
-
-// assetOf returns what browsers are given of a source, if it is for them by
-// itself.
-func assetOf(name string, parsed func(name string) (*module, error)) (string, bool) {
-	switch path.Ext(name) {
-	case ".css":
-		return strings.Join(withoutComments(must(read(name))), "\n") + "\n", true
-	case ".js":
-		if _, ok := entries[name]; ok {
-			return must(bundle(name, parsed)), true
-		}
-	}
-	return "", false
-}
-
-func read(name string) (string, error) {
+func read(name string) []byte {
 	content, err := source.ReadFile(name)
-	return string(content), err
+	return must(content, err)
 }
 
-// must is for what was embedded: it either is as it has to be, or the tests have
-// failed.
+// must panics if an embedded file is missing, which the tests would have noticed.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic("web: " + err.Error())
@@ -138,13 +88,14 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// Settings are what the page is told of the chat that it belongs to.
+// Settings are the properties of a chat that its page has to know.
 type Settings struct {
-	// How long a room lives unless its creator says otherwise, and at most. In
-	// whole seconds; 0 leaves it to the page, which may offer what is refused.
+	// TTL and MaxTTL are how long a room lives unless its creator chooses, and at
+	// most, in whole seconds. 0 leaves the choice to the page, which may then offer a
+	// time that the server refuses.
 	TTL, MaxTTL time.Duration
 
-	// Whether the site knows who users are, so that they need not be asked.
+	// Named is whether the site names its users, so that the page need not ask.
 	Named bool
 }
 
@@ -165,11 +116,13 @@ func (s *site) page(settings Settings) *File {
 	if settings.Named {
 		attributes.WriteString(" named")
 	}
-	return newPage([]byte(strings.ReplaceAll(s.index, settingsPlaceholder, attributes.String())))
+	page := newFile("index.html", revalidate, []byte(strings.ReplaceAll(s.index, settingsPlaceholder, attributes.String())))
+	page.isPage = true
+	return page
 }
 
-// Find returns what is served under a path below the mount point, which begins
-// with a slash.
+// Find returns the file at a path below the mount point. The path begins with a
+// slash.
 func Find(urlPath string) (*File, bool) {
 	s := load()
 	if file, ok := s.top[urlPath]; ok {
@@ -185,7 +138,10 @@ func Find(urlPath string) (*File, bool) {
 		return nil, false
 	}
 	if hash != s.hash+"/" {
-		file = file.changing()
+		// The URL names another version, whose content may differ.
+		other := *file
+		other.cacheControl = revalidate
+		return &other, true
 	}
 	return file, true
 }

@@ -182,7 +182,7 @@ func TestStable(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got.body, want)
 		}
 		module := get(t, base+name).body
-		if !regexp.MustCompile(`(?m)^export\{.*\};$`).MatchString(module) || regexp.MustCompile(`(?m)^import|^\s*//`).MatchString(module) {
+		if !regexp.MustCompile(`(?m)[;}]export\{[^}]+\};$`).MatchString(module) || regexp.MustCompile(`(?m)(?:^|[;}])(?:import\b[^.]|export\b[^{])|^\s*//`).MatchString(module) {
 			t.Errorf("%s: %.200s", name, module)
 		}
 	}

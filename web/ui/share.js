@@ -2,9 +2,9 @@
 
 import { fill, h, svg, unique } from './dom.js'
 import { icon } from './icons.js'
-import { qrCode } from './qr-code.js'
 import { show } from './dialog.js'
 import { isolated } from './i18n.js'
+import { correction, generate } from '../vendor/lean-qr.js'
 
 /** @typedef {import('./controls.js').Ui} Ui */
 
@@ -82,18 +82,18 @@ async function copied(link, input) {
  * @param {string} label
  */
 function codeImage(text, label) {
-  const grid = qrCode(text)
+  const code = generate(text, { minCorrectionLevel: correction.M })
   const quiet = 4
-  const size = grid.length + 2 * quiet
+  const size = code.size + 2 * quiet
   let d = ''
-  grid.forEach((line, y) => {
-    for (let x = 0; x < line.length; x += 1) {
-      if (!line[x]) continue
+  for (let y = 0; y < code.size; y += 1) {
+    for (let x = 0; x < code.size; x += 1) {
+      if (!code.get(x, y)) continue
       const from = x
-      while (line[x + 1]) x += 1
+      while (code.get(x + 1, y)) x += 1
       d += `M${from + quiet} ${y + quiet}h${x - from + 1}v1h${from - x - 1}z`
     }
-  })
+  }
   return h('div', { class: 'qr', role: 'img', 'aria-label': label, 'data-qr': true },
     svg('svg', { viewBox: `0 0 ${size} ${size}`, 'aria-hidden': 'true' }, svg('path', { d, fill: '#000' })))
 }
