@@ -13,22 +13,23 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/instrument"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// adminPath is where Caddy's admin API has the endpoints of the chat.
+// adminPath is the path of the chat in Caddy's admin API.
 const adminPath = "/ephemeral_chat/"
 
-// adminTimeout bounds what an admin request asks of a store.
+// adminTimeout bounds the calls of stores for an admin request.
 const adminTimeout = 5 * time.Second
 
 func init() { caddy.RegisterModule(AdminAPI{}) }
 
-// AdminAPI adds endpoints under `/ephemeral_chat/` to Caddy's admin API: what this
-// node has counted, the rooms that have connections on it, and the end of a room,
-// for those who have to deal with abuse. What is said in a room, its name and its
-// secrets are not shown.
+// AdminAPI adds endpoints under `/ephemeral_chat/` to Caddy's admin API. They return the
+// statistics of this node and the rooms with connections on it, and delete a room, for
+// admins who deal with abuse. They do not show messages, names of rooms or secrets.
 type AdminAPI struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -45,7 +46,7 @@ func (AdminAPI) Routes() []caddy.AdminRoute {
 }
 
 func serveAdmin(w http.ResponseWriter, r *http.Request) error {
-	selected, err := selectChats(r)
+	selected, err := selectStores(r)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,11 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if path == "" {
-			return answerAdmin(w, map[string]any{"stores": statsOf(selected)})
+			stats, err := statsOf(selected)
+			if err != nil {
+				return err
+			}
+			return answerAdmin(w, map[string]any{"stores": stats})
 		}
 		return answerAdmin(w, map[string]any{"rooms": roomsOf(selected)})
 	default:
@@ -73,23 +78,23 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 func adminError(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
 
 func allowAdminMethods(w http.ResponseWriter, r *http.Request, methods ...string) error {
-	if takesMethod(w, r, methods...) {
+	if slices.Contains(methods, r.Method) {
 		return nil
 	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
 	return adminError(http.StatusMethodNotAllowed, errors.New("method not allowed"))
 }
 
-// selectChats returns the chats that a request is about: that of the store that it
-// names, or all.
-func selectChats(r *http.Request) ([]*chat, error) {
-	all := openChats.all()
+// selectStores returns the store that the query of a request names, or all stores.
+func selectStores(r *http.Request) ([]*sharedStore, error) {
+	all := openStores.all()
 	name := r.URL.Query().Get("store")
 	if name == "" {
 		return all, nil
 	}
-	for _, c := range all {
-		if c.name == name {
-			return []*chat{c}, nil
+	for _, s := range all {
+		if s.name == name {
+			return []*sharedStore{s}, nil
 		}
 	}
 	return nil, adminError(http.StatusNotFound, fmt.Errorf("no such store: %q", name))
@@ -101,32 +106,26 @@ func answerAdmin(w http.ResponseWriter, value any) error {
 	return json.NewEncoder(w).Encode(value)
 }
 
-// storeStats are the statistics of a store and its connections, on this node since
-// a handler began to use it.
+// storeStats are the statistics of a store and its connections on this node, since it
+// was opened.
 type storeStats struct {
-	Name        string               `json:"name"`
-	Module      caddy.ModuleID       `json:"module"`
-	Connections int                  `json:"connections"`
-	Rooms       int                  `json:"rooms"`
-	Opened      uint64               `json:"connections_opened"`
-	Closed      map[string]uint64    `json:"connections_closed"`
-	Messages    uint64               `json:"messages"`
-	Deliveries  uint64               `json:"deliveries"`
-	SentBytes   uint64               `json:"sent_bytes"`
-	Refusals    refusalStats         `json:"refusals"`
-	Calls       map[string]callStats `json:"store_calls"`
-	Link        *linkStats           `json:"link,omitempty"`
+	Name        string                          `json:"name"`
+	Module      caddy.ModuleID                  `json:"module"`
+	Connections int                             `json:"connections"`
+	Rooms       int                             `json:"rooms"`
+	Opened      uint64                          `json:"connections_opened"`
+	Closed      map[string]uint64               `json:"connections_closed"`
+	Messages    uint64                          `json:"messages"`
+	Deliveries  uint64                          `json:"deliveries"`
+	SentBytes   uint64                          `json:"sent_bytes"`
+	Refusals    refusalStats                    `json:"refusals"`
+	Calls       map[string]instrument.CallStats `json:"store_calls"`
+	Link        *linkStats                      `json:"link,omitempty"`
 }
 
 type refusalStats struct {
 	HTTP      map[string]uint64 `json:"http"`
 	WebSocket map[string]uint64 `json:"websocket"`
-}
-
-type callStats struct {
-	Count   uint64  `json:"count"`
-	Errors  uint64  `json:"errors"`
-	Seconds float64 `json:"seconds"`
 }
 
 type linkStats struct {
@@ -136,13 +135,17 @@ type linkStats struct {
 	Gaps    uint64 `json:"gaps"`
 }
 
-func statsOf(selected []*chat) []storeStats {
+func statsOf(selected []*sharedStore) ([]storeStats, error) {
 	all := make([]storeStats, 0, len(selected))
-	for _, c := range selected {
-		hub := c.hub.Stats()
+	for _, s := range selected {
+		calls, err := s.store.CallStats()
+		if err != nil {
+			return nil, err
+		}
+		hub := s.hub.Stats()
 		stats := storeStats{
-			Name:        c.name,
-			Module:      c.module,
+			Name:        s.name,
+			Module:      s.key.module,
 			Connections: hub.Connections,
 			Rooms:       hub.Rooms,
 			Opened:      hub.Opened,
@@ -150,24 +153,19 @@ func statsOf(selected []*chat) []storeStats {
 			Messages:    hub.Messages,
 			Deliveries:  hub.Deliveries,
 			SentBytes:   hub.Bytes,
-			Refusals:    refusalStats{HTTP: c.refused.Counts(), WebSocket: hub.Refused},
-			Calls:       make(map[string]callStats, len(operationNames)),
+			Refusals:    refusalStats{HTTP: s.refusals.Counts(), WebSocket: hub.Refused},
+			Calls:       calls,
 		}
-		for op, name := range operationNames {
-			state := c.meter[op].state()
-			stats.Calls[name] = callStats{Count: state.count, Errors: state.failed, Seconds: state.total.Seconds()}
-		}
-		if c.link != nil {
-			link := c.link.PubSubStats()
+		if s.pubsub != nil {
+			link := s.pubsub.PubSubStats()
 			stats.Link = &linkStats{Up: link.Up, Losses: link.Lost, Resyncs: link.Syncs, Gaps: link.Gaps}
 		}
 		all = append(all, stats)
 	}
-	return all
+	return all, nil
 }
 
-// roomStats are what the operator is shown of a room that has connections on this
-// node.
+// roomStats are the statistics of a room with connections on this node.
 type roomStats struct {
 	ID          string  `json:"id"`
 	Store       string  `json:"store"`
@@ -179,17 +177,17 @@ type roomStats struct {
 }
 
 // roomsOf returns the rooms, those with the most connections first.
-func roomsOf(selected []*chat) []roomStats {
+func roomsOf(selected []*sharedStore) []roomStats {
 	all := make([]roomStats, 0)
-	for _, c := range selected {
-		for _, r := range c.hub.Rooms() {
+	for _, s := range selected {
+		for _, r := range s.hub.Rooms() {
 			all = append(all, roomStats{
 				ID:          r.ID,
-				Store:       c.name,
+				Store:       s.name,
 				Connections: r.Connections,
 				Online:      r.Online,
-				StartedAt:   formatTime(r.StartedAt),
-				ExpiresAt:   formatTime(r.Deadline),
+				StartedAt:   api.FormatTime(r.StartedAt),
+				ExpiresAt:   api.FormatTime(r.Deadline),
 				Seq:         r.Seq,
 			})
 		}
@@ -200,23 +198,22 @@ func roomsOf(selected []*chat) []roomStats {
 	return all
 }
 
-// deleteRooms ends a room, as its admin could: on every node, and at once. It does
-// not take the name of the store, as no two rooms that people create have one id;
-// standing rooms of several stores may. A store that cannot be asked is of no matter
-// if another one has the room.
-func deleteRooms(w http.ResponseWriter, r *http.Request, selected []*chat, roomID string) error {
+// deleteRooms deletes a room from the selected stores, at once and on all nodes. Ids of
+// created rooms are unique, but several stores may have a declared room of the same id.
+// A store that does not answer is ignored if another store has the room.
+func deleteRooms(w http.ResponseWriter, r *http.Request, selected []*sharedStore, roomID string) error {
 	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
 	defer cancel()
 	deleted := false
 	var failed error
-	for _, c := range selected {
-		err := deleteRoom(ctx, c.store, roomID)
+	for _, s := range selected {
+		err := deleteRoom(ctx, s.store, roomID)
 		switch {
 		case err == nil:
 			deleted = true
-			c.tell(eventRoomEnded, roomID, "", "reason", string(room.EndDeleted))
+			s.RoomDeleted(roomID, "")
 		case !errors.Is(err, room.ErrRoomNotFound):
-			failed = fmt.Errorf("%s: %s", c.name, apierror.Message(err))
+			failed = fmt.Errorf("%s: %s", s.name, apierror.Message(err))
 		}
 	}
 	switch {
@@ -230,7 +227,7 @@ func deleteRooms(w http.ResponseWriter, r *http.Request, selected []*chat, roomI
 	}
 }
 
-// deleteRoom ends the life of a room that it is in.
+// deleteRoom deletes the current instance of a room.
 func deleteRoom(ctx context.Context, store room.Store, roomID string) error {
 	if !room.ValidID(roomID) {
 		return room.ErrRoomNotFound

@@ -1,8 +1,9 @@
 package ephemeralchat
 
 import (
-	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,24 +13,31 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/dustin/go-humanize"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api"
 )
 
 const directive = "ephemeral_chat"
 
 func init() {
 	httpcaddyfile.RegisterDirective(directive, parseDirective)
-	// Before handlers that answer everything, and behind those that change
-	// requests or wrap responses.
+	// Before handlers that answer all requests, and after those that change requests or
+	// wrap responses.
 	httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "encode")
+	httpcaddyfile.RegisterGlobalOption(directive, parseDefaults)
 }
 
-// parseDirective makes a route of the directive. Its own path matcher also says
-// where the chat is mounted.
+// parseDirective returns the route of the directive. A path matcher of the directive is
+// its mount point as well.
 func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if !helper.Next() {
 		return nil, helper.ArgErr()
 	}
-	handler := defaultsOf(helper)
+	handler := new(Handler)
+	if defaults, ok := helper.Option(directive).(*Handler); ok {
+		*handler = *defaults
+		handler.Origins = slices.Clone(defaults.Origins)
+	}
 	if helper.NextArg() {
 		if pattern := helper.Val(); strings.HasPrefix(pattern, "/") {
 			prefix, err := prefixOfMatcher(pattern)
@@ -54,21 +62,32 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 	return helper.NewRoute(matchers, handler), nil
 }
 
+// parseDefaults parses the global option, which has the options of the directive but
+// for room. They apply to each site that does not set them. Syntax:
+//
+//	{
+//	    ephemeral_chat {
+//	        <options>
+//	    }
+//	}
+func parseDefaults(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Errf("%s is given twice", directive)
+	}
+	defaults := new(Handler)
+	if err := defaults.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	if len(defaults.Rooms) > 0 {
+		return nil, d.Errf("%s: a room belongs to a site; move it to the directive", directive)
+	}
+	return defaults, nil
+}
+
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //
 //	ephemeral_chat [<matcher>] {
-//	    redis         [<address>] {
-//	        username   <name>
-//	        password   <password>
-//	        db         <number>
-//	        key_prefix <prefix>
-//	        tls {
-//	            ca                   <file>...
-//	            certificate          <file> <key file>
-//	            server_name          <name>
-//	            insecure_skip_verify
-//	        }
-//	    }
+//	    redis         [<address>...] { ... }
 //	    store         <name> [<arguments>...] { ... }
 //	    ttl           <duration>
 //	    max_ttl       <duration>
@@ -93,39 +112,35 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //	    page          on | off
 //	    extended_connect on | off
 //	    ping_interval <duration>
-//	    flush_interval <duration>|off
+//	    flush_interval <duration> | off
 //	}
 //
-// A path matcher, which must end in /*, is where the chat is mounted: the part
-// before the asterisk is taken off the path of a request for this handler, and
-// the mount point without its slash is redirected to the page. Other matchers
-// only choose requests.
+// A path matcher must end in /* and is where the chat is mounted: the part before the
+// asterisk is stripped from the path of a request for this handler, and the mount point
+// without its slash redirects to the page. Other matchers only select requests.
 //
-// redis is short for "store redis". Without either, rooms are kept in memory. room
-// may be given any number of times. What is not given is as the global option of the
-// same name says.
+// redis is short for "store redis", whose whole syntax is that of RedisStore. Without
+// either, rooms are kept in memory. room may be given any number of times. An option
+// that is not given has the value of the global option of the same name.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
 		return d.ArgErr()
 	}
-	seen := make(map[string]bool)
+	given := make(map[string]bool)
 	for d.NextBlock(0) {
 		name := d.Val()
-		if seen[name] && name != "room" {
+		if given[name] && name != "room" {
 			return d.Errf("%s is given twice", name)
 		}
-		seen[name] = true
-		if name == "redis" || name == "store" {
-			if seen["redis"] && seen["store"] {
-				return d.Err("only one store can be used: redis and store exclude each other")
-			}
-			h.forgetStore(seen)
+		given[name] = true
+		if given["redis"] && given["store"] {
+			return d.Err("only one store can be used: redis and store exclude each other")
 		}
-		if err := h.unmarshalOption(d, name); err != nil {
+		if err := h.unmarshalOption(d, name, given); err != nil {
 			return err
 		}
-		// Here, because now the line is that of one of the two.
+		// Here the error has the line of the second of two options.
 		if err := h.checkTogether(); err != nil {
 			return d.WrapErr(err)
 		}
@@ -133,8 +148,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return h.checkWithDefaults(d)
 }
 
-// checkWithDefaults reports options that contradict defaults, which is known
-// only when all of them have been read, at the line of the directive.
+// checkWithDefaults returns an error if options contradict defaults. All of them must
+// have been read for that, so the error has the line of the directive.
 func (h *Handler) checkWithDefaults(d *caddyfile.Dispenser) error {
 	complete := *h
 	if complete.store == nil {
@@ -149,8 +164,9 @@ func (h *Handler) checkWithDefaults(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// unmarshalOption reads the option whose name is the current token.
-func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string) error {
+// unmarshalOption parses the option whose name is the current token. given has the
+// names of the options so far.
+func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string, given map[string]bool) (err error) {
 	for _, o := range durationOptions {
 		if o.name == name {
 			return unmarshalValue(d, o.check, o.value(h), parseDuration)
@@ -171,13 +187,11 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string) error {
 		}
 	}
 	switch name {
-	case "redis":
-		return h.unmarshalStore(d)
-	case "store":
-		if !d.NextArg() {
+	case "redis", "store":
+		if name == "store" && !d.NextArg() {
 			return d.ArgErr()
 		}
-		return h.unmarshalStore(d)
+		return h.unmarshalStore(d, given["max_rooms"])
 	case "room":
 		return h.unmarshalRoom(d)
 	case "origins":
@@ -189,7 +203,6 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string) error {
 		h.DisablePage = !on
 		return err
 	case "extended_connect":
-		var err error
 		h.ExtendedConnect, err = unmarshalSwitch(d)
 		return err
 	case "flush_interval":
@@ -198,12 +211,17 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string) error {
 	return d.Errf("unknown option %q of %s", name, directive)
 }
 
-// unmarshalStore reads a store, whose name is the current token.
-func (h *Handler) unmarshalStore(d *caddyfile.Dispenser) error {
+// unmarshalStore parses a store, whose name is the current token. It replaces the store
+// of the global option, and the max_rooms that belongs to it unless the site has its
+// own.
+func (h *Handler) unmarshalStore(d *caddyfile.Dispenser, keepMaxRooms bool) error {
+	if !keepMaxRooms {
+		h.MaxRooms = 0
+	}
 	name := d.Val()
 	id := storeNamespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		return d.Errf("there is no store %q (no module %s is compiled in)", name, id)
+		return d.Errf("unknown store %q: module %s is not compiled in; build Caddy with it or use redis or memory", name, id)
 	}
 	module, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
@@ -211,28 +229,88 @@ func (h *Handler) unmarshalStore(d *caddyfile.Dispenser) error {
 	}
 	store, ok := module.(Store)
 	if !ok {
-		return d.Errf("module %s is not a store; is %T", id, module)
+		return d.Errf("store %q: module %s does not implement Store", name, id)
 	}
 	h.store = store
 	h.StoreRaw = caddyconfig.JSONModuleObject(store, "store", name, nil)
 	return nil
 }
 
-func (h *Handler) unmarshalOrigins(d *caddyfile.Dispenser) error {
-	h.Origins = nil
-	for d.NextArg() {
-		if _, err := parseOrigin(d.Val()); err != nil {
-			return d.WrapErr(err)
-		}
-		h.Origins = append(h.Origins, d.Val())
+// unmarshalRoom parses a declared room, whose option is the current token. Syntax:
+//
+//	room <id> <name> {
+//	    ttl            <duration>
+//	    password       <password>
+//	    admin_password <password>
+//	}
+//
+// Errors do not quote passwords.
+func (h *Handler) unmarshalRoom(d *caddyfile.Dispenser) error {
+	var r DeclaredRoom
+	if !d.AllArgs(&r.ID, &r.Name) {
+		return d.Err("room takes an id and a name; quote a name that has spaces")
 	}
+	ttl := option[caddy.Duration]{name: "room: ttl", min: second, max: maxLifetime, unit: second}
+	secrets := map[string]*string{"password": &r.Password, "admin_password": &r.AdminPassword}
+	err := unmarshalBlock(d, "room", func(name string) error {
+		secret := secrets[name]
+		if name == "ttl" {
+			return unmarshalValue(d, ttl.check, &r.TTL, parseDuration)
+		}
+		if secret == nil {
+			return d.Errf("room: unknown option %q", name)
+		}
+		if err := unmarshalSecret(d, "room", secret); err != nil {
+			return err
+		}
+		if *secret == "" {
+			return d.Errf("room: %s is empty; remove it for a room without one", name)
+		}
+		return nil
+	})
+	h.Rooms = append(h.Rooms, r)
+	return err
+}
+
+func (h *Handler) unmarshalOrigins(d *caddyfile.Dispenser) error {
+	h.Origins = d.RemainingArgs()
 	if len(h.Origins) == 0 {
 		return d.ArgErr()
+	}
+	if _, err := api.ParseOrigins(h.Origins); err != nil {
+		return d.WrapErr(err)
 	}
 	return noBlock(d)
 }
 
-// unmarshalSwitch reads an option that is on or off.
+// unmarshalBlock parses a block of options, each of which may be given once. The errors
+// begin with the name of the option that has the block.
+func unmarshalBlock(d *caddyfile.Dispenser, owner string, unmarshal func(name string) error) error {
+	given := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		name := d.Val()
+		if given[name] {
+			return d.Errf("%s: %s is given twice", owner, name)
+		}
+		given[name] = true
+		if err := unmarshal(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmarshalSecret parses an option that has one argument. Its errors do not quote the
+// argument, as those of ArgErr do.
+func unmarshalSecret(d *caddyfile.Dispenser, owner string, target *string) error {
+	name := d.Val()
+	if !d.AllArgs(target) {
+		return d.Errf("%s: %s takes one value", owner, name)
+	}
+	return noBlock(d)
+}
+
+// unmarshalSwitch parses an option that is on or off.
 func unmarshalSwitch(d *caddyfile.Dispenser) (on bool, err error) {
 	name := d.Val()
 	var value string
@@ -245,7 +323,7 @@ func unmarshalSwitch(d *caddyfile.Dispenser) (on bool, err error) {
 	return value == "on", noBlock(d)
 }
 
-// unmarshalValue reads an option that has one argument.
+// unmarshalValue parses an option that has one argument.
 func unmarshalValue[T any](d *caddyfile.Dispenser, check func(T) error, target *T, parse func(string) (T, error)) error {
 	name := d.Val()
 	var text string
@@ -291,7 +369,10 @@ func unmarshalRate(d *caddyfile.Dispenser, target **Rate) error {
 
 func parseDuration(text string) (caddy.Duration, error) {
 	duration, err := caddy.ParseDuration(text)
-	return caddy.Duration(duration), err
+	if err != nil {
+		return 0, fmt.Errorf("%w; a duration such as 90m or 1d is expected", err)
+	}
+	return caddy.Duration(duration), nil
 }
 
 func parseFlushInterval(text string) (caddy.Duration, error) {
@@ -304,7 +385,7 @@ func parseFlushInterval(text string) (caddy.Duration, error) {
 func parseCount(text string) (int, error) {
 	count, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, errors.New("a whole number is expected, not " + strconv.Quote(text))
+		return 0, fmt.Errorf("a whole number is expected, not %q", text)
 	}
 	return count, nil
 }
@@ -312,12 +393,12 @@ func parseCount(text string) (int, error) {
 func parseSize(text string) (int, error) {
 	size, err := humanize.ParseBytes(text)
 	if err != nil || size > math.MaxInt32 {
-		return 0, errors.New("a size such as 4KiB is expected, not " + strconv.Quote(text))
+		return 0, fmt.Errorf("a size such as 4KiB is expected, not %q", text)
 	}
 	return int(size), nil
 }
 
-// noBlock reports a block where none belongs.
+// noBlock returns an error if the option has a block.
 func noBlock(d *caddyfile.Dispenser) error {
 	if d.NextBlock(d.Nesting()) {
 		return d.Errf("unexpected block: %q", d.Val())

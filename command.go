@@ -2,7 +2,6 @@ package ephemeralchat
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -18,8 +17,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// defaultListen is where the command listens without a domain: a port that
-// nobody needs privileges for.
+// defaultListen is the address of the command without a domain: a port that needs no
+// privileges.
 const defaultListen = ":8080"
 
 func init() {
@@ -28,14 +27,13 @@ func init() {
 		Usage: "[--listen <address>] [--domain <name>] [--redis <address>] [--ttl <duration>] [--access-log] [--debug]",
 		Short: "Serves chat rooms that vanish",
 		Long: `
-Serves a page on which people create chat rooms and talk in them, without a
-configuration file. Rooms are kept in the process and end with it, or in Redis
-where an address is given.
+Serves a page to create chat rooms and talk in them, without a configuration
+file. Rooms are kept in memory and end with the process, or in Redis if an address
+is given.
 
-With --domain, the site is served under that name over HTTPS, with a certificate
-that is obtained and renewed by itself; the name must lead to this machine, and
-ports 80 and 443 must be reachable. Otherwise plain HTTP is served on port 8080,
-or where --listen says.`,
+With --domain, the site is served under that name over HTTPS. Caddy obtains and
+renews the certificate; the name must resolve to this machine, and ports 80 and 443
+must be reachable. Without it, plain HTTP is served on port 8080 or at --listen.`,
 		Flags: commandFlags(),
 		Func:  runCommand,
 	})
@@ -46,13 +44,13 @@ func commandFlags() *flag.FlagSet {
 	flags.String("listen", "", "The address to listen on")
 	flags.String("domain", "", "The domain name to serve under, over HTTPS")
 	flags.String("redis", "", "The address or URL of Redis, to keep the rooms in")
-	flags.String("ttl", "", "How long a room lives if its creator does not say (default 1h)")
+	flags.String("ttl", "", "The lifetime of a room unless its creator chooses another (default 1h)")
 	flags.Bool("access-log", false, "Log requests")
 	flags.Bool("debug", false, "Log more")
 	return flags
 }
 
-// runCommand serves until the process is told to end.
+// runCommand serves until a signal ends the process.
 func runCommand(flags caddycmd.Flags) (int, error) {
 	caddy.TrapSignals()
 	domain, listen := flags.String("domain"), flags.String("listen")
@@ -81,7 +79,7 @@ func commandHandler(redis, ttl string) (*Handler, error) {
 	handler := new(Handler)
 	if redis != "" {
 		store := &RedisStore{Addresses: []string{redis}}
-		if err := store.checkPlain(); err != nil {
+		if err := store.checkLiteral(); err != nil {
 			return nil, fmt.Errorf("--redis: %w", err)
 		}
 		handler.StoreRaw = caddyconfig.JSONModuleObject(store, "store", "redis", nil)
@@ -92,16 +90,16 @@ func commandHandler(redis, ttl string) (*Handler, error) {
 			return nil, fmt.Errorf("--ttl: %w", err)
 		}
 		if duration <= 0 {
-			return nil, errors.New("--ttl must be positive")
+			return nil, fmt.Errorf("--ttl must be positive, not %s", ttl)
 		}
 		handler.TTL = caddy.Duration(duration)
-		handler.MaxTTL = max(handler.TTL, caddy.Duration(defaultMaxTTL))
+		handler.MaxTTL = max(handler.TTL, defaultMaxTTL)
 	}
 	return handler, nil
 }
 
 // commandConfig returns the configuration of Caddy: one server with the chat at its
-// root. Where there is a domain, Caddy's automatic HTTPS does the rest.
+// root. For a domain, Caddy's automatic HTTPS adds the rest.
 func commandConfig(handler *Handler, domain, listen string, accessLog bool) *caddy.Config {
 	route := caddyhttp.Route{HandlersRaw: []json.RawMessage{
 		caddyconfig.JSONModuleObject(handler, "handler", directive, nil),
@@ -131,7 +129,7 @@ func commandConfig(handler *Handler, domain, listen string, accessLog bool) *cad
 	}
 }
 
-// commandURL returns where a browser finds the page.
+// commandURL returns the URL of the page.
 func commandURL(domain, listen string) string {
 	if domain != "" {
 		if _, port, err := net.SplitHostPort(listen); err == nil && port != strconv.Itoa(caddyhttp.DefaultHTTPSPort) {

@@ -11,10 +11,14 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
-// The events that Caddy's events app is given. Their data is documented in
-// docs/operations.md: never what is said, passwords or sessions.
+// The events that Caddy's events app emits for the chat. docs/operations.md documents
+// their data, which never includes messages, passwords or sessions.
 const (
 	eventRoomCreated   = "room_created"
 	eventRoomStarted   = "room_started"
@@ -23,182 +27,225 @@ const (
 	eventMemberRemoved = "member_removed"
 )
 
-const (
-	// maxNews is how many events may wait for handlers that are slow.
-	maxNews = 1024
-	// heraldGrace is how long the handler of an event may take when the chat is
-	// closed.
-	heraldGrace = time.Second
-)
-
-// herald tells the events of a chat, in order and one after the other, to the
-// events app of the configuration that runs. Whoever has something to tell does
-// not wait for the handlers of it.
-type herald struct {
-	log     func() *zap.Logger
-	dropped atomic.Uint64 // events, because too many waited
-
-	mu      sync.Mutex
-	voices  []*voice // the newest last
-	news    []news   // the oldest first
-	telling bool     // the goroutine of run is at work
-	closed  bool
-	running sync.WaitGroup // likewise
+// RoomCreated implements api.Observer.
+func (s *sharedStore) RoomCreated(roomID, userID string, ttl time.Duration) {
+	s.emit(eventRoomCreated, roomID, userID, "ttl", int64(ttl/time.Second))
 }
 
-// news is an event that is to be told.
-type news struct {
+// RoomStarted implements api.Observer and ws.Observer.
+func (s *sharedStore) RoomStarted(roomID, userID string, ttl time.Duration) {
+	s.emit(eventRoomStarted, roomID, userID, "ttl", int64(ttl/time.Second))
+}
+
+// RoomDeleted implements api.Observer.
+func (s *sharedStore) RoomDeleted(roomID, userID string) {
+	s.emit(eventRoomEnded, roomID, userID, "reason", string(room.EndDeleted))
+}
+
+// RoomExpired implements ws.Observer.
+func (s *sharedStore) RoomExpired(roomID string) {
+	s.emit(eventRoomEnded, roomID, "", "reason", string(room.EndExpired))
+}
+
+// MemberJoined implements api.Observer.
+func (s *sharedStore) MemberJoined(roomID, userID string) {
+	s.emit(eventMemberJoined, roomID, userID, "", nil)
+}
+
+// MemberRemoved implements api.Observer.
+func (s *sharedStore) MemberRemoved(roomID, userID, by string) {
+	s.emit(eventMemberRemoved, roomID, userID, "by", by)
+}
+
+// emit emits an event of a room, with a user and one more value if they are not empty.
+func (s *sharedStore) emit(name, roomID, userID, key string, value any) {
+	data := map[string]any{"store": s.name, "room_id": roomID}
+	if userID != "" {
+		data["user_id"] = userID
+	}
+	if key != "" {
+		data[key] = value
+	}
+	s.events.emit(queuedEvent{name, data})
+}
+
+const (
+	// maxQueuedEvents bounds the events that wait for slow handlers.
+	maxQueuedEvents = 1024
+	// eventGrace bounds how long close waits for the handler of an event.
+	eventGrace = time.Second
+)
+
+// eventDispatcher passes the events of a store to the events app of the running
+// configuration, in order and one at a time.
+//
+// It does not call App.Emit directly, because that calls the handlers of an event and
+// waits for them: a slow one, such as a command, would block requests and the fan-out
+// of messages. It also bridges reloads, since a store outlives configurations and
+// only a running one may handle events.
+type eventDispatcher struct {
+	// Fixed.
+	log     func() *zap.Logger
+	queue   chan queuedEvent
+	started chan struct{} // has one token when an emitter may have started
+	closing chan struct{} // closed by close
+	done    chan struct{} // closed when run ends
+
+	dropped atomic.Uint64 // events for which the queue was full
+
+	mu       sync.Mutex
+	emitters []*emitter // of configurations that are not cleaned up, the newest last
+}
+
+type queuedEvent struct {
 	name string
 	data map[string]any
 }
 
-// voice is how a handler reaches the events app of its configuration. It is of use
-// from when that runs until it is overtaken.
-type voice struct {
-	herald  *herald
-	ctx     caddy.Context // says who emits an event, and when the configuration is over
-	app     *caddyevents.App
+// emitter binds one configuration's events app. It is valid from the start of the
+// configuration until the next reload.
+type emitter struct {
+	// Fixed.
+	dispatcher *eventDispatcher
+	ctx        caddy.Context // of the handler; canceled when the configuration ends
+	app        *caddyevents.App
+
 	started atomic.Bool
 }
 
-func newHerald(log func() *zap.Logger) *herald { return &herald{log: log} }
+func newEventDispatcher(log func() *zap.Logger) *eventDispatcher {
+	d := &eventDispatcher{
+		log:     log,
+		queue:   make(chan queuedEvent, maxQueuedEvents),
+		started: make(chan struct{}, 1),
+		closing: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	go d.run() // until close
+	return d
+}
 
-// join gives the herald the voice of a handler that is being provisioned. It is nil
-// where there is no events app.
-func (h *herald) join(ctx caddy.Context) (*voice, error) {
-	loaded, err := ctx.AppIfConfigured("events") // as soon as any module uses it
+// attach adds the emitter of a handler that is being provisioned. It returns nil if
+// the configuration has no events app.
+func (d *eventDispatcher) attach(ctx caddy.Context) (*emitter, error) {
+	loaded, err := ctx.AppIfConfigured("events") // any module that uses it configures it
 	if errors.Is(err, caddy.ErrNotConfigured) {
-		return nil, nil //nolint:nilnil // nobody can listen
+		return nil, nil //nolint:nilnil // no events app means no handlers
 	}
 	if err != nil {
 		return nil, err
 	}
 	app, ok := loaded.(*caddyevents.App)
 	if !ok {
-		return nil, nil //nolint:nilnil // likewise
+		return nil, nil //nolint:nilnil // as above
 	}
-	v := &voice{herald: h, ctx: ctx, app: app}
-	if err := app.On("started", v); err != nil {
+	e := &emitter{dispatcher: d, ctx: ctx, app: app}
+	if err := app.On("started", e); err != nil {
 		return nil, err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.voices = append(h.voices, v)
-	return v, nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.emitters = append(d.emitters, e)
+	return e, nil
 }
 
-// Handle implements caddyevents.Handler: it is told when its configuration runs.
-func (v *voice) Handle(context.Context, caddy.Event) error {
-	v.started.Store(true)
-	v.herald.mu.Lock()
-	defer v.herald.mu.Unlock()
-	v.herald.wake()
+// Handle implements caddyevents.Handler for the event "started" of the configuration.
+func (e *emitter) Handle(context.Context, caddy.Event) error {
+	e.started.Store(true)
+	select {
+	case e.dispatcher.started <- struct{}{}:
+	default:
+	}
 	return nil
 }
 
-// leave takes back what join has given; nil is nothing.
-func (h *herald) leave(v *voice) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.voices = slices.DeleteFunc(h.voices, func(other *voice) bool { return other == v })
+// detach removes an emitter, which may be nil.
+func (d *eventDispatcher) detach(e *emitter) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.emitters = slices.DeleteFunc(d.emitters, func(other *emitter) bool { return other == e })
 }
 
-// current returns the newest voice whose configuration runs, nil if there is none.
-// mu is held.
-func (h *herald) current() *voice {
-	for _, v := range slices.Backward(h.voices) {
-		if v.started.Load() && v.ctx.Err() == nil {
-			return v
+// current returns the newest emitter whose configuration runs, or nil. d.mu is held.
+func (d *eventDispatcher) current() *emitter {
+	for _, e := range slices.Backward(d.emitters) {
+		if e.started.Load() && e.ctx.Err() == nil {
+			return e
 		}
 	}
 	return nil
 }
 
-// tell tells an event soon. It never blocks.
-func (h *herald) tell(name string, data map[string]any) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed || len(h.voices) == 0 {
+// emit queues an event. It never blocks; it drops the event if the queue is full.
+func (d *eventDispatcher) emit(event queuedEvent) {
+	d.mu.Lock()
+	e, unused := d.current(), len(d.emitters) == 0
+	d.mu.Unlock()
+	if unused || e != nil && !e.app.ShouldEmit(event.name) {
 		return
 	}
-	if v := h.current(); v != nil && !v.app.ShouldEmit(name) {
-		return
-	}
-	if len(h.news) >= maxNews {
-		if h.dropped.Add(1) == 1 {
-			h.log().Warn("events are dropped, because their handlers are too slow")
+	select {
+	case d.queue <- event:
+	default:
+		if d.dropped.Add(1) == 1 {
+			d.log().Warn("dropping events, because their handlers are too slow; see the metric events_dropped_total",
+				zap.Int("queued", maxQueuedEvents))
 		}
-		return
 	}
-	h.news = append(h.news, news{name, data})
-	h.wake()
 }
 
-// wake sees to it that news are told, if they can be. mu is held.
-func (h *herald) wake() {
-	if h.telling || len(h.news) == 0 || h.current() == nil {
-		return
-	}
-	h.telling = true
-	h.running.Go(h.run) // ends when there is nothing to tell; close waits
-}
-
-func (h *herald) run() {
+// run passes on the queued events until the dispatcher is closed.
+func (d *eventDispatcher) run() {
+	defer close(d.done)
 	for {
-		h.mu.Lock()
-		v := h.current()
-		if len(h.news) == 0 || v == nil {
-			h.telling = false
-			if len(h.news) == 0 {
-				h.news = nil
-			}
-			h.mu.Unlock()
+		select {
+		case <-d.closing:
 			return
+		case event := <-d.queue:
+			e := d.awaitEmitter()
+			if e == nil {
+				return
+			}
+			e.app.Emit(e.ctx, event.name, event.data)
 		}
-		next := h.news[0]
-		h.news[0] = news{}
-		h.news = h.news[1:]
-		h.mu.Unlock()
-		v.app.Emit(v.ctx, next.name, next.data)
 	}
 }
 
-// close drops what has not been told, and waits for the handler that is being
-// told: not for longer than heraldGrace, because handlers are anybody's code.
-func (h *herald) close() error {
-	h.mu.Lock()
-	h.closed, h.news = true, nil
-	h.mu.Unlock()
-	done := make(chan struct{})
-	// Ends with run.
-	go func() {
-		h.running.Wait()
-		close(done)
-	}()
-	timer := time.NewTimer(heraldGrace)
+// awaitEmitter returns the current emitter. It waits until a configuration has started,
+// and returns nil if the dispatcher is closed.
+func (d *eventDispatcher) awaitEmitter() *emitter {
+	for {
+		d.mu.Lock()
+		e := d.current()
+		d.mu.Unlock()
+		if e != nil {
+			return e
+		}
+		select {
+		case <-d.closing:
+			return nil
+		case <-d.started:
+		}
+	}
+}
+
+// close drops the queued events and waits for the running handler, but no longer than
+// eventGrace: handlers are other modules' code. It must be called once.
+func (d *eventDispatcher) close() error {
+	close(d.closing)
+	timer := time.NewTimer(eventGrace)
 	defer timer.Stop()
 	select {
-	case <-done:
+	case <-d.done:
 		return nil
 	case <-timer.C:
-		return errors.New("the handler of an event does not end")
+		return errors.New("the handler of an event did not return within " + eventGrace.String())
 	}
-}
-
-// tell tells an event of a room, about a user unless that is empty, with more
-// names and values that alternate.
-func (c *chat) tell(name, roomID, userID string, more ...any) {
-	data := map[string]any{"store": c.name, "room_id": roomID}
-	if userID != "" {
-		data["user_id"] = userID
-	}
-	for i := 0; i+1 < len(more); i += 2 {
-		if key, ok := more[i].(string); ok {
-			data[key] = more[i+1]
-		}
-	}
-	c.herald.tell(name, data)
 }
 
 // Interface guards
-var _ caddyevents.Handler = (*voice)(nil)
+var (
+	_ api.Observer        = (*sharedStore)(nil)
+	_ ws.Observer         = (*sharedStore)(nil)
+	_ caddyevents.Handler = (*emitter)(nil)
+)

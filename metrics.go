@@ -6,14 +6,14 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/instrument"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
-// collector shows what the open chats have counted, as metrics. It holds nothing
-// itself, so that one serves the registries of all configurations, and nothing
-// starts anew with a reload. The values of a label are those of a fixed list, or
-// names of stores of the configuration.
+// collector collects the statistics of all open stores as metrics. It has no state: one
+// serves the registries of all configurations, and values survive reloads. The values
+// of labels are from fixed lists, or names of stores.
 type collector struct{}
 
 const metricsPrefix = "caddy_ephemeral_chat_"
@@ -22,8 +22,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(metricsPrefix+name, help, append([]string{"store"}, labels...), nil)
 }
 
-// statMetrics are those with one value for each store.
-var statMetrics = []struct {
+// hubMetrics have one value for each store.
+var hubMetrics = []struct {
 	desc  *prometheus.Desc
 	kind  prometheus.ValueType
 	value func(ws.Stats) float64
@@ -54,8 +54,8 @@ var statMetrics = []struct {
 	},
 }
 
-// linkMetrics are those of stores that hear of events over a connection.
-var linkMetrics = []struct {
+// pubsubMetrics have one value for each store with a pub/sub connection.
+var pubsubMetrics = []struct {
 	desc  *prometheus.Desc
 	kind  prometheus.ValueType
 	value func(room.PubSubStats) float64
@@ -86,37 +86,35 @@ var linkMetrics = []struct {
 var (
 	closedDesc  = describe("connections_closed_total", "WebSocket connections that have ended, by reason.", "reason")
 	refusalDesc = describe("refusals_total", "Requests and WebSocket frames that were refused, by code.", "via", "code")
-	callDesc    = describe("store_call_seconds", "How long calls of the store took.", "operation")
-	errorDesc   = describe("store_errors_total", "Calls of the store that failed.", "operation")
 	droppedDesc = describe("events_dropped_total", "Events that were dropped because their handlers are too slow.")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, m := range statMetrics {
+	for _, m := range hubMetrics {
 		descs <- m.desc
 	}
-	for _, m := range linkMetrics {
+	for _, m := range pubsubMetrics {
 		descs <- m.desc
 	}
-	for _, desc := range []*prometheus.Desc{closedDesc, refusalDesc, callDesc, errorDesc, droppedDesc} {
+	for _, desc := range []*prometheus.Desc{closedDesc, refusalDesc, droppedDesc} {
 		descs <- desc
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (collector) Collect(metrics chan<- prometheus.Metric) {
-	for _, c := range openChats.all() {
-		c.collect(metrics)
+	for _, s := range openStores.all() {
+		s.collect(metrics)
 	}
 }
 
-func (c *chat) collect(metrics chan<- prometheus.Metric) {
+func (s *sharedStore) collect(metrics chan<- prometheus.Metric) {
 	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{c.name}, labels...)...)
+		metrics <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{s.name}, labels...)...)
 	}
-	stats := c.hub.Stats()
-	for _, m := range statMetrics {
+	stats := s.hub.Stats()
+	for _, m := range hubMetrics {
 		send(m.desc, m.kind, m.value(stats))
 	}
 	for reason, count := range stats.Closed {
@@ -125,43 +123,32 @@ func (c *chat) collect(metrics chan<- prometheus.Metric) {
 	for code, count := range stats.Refused {
 		send(refusalDesc, prometheus.CounterValue, float64(count), "websocket", code)
 	}
-	for code, count := range c.refused.Counts() {
+	for code, count := range s.refusals.Counts() {
 		send(refusalDesc, prometheus.CounterValue, float64(count), "http", code)
 	}
-	for op, name := range operationNames {
-		state := c.meter[op].state()
-		metrics <- state.metric(c.name, name)
-		send(errorDesc, prometheus.CounterValue, float64(state.failed), name)
-	}
-	if c.link != nil {
-		link := c.link.PubSubStats()
-		for _, m := range linkMetrics {
-			send(m.desc, m.kind, m.value(link))
+	if s.pubsub != nil {
+		pubsub := s.pubsub.PubSubStats()
+		for _, m := range pubsubMetrics {
+			send(m.desc, m.kind, m.value(pubsub))
 		}
 	}
-	send(droppedDesc, prometheus.CounterValue, float64(c.herald.dropped.Load()))
+	send(droppedDesc, prometheus.CounterValue, float64(s.events.dropped.Load()))
 }
 
-func (s timingState) metric(store, operation string) prometheus.Metric {
-	buckets := make(map[float64]uint64, len(timingBounds))
-	for i, bound := range timingBounds {
-		buckets[bound.Seconds()] = s.cumulative[i]
-	}
-	return prometheus.MustNewConstHistogram(callDesc, s.count, s.total.Seconds(), buckets, store, operation)
-}
-
-// registerMetrics makes the metrics part of a configuration's registry. The first
-// handler of a configuration does it for all.
+// registerMetrics adds the metrics to the registry of a configuration. The first handler
+// of a configuration does it for all.
 func registerMetrics(ctx caddy.Context) error {
 	registry := ctx.GetMetricsRegistry()
 	if registry == nil {
 		return nil
 	}
-	err := registry.Register(collector{})
-	if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); already {
-		return nil
+	for _, c := range append(instrument.Collectors(), collector{}) {
+		err := registry.Register(c)
+		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !already {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // Interface guards

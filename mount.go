@@ -2,12 +2,17 @@ package ephemeralchat
 
 import (
 	"fmt"
+	"net/http"
+	"net/url"
+	"path"
 	"strings"
+	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/web"
 )
 
-// trimPrefix takes the mount prefix off the path of a request and reports
-// whether it was there, followed by a slash. Like Caddy's path matcher it does
-// not mind the case of the prefix.
+// trimPrefix strips the mount prefix from the path of a request. It reports whether the
+// path has the prefix, followed by a slash. Like Caddy's path matcher it ignores case.
 func trimPrefix(path, prefix string) (string, bool) {
 	if len(path) <= len(prefix) || path[len(prefix)] != '/' || !strings.EqualFold(path[:len(prefix)], prefix) {
 		return "", false
@@ -15,18 +20,18 @@ func trimPrefix(path, prefix string) (string, bool) {
 	return path[len(prefix):], true
 }
 
-// prefixOfMatcher returns the mount prefix that a path matcher of the
-// directive stands for: `/chat/*` mounts at `/chat`.
+// prefixOfMatcher returns the mount prefix of a path matcher: `/chat/*` mounts at
+// `/chat`.
 func prefixOfMatcher(pattern string) (string, error) {
 	prefix, ok := strings.CutSuffix(pattern, "/*")
 	if !ok {
 		return "", fmt.Errorf("path matcher %q must end in /*, because the chat is mounted there; "+
-			"anything else can be said with a named matcher", pattern)
+			"for any other match use a named matcher", pattern)
 	}
 	return prefix, checkPrefix(prefix)
 }
 
-// checkPrefix reports what is wrong with a mount prefix.
+// checkPrefix returns an error if a mount prefix is invalid.
 func checkPrefix(prefix string) error {
 	if prefix == "" {
 		return nil
@@ -37,4 +42,38 @@ func checkPrefix(prefix string) error {
 			"and is taken literally: no wildcards, placeholders or escapes", prefix)
 	}
 	return nil
+}
+
+// redirectMount redirects a request for the mount point without its final slash to the
+// page, which has relative URLs. It reports whether the request is one.
+func (h *Handler) redirectMount(w http.ResponseWriter, r *http.Request) bool {
+	if h.DisablePage || h.PathPrefix == "" || !strings.EqualFold(r.URL.Path, h.PathPrefix) ||
+		r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	// Relative, because a proxy in front may have stripped a prefix, too.
+	page := url.URL{Path: path.Base(r.URL.Path) + "/", RawQuery: r.URL.RawQuery}
+	w.Header().Set("Location", page.String())
+	w.WriteHeader(http.StatusPermanentRedirect)
+	return true
+}
+
+// serveWeb serves the page and its files. It reports whether the path is one of them.
+func (h *Handler) serveWeb(w http.ResponseWriter, r *http.Request, path string) bool {
+	file, ok := web.Find(path)
+	if !ok || file.IsPage() && h.DisablePage {
+		return false
+	}
+	if file.IsPage() {
+		file = h.page()
+	}
+	if h.api.AllowMethod(w, r, http.MethodGet, http.MethodHead) {
+		file.Serve(w, r)
+	}
+	return true
+}
+
+// makePage returns the page with the settings of this site.
+func (h *Handler) makePage() *web.File {
+	return web.Page(web.Settings{TTL: time.Duration(h.TTL), MaxTTL: time.Duration(h.MaxTTL), Named: h.User != ""})
 }

@@ -16,90 +16,92 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// RedisStore keeps rooms in Redis, or in a server that speaks its protocol.
-// Every node that uses the same one has the same rooms. Placeholders are
-// resolved in all strings when the configuration is loaded; `{env.NAME}` and
-// `{file./path}` keep secrets out of it.
+// RedisStore keeps rooms in Redis, or in a server with its protocol. All nodes that use
+// the same Redis share the rooms. Placeholders in strings are resolved when the
+// configuration is loaded; `{env.NAME}` and `{file./path}` keep secrets out of it.
 //
-// There are three ways to run it: one server (the default), a master and replicas
-// that sentinels watch (`sentinel`), and a cluster (`cluster`).
+// Redis may be one server (the default), a master with replicas and sentinels
+// (`sentinel`), or a cluster (`cluster`).
 //
-// Redis is not connected to when the configuration is loaded. While it cannot be
-// reached, requests are answered with 503.
+// Loading a configuration does not connect to Redis. While Redis cannot be reached,
+// requests are answered with 503.
 type RedisStore struct {
-	// Where Redis is: `host`, `host:port`, the path of a Unix socket, or a URL
-	// `redis://[<username>[:<password>]@]<host>[:<port>][/<db>]`; `rediss://` for
-	// TLS and `unix://<path>` for a socket. The port is 6379 unless given.
-	// Default: `localhost:6379`.
+	// The address of Redis: `host`, `host:port`, the path of a Unix socket, or a URL
+	// `redis://[<username>[:<password>]@]<host>[:<port>][/<db>]`, with `rediss://`
+	// for TLS and `unix://<path>` for a socket. The default port is 6379. Default:
+	// `localhost:6379`.
 	//
-	// Of sentinels, and of a cluster, these are the `host` or `host:port` of some;
-	// one that can be reached names the others. The port of a sentinel is 26379
-	// unless given.
+	// With `sentinel` or `cluster`: the `host` or `host:port` of some sentinels or
+	// cluster nodes. Any of them that can be reached names the others. The default
+	// port of a sentinel is 26379.
 	Addresses []string `json:"addresses,omitempty"`
 
-	// The master that the sentinels at the addresses watch.
+	// The master to use, if the addresses are those of sentinels. Excludes `cluster`.
 	Sentinel *RedisSentinel `json:"sentinel,omitempty"`
 
-	// Whether the addresses are nodes of a Redis Cluster. Keys then have other
-	// names: the id of a room stands in braces, so that one server has all of it.
+	// Whether the addresses are nodes of a Redis Cluster. Keys then have the id of
+	// their room in braces, so that one server has all keys of a room. Default:
+	// false.
 	Cluster bool `json:"cluster,omitempty"`
 
-	// The name to authenticate with, for Redis 6 access control lists. To
-	// sentinels, see `sentinel`.
+	// The user name for access control lists, since Redis 6. Sentinels have their
+	// own, see `sentinel`. Default: none.
 	Username string `json:"username,omitempty"`
 
-	// The password to authenticate with.
+	// The password. Default: none.
 	Password string `json:"password,omitempty"`
 
-	// The number of the database. Default: 0, which is all that a cluster has.
+	// The number of the database, 0 or more. A cluster has only 0. Default: 0.
 	DB int `json:"db,omitempty"`
 
-	// Whether and how connections are encrypted, those to sentinels included.
+	// Encryption of connections, including those to sentinels. Default: off, unless
+	// the address is a `rediss://` URL.
 	TLS *RedisTLS `json:"tls,omitempty"`
 
-	// What every key begins with. Default: nothing.
+	// The prefix of all keys. Default: none.
 	KeyPrefix string `json:"key_prefix,omitempty"`
 
 	options redisstore.Options // set by Provision
 }
 
-// RedisSentinel says which master has the rooms, where sentinels watch over it.
+// RedisSentinel names the master that has the rooms.
 type RedisSentinel struct {
 	// The name by which the sentinels know the master.
 	Master string `json:"master"`
 
-	// The name to authenticate with to the sentinels.
+	// The user name for the sentinels. Default: none.
 	Username string `json:"username,omitempty"`
 
-	// The password to authenticate with to the sentinels. Default: none, whatever
-	// the password of the master.
+	// The password for the sentinels. Default: none; the master's is not used.
 	Password string `json:"password,omitempty"`
 }
 
-// RedisTLS says how a connection to Redis is encrypted.
+// RedisTLS configures the encryption of connections to Redis.
 type RedisTLS struct {
-	// Files with certificates of the authorities that Redis's certificate may be
-	// from, in PEM. Default: those that the system trusts.
+	// PEM files with the certificates of the authorities that sign Redis's
+	// certificate. Default: the authorities that the system trusts.
 	CA []string `json:"ca,omitempty"`
 
-	// File with the certificate that this node presents to Redis, in PEM.
+	// PEM file with the certificate that this node presents to Redis. Needs `key`.
+	// Default: none.
 	Certificate string `json:"certificate,omitempty"`
 
-	// File with the private key of that certificate, in PEM.
+	// PEM file with the private key of that certificate.
 	Key string `json:"key,omitempty"`
 
-	// The name that Redis's certificate is for, of each server and sentinel.
-	// Default: the host of the address, which of those that sentinels or a cluster
-	// name is often an IP address.
+	// The name in the certificates of all servers and sentinels. Default: the host of
+	// each address. Sentinels and clusters often name IP addresses.
 	ServerName string `json:"server_name,omitempty"`
 
-	// Whether any certificate will do. For trials only: whoever sits between
-	// this node and Redis then reads and changes everything.
+	// Whether to accept any certificate. For trials only: a machine between this node
+	// and Redis can then read and change everything. Default: false.
 	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`
 }
 
-// defaultRedis is where Redis is when nothing is said.
+// defaultRedis is the address of Redis if none is given.
 const defaultRedis = "localhost"
+
+var errExclusive = errors.New("sentinel and cluster exclude each other; remove one of them")
 
 func init() { caddy.RegisterModule(RedisStore{}) }
 
@@ -111,7 +113,7 @@ func (RedisStore) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision resolves placeholders and reports what is wrong.
+// Provision resolves placeholders and returns an error if the configuration is invalid.
 func (s *RedisStore) Provision(caddy.Context) error {
 	if err := s.check(); err != nil {
 		return fmt.Errorf("redis: %w", err)
@@ -137,14 +139,15 @@ func (s *RedisStore) Open(log func() *zap.Logger) (room.Store, error) {
 	return redisstore.New(options)
 }
 
-// resolve turns the configuration into the options of the store, which judges
-// addresses itself when it is opened.
+// resolve returns the options of the store with placeholders resolved. The store checks
+// the addresses when it is opened.
 func (s *RedisStore) resolve(replacer *caddy.Replacer) (redisstore.Options, error) {
 	options := s.literal()
-	fields := []struct {
-		name   string
-		target *string
-	}{
+	type field struct {
+		name string
+		text *string
+	}
+	fields := []field{
 		{"username", &options.Username},
 		{"password", &options.Password},
 		{"key_prefix", &options.KeyPrefix},
@@ -153,17 +156,14 @@ func (s *RedisStore) resolve(replacer *caddy.Replacer) (redisstore.Options, erro
 		{"sentinel password", &options.Sentinel.Password},
 	}
 	for i := range options.Addrs {
-		fields = append(fields, struct {
-			name   string
-			target *string
-		}{"address", &options.Addrs[i]})
+		fields = append(fields, field{fmt.Sprintf("address %d", i+1), &options.Addrs[i]})
 	}
-	for _, field := range fields {
-		resolved, err := replacer.ReplaceOrErr(*field.target, true, true)
+	for _, f := range fields {
+		resolved, err := replacer.ReplaceOrErr(*f.text, true, true)
 		if err != nil {
-			return redisstore.Options{}, fmt.Errorf("%s: %w", field.name, err)
+			return redisstore.Options{}, fmt.Errorf("%s: %w", f.name, err)
 		}
-		*field.target = resolved
+		*f.text = resolved
 	}
 	if s.TLS != nil {
 		config, err := s.TLS.config(replacer)
@@ -175,8 +175,8 @@ func (s *RedisStore) resolve(replacer *caddy.Replacer) (redisstore.Options, erro
 	return options, nil
 }
 
-// literal returns the options as they are written, placeholders included, but for
-// TLS.
+// literal returns the options as they are written, placeholders included and TLS
+// excluded.
 func (s *RedisStore) literal() redisstore.Options {
 	options := redisstore.Options{
 		Addrs: slices.Clone(s.Addresses), Cluster: s.Cluster,
@@ -191,11 +191,12 @@ func (s *RedisStore) literal() redisstore.Options {
 	return options
 }
 
-// check reports what is wrong whatever the placeholders stand for.
+// check returns an error if the configuration is invalid with any values of its
+// placeholders.
 func (s *RedisStore) check() error {
 	switch {
 	case s.Sentinel != nil && s.Cluster:
-		return errors.New("sentinel and cluster exclude each other")
+		return errExclusive
 	case s.Sentinel != nil && s.Sentinel.Master == "":
 		return errors.New("sentinel: the name of the master is missing")
 	case s.Sentinel != nil && len(s.Addresses) == 0:
@@ -203,18 +204,18 @@ func (s *RedisStore) check() error {
 	case s.Cluster && len(s.Addresses) == 0:
 		return errors.New("cluster: the addresses of some of its nodes are missing")
 	case s.Sentinel == nil && !s.Cluster && len(s.Addresses) > 1:
-		return errors.New("several addresses are for sentinel or cluster")
+		return fmt.Errorf("several addresses are for sentinel or cluster; add one of them, or give one address instead of %d", len(s.Addresses))
 	case s.DB < 0:
-		return errors.New("db must not be negative")
+		return fmt.Errorf("db must be 0 or more, not %d", s.DB)
 	case s.Cluster && s.DB != 0:
-		return errors.New("db: a cluster has only 0")
+		return fmt.Errorf("db: a cluster has only 0, not %d", s.DB)
 	}
 	return nil
 }
 
-// checkPlain reports what is wrong with a store in which nothing is left to
-// placeholders: what Provision would say, where the file and line are known.
-func (s *RedisStore) checkPlain() error {
+// checkLiteral returns the error that opening the store would return, if it has no
+// placeholders. It runs where the line of the Caddyfile is known.
+func (s *RedisStore) checkLiteral() error {
 	options := s.literal()
 	all := append([]string{
 		options.Username, options.Password, options.KeyPrefix,
@@ -243,7 +244,7 @@ func (t *RedisTLS) config(replacer *caddy.Replacer) (*tls.Config, error) {
 		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // G402: the administrator asks for it by this name
 	}
 	if (certificate == "") != (key == "") {
-		return nil, errors.New("certificate and key go together")
+		return nil, errors.New("certificate and key go together; give both files or neither")
 	}
 	if certificate != "" {
 		pair, err := tls.LoadX509KeyPair(certificate, key)
@@ -256,12 +257,12 @@ func (t *RedisTLS) config(replacer *caddy.Replacer) (*tls.Config, error) {
 		config.RootCAs = x509.NewCertPool()
 	}
 	for _, file := range authorities {
-		pem, err := os.ReadFile(file) //nolint:gosec // G304: the administrator says which file
+		pem, err := os.ReadFile(file) //nolint:gosec // G304: the administrator chooses the file
 		if err != nil {
 			return nil, fmt.Errorf("ca: %w", err)
 		}
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca: no certificate in %s", file)
+			return nil, fmt.Errorf("ca: no certificate in %s; a PEM file is expected", file)
 		}
 	}
 	return config, nil

@@ -24,68 +24,61 @@ import (
 //	    }
 //	}
 //
-// tls and sentinel need no block. Several addresses are those of sentinels or of a
-// cluster. Nothing that may be secret is quoted in an error.
+// tls and sentinel need no block. Several addresses are those of sentinels or of nodes of
+// a cluster. Errors do not quote values that may be secret.
 func (s *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the name of the store
+	d.Next() // the store's name
 	s.Addresses = d.RemainingArgs()
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if seen[name] {
-			return d.Errf("redis: %s is given twice", name)
-		}
-		seen[name] = true
-		if err := s.unmarshalOption(d, name); err != nil {
-			return err
-		}
+	err := unmarshalBlock(d, "redis", func(name string) error { return s.unmarshalOption(d, name) })
+	if err != nil {
+		return err
 	}
 	if err := s.check(); err != nil {
 		return d.Errf("redis: %w", err)
 	}
-	if err := s.checkPlain(); err != nil {
+	if err := s.checkLiteral(); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil
 }
 
 func (s *RedisStore) unmarshalOption(d *caddyfile.Dispenser, name string) error {
-	text := map[string]*string{"username": &s.Username, "password": &s.Password, "key_prefix": &s.KeyPrefix}
 	switch name {
-	case "username", "password", "key_prefix":
-		if !d.AllArgs(text[name]) {
-			// Not ArgErr, which quotes the last token.
-			return d.Errf("redis: %s takes one value", name)
-		}
+	case "username":
+		return unmarshalSecret(d, "redis", &s.Username)
+	case "password":
+		return unmarshalSecret(d, "redis", &s.Password)
+	case "key_prefix":
+		return unmarshalSecret(d, "redis", &s.KeyPrefix)
 	case "db":
-		var value string
-		if !d.AllArgs(&value) {
+		var text string
+		if !d.AllArgs(&text) {
 			return d.ArgErr()
 		}
-		number, err := parseCount(value)
+		db, err := parseCount(text)
 		if err != nil {
 			return d.Errf("redis: db: %w", err)
 		}
-		if number < 0 {
-			return d.Err("redis: db must not be negative")
+		if db < 0 {
+			return d.Errf("redis: db must be 0 or more, not %d", db)
 		}
-		s.DB = number
+		s.DB = db
+		return noBlock(d)
 	case "tls":
 		return s.unmarshalTLS(d)
 	case "sentinel":
 		return s.unmarshalSentinel(d)
 	case "cluster":
-		s.Cluster = true
 		if d.NextArg() {
 			return d.ArgErr()
 		}
+		s.Cluster = true
 		if s.Sentinel != nil {
-			return d.Err("redis: sentinel and cluster exclude each other")
+			return d.Errf("redis: %w", errExclusive)
 		}
-	default:
-		return d.Errf("redis: unknown option %q", name)
+		return noBlock(d)
 	}
-	return noBlock(d)
+	return d.Errf("redis: unknown option %q", name)
 }
 
 func (s *RedisStore) unmarshalSentinel(d *caddyfile.Dispenser) error {
@@ -94,28 +87,15 @@ func (s *RedisStore) unmarshalSentinel(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	if s.Cluster {
-		return d.Err("redis: sentinel and cluster exclude each other")
+		return d.Errf("redis: %w", errExclusive)
 	}
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if seen[name] {
-			return d.Errf("redis: sentinel: %s is given twice", name)
-		}
-		seen[name] = true
-		text := map[string]*string{"username": &s.Sentinel.Username, "password": &s.Sentinel.Password}[name]
-		if text == nil {
+	texts := map[string]*string{"username": &s.Sentinel.Username, "password": &s.Sentinel.Password}
+	return unmarshalBlock(d, "redis: sentinel", func(name string) error {
+		if texts[name] == nil {
 			return d.Errf("redis: sentinel: unknown option %q", name)
 		}
-		if !d.AllArgs(text) {
-			// Not ArgErr, which quotes the last token.
-			return d.Errf("redis: sentinel: %s takes one value", name)
-		}
-		if err := noBlock(d); err != nil {
-			return err
-		}
-	}
-	return nil
+		return unmarshalSecret(d, "redis: sentinel", texts[name])
+	})
 }
 
 func (s *RedisStore) unmarshalTLS(d *caddyfile.Dispenser) error {
@@ -123,13 +103,7 @@ func (s *RedisStore) unmarshalTLS(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	s.TLS = new(RedisTLS)
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if seen[name] {
-			return d.Errf("redis: tls: %s is given twice", name)
-		}
-		seen[name] = true
+	return unmarshalBlock(d, "redis: tls", func(name string) error {
 		var ok bool
 		switch name {
 		case "ca":
@@ -148,11 +122,8 @@ func (s *RedisStore) unmarshalTLS(d *caddyfile.Dispenser) error {
 		if !ok {
 			return d.ArgErr()
 		}
-		if err := noBlock(d); err != nil {
-			return err
-		}
-	}
-	return nil
+		return noBlock(d)
+	})
 }
 
 // Interface guards

@@ -9,36 +9,35 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/memstore"
 )
 
-// Store is what a guest module in the namespace
-// http.handlers.ephemeral_chat.stores implements: the configuration of a place
-// where rooms are kept. To be used from a Caddyfile, as `store <name>`, it
-// implements caddyfile.Unmarshaler as well.
+// Store is the configuration of a room.Store: a module in the namespace
+// http.handlers.ephemeral_chat.stores. A module that implements caddyfile.Unmarshaler
+// as well can be used in a Caddyfile as `store <name>`.
 //
-// Handlers whose stores have the same identity share one room.Store, and with
-// it their rooms and connections; it is opened for the first of them and closed
-// after the last. A reload that does not change the identity keeps it.
+// Handlers whose stores have the same identity share one room.Store, and with it rooms
+// and connections. It is opened for the first of them and closed after the last; a
+// reload that does not change the identity keeps it.
 type Store interface {
 	caddy.Module
 
-	// Identity names where the rooms are, such as the address and database of a
-	// server: the same for two configurations that lead to the same rooms, and
-	// without secrets. It is called after the module has been provisioned, and
-	// is unique within the module's own id.
+	// Identity returns the location of the rooms, such as the address and database of
+	// a server, without secrets. Two configurations of this module have the same
+	// identity if and only if they have the same rooms. It is called after the module
+	// has been provisioned.
 	Identity() string
 
-	// Open returns the store; package room/storetest checks that it keeps the
-	// contract. Open must not wait for anything outside the process: a server
-	// that cannot be reached is reported by the store's methods, as
-	// room.ErrUnavailable. The store outlives the module, so it must not hold on
-	// to the module's context, nor to its logger: it asks for a logger each time
-	// that it needs one, by the function that it is given.
+	// Open returns the store; package room/storetest checks its contract. Open must
+	// not wait for anything outside the process: if a server cannot be reached, the
+	// store's methods return room.ErrUnavailable. The store outlives the module, so it
+	// must not keep the module's context or logger. It calls log each time that it
+	// needs a logger.
 	Open(log func() *zap.Logger) (room.Store, error)
 }
 
-// MemoryStore keeps rooms in the process. They end with it, and other processes
-// know nothing of them.
+// MemoryStore keeps rooms in the memory of the process. They end with the process, and
+// other processes do not share them.
 type MemoryStore struct {
-	// Which room space this is. Handlers that name the same one share rooms.
+	// The name of the room space. Handlers with the same name share rooms. Default:
+	// empty, which is a room space as well.
 	Name string `json:"name,omitempty"`
 }
 
@@ -56,7 +55,7 @@ func (MemoryStore) CaddyModule() caddy.ModuleInfo {
 //
 //	memory [<name>]
 func (s *MemoryStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the name of the store
+	d.Next() // the store's name
 	if d.NextArg() {
 		s.Name = d.Val()
 	}
@@ -72,7 +71,7 @@ func (s *MemoryStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Identity returns the name of the room space.
 func (s *MemoryStore) Identity() string { return "memory/" + s.Name }
 
-// Open returns a store without rooms.
+// Open returns an empty store.
 func (s *MemoryStore) Open(func() *zap.Logger) (room.Store, error) { return memstore.New(), nil }
 
 // Interface guards

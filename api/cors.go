@@ -1,4 +1,4 @@
-package ephemeralchat
+package api
 
 import (
 	"fmt"
@@ -10,34 +10,35 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
-// defaultPorts are the ports that an origin does not mention.
+// defaultPorts are the ports that an origin omits.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// origin is where a page comes from (RFC 6454, section 4), with the default
-// port filled in and in lower case.
+// origin is the origin of a page (RFC 6454, section 4), in lower case and with the
+// default port filled in.
 type origin struct{ scheme, host, port string }
 
-// origins are those besides the site's own whose pages may use the chat.
-type origins map[origin]bool
+// Origins is a set of origins. The zero value is empty.
+type Origins struct{ all map[origin]bool }
 
-// parseOrigins reads the origins of a configuration.
-func parseOrigins(texts []string) (origins, error) {
-	listed := make(origins, len(texts))
+// ParseOrigins parses origins, each of them as browsers write it in Origin headers.
+func ParseOrigins(texts []string) (Origins, error) {
+	all := make(map[origin]bool, len(texts))
 	for _, text := range texts {
 		o, err := parseOrigin(text)
 		if err != nil {
-			return nil, err
+			return Origins{}, err
 		}
-		listed[o] = true
+		all[o] = true
 	}
-	return listed, nil
+	return Origins{all}, nil
 }
 
-// parseOrigin reads what stands in an Origin header: scheme://host[:port]. Browsers
-// write it in ASCII (RFC 6454, section 6.2), also where a host has other letters, so
-// that what is not can only be a mistake or a disguise.
+// parseOrigin parses scheme://host[:port]. Browsers write origins in ASCII, also for
+// hosts with other letters (RFC 6454, section 6.2): anything else is a mistake or a
+// disguise.
 func parseOrigin(text string) (origin, error) {
 	bad := fmt.Errorf("origin %q must be scheme://host or scheme://host:port, in ASCII (xn--…), and nothing else", text)
+	beyondASCII := func(r rune) bool { return r > unicode.MaxASCII }
 	scheme, host, ok := strings.Cut(text, "://")
 	if !ok || scheme == "" || host == "" || strings.ContainsAny(host, "*/?#@%\\ {}") || strings.ContainsFunc(host, beyondASCII) {
 		return origin{}, bad
@@ -49,8 +50,6 @@ func parseOrigin(text string) (origin, error) {
 	return originOf(strings.ToLower(u.Scheme), u.Hostname(), u.Port()), nil
 }
 
-func beyondASCII(r rune) bool { return r > unicode.MaxASCII }
-
 func originOf(scheme, host, port string) origin {
 	if port == "" {
 		port = defaultPorts[scheme]
@@ -58,11 +57,11 @@ func originOf(scheme, host, port string) origin {
 	return origin{scheme: scheme, host: strings.ToLower(host), port: port}
 }
 
-// admitOrigin decides whether the page that a request comes from may use the
-// chat, and if it is a listed one lets it read the response (the CORS protocol
-// of the Fetch standard). A request without an origin is not from a page.
-func (h *Handler) admitOrigin(w http.ResponseWriter, r *http.Request) error {
-	// Caches must not give one origin what another was answered.
+// checkOrigin returns an error if the page that sent the request may not use the site.
+// A page of a listed origin may read the response (CORS protocol of the Fetch
+// standard). A request without an origin is not from a page and passes.
+func (h *Handler) checkOrigin(w http.ResponseWriter, r *http.Request) error {
+	// A cache must not send the response for one origin to another.
 	w.Header().Add("Vary", "Origin")
 	values := r.Header.Values("Origin")
 	if len(values) == 0 {
@@ -70,9 +69,9 @@ func (h *Handler) admitOrigin(w http.ResponseWriter, r *http.Request) error {
 	}
 	from, err := parseOrigin(values[0])
 	if err != nil || len(values) > 1 {
-		return apierror.ErrOriginNotAllowed // an opaque origin, "null", is one of these
+		return apierror.ErrOriginNotAllowed // the opaque origin "null" ends here, too
 	}
-	if h.origins[from] {
+	if h.config.Origins.all[from] {
 		w.Header().Set("Access-Control-Allow-Origin", values[0])
 		w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
 		return nil
@@ -83,9 +82,8 @@ func (h *Handler) admitOrigin(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// sameOrigin reports whether a page from there is one of the site that the
-// request is for. Behind a proxy that speaks TLS for it, the site doesn't see
-// its own scheme; then the page's word is taken for it.
+// sameOrigin reports whether an origin is that of the requested site. Behind a proxy
+// that ends TLS the site does not know its own scheme; the origin's is then believed.
 func sameOrigin(r *http.Request, from origin) bool {
 	scheme := from.scheme
 	if r.TLS != nil {
@@ -95,14 +93,14 @@ func sameOrigin(r *http.Request, from origin) bool {
 	return defaultPorts[from.scheme] != "" && from == originOf(scheme, site.Hostname(), site.Port())
 }
 
-// isPreflight reports whether a browser asks whether it may send a request
-// (the CORS-preflight request of the Fetch standard).
+// isPreflight reports whether a browser asks for permission to send a request
+// (CORS-preflight request of the Fetch standard).
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
 		r.Header.Get("Access-Control-Request-Method") != ""
 }
 
-// answerPreflight lets a page of a listed origin send JSON.
+// answerPreflight allows a page of a listed origin to send JSON.
 func answerPreflight(w http.ResponseWriter) {
 	header := w.Header()
 	setPrivate(header)

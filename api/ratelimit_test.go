@@ -1,4 +1,4 @@
-package ephemeralchat_test
+package api_test
 
 import (
 	"encoding/binary"
@@ -8,9 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
-	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -25,7 +23,7 @@ func clientNumber(n int) netip.Addr {
 // is told the same story.
 func TestLimiterIsTokenBucket(t *testing.T) {
 	const count, window = 5, time.Second
-	limiter := ephemeralchat.NewLimiter(ephemeralchat.Rate{Count: count, Window: caddy.Duration(window)})
+	limiter := api.NewLimiter(api.Rate{Count: count, Window: window})
 	random := rand.New(rand.NewPCG(1, 2))
 	type bucket struct {
 		tokens float64
@@ -72,18 +70,18 @@ func TestLimiterIsTokenBucket(t *testing.T) {
 // TestLimiterForgets checks that memory is bounded by the clients of two windows,
 // and in any case.
 func TestLimiterForgets(t *testing.T) {
-	limiter := ephemeralchat.NewLimiter(ephemeralchat.Rate{Count: 1, Window: caddy.Duration(time.Minute)})
+	limiter := api.NewLimiter(api.Rate{Count: 1, Window: time.Minute})
 	now := time.Unix(1_000_000, 0)
 	take := func(n int) error { return limiter.Take(clientNumber(n), now) }
-	for n := range ephemeralchat.MaxKeys * 2 {
+	for n := range api.MaxKeys * 2 {
 		if err := take(n); err != nil {
 			t.Fatalf("client %d: %v", n, err)
 		}
-		if keys := limiter.Keys(); keys > ephemeralchat.MaxKeys {
+		if keys := limiter.Keys(); keys > api.MaxKeys {
 			t.Fatalf("%d keys", keys)
 		}
 	}
-	last := ephemeralchat.MaxKeys*2 - 1
+	last := api.MaxKeys*2 - 1
 	if take(last) == nil {
 		t.Error("the newest client was forgotten")
 	}
