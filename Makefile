@@ -94,11 +94,11 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 	done
 
 .PHONY: bench
-bench: packages ## compares with floors, in about 5 minutes, and writes docs/performance.md
+bench: packages ## compares with the baselines, in about 5 minutes, and writes docs/performance.md
 	cd bench && go run ./cmd/run -rounds 3 -duration 1500ms -write
 
 .PHONY: bench-all
-bench-all: packages ## compares with peers too, and measures growth, in about an hour
+bench-all: packages ## compares with baselines and peers, and measures growth, in about an hour
 	cd bench && go run ./cmd/run -all -rounds 7 -duration 4s -write
 
 .PHONY: microbench

@@ -25,7 +25,7 @@ func TestModes(t *testing.T) {
 			server := httptest.NewServer(handler)
 			t.Cleanup(server.Close)
 			for name, o := range map[string]load.Options{
-				"a rate":           {Rooms: 2, Members: 150, Rate: 20}, // enough for Paced to pause
+				"a rate":             {Rooms: 2, Members: 150, Rate: 20}, // enough for Paced to pause
 				"messages in flight": {Rooms: 3, Members: 4, Rate: 1, InFlight: 3},
 			} {
 				o.URLs, o.Parallel, o.Size, o.Duration = []string{server.URL + "/"}, 16, 100, 500*time.Millisecond

@@ -10,87 +10,79 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/suite"
 )
 
-// Write writes all that there is data for into a document, and the charts into
-// the directory beside it that is called like it.
-func (d *Data) Write(document string) error {
-	content, err := os.ReadFile(document) //nolint:gosec // of the repository
+// Write writes all results into a document, and the charts into the directory of the
+// same name next to it.
+func (r *Results) Write(document string) error {
+	content, err := os.ReadFile(document) //nolint:gosec // in the repository
 	if err != nil {
 		return err
 	}
-	text, dir := string(content), strings.TrimSuffix(document, ".md")
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // for everybody
-		return err
-	}
-	for name, block := range d.blocks() {
-		if block == "" {
-			continue
-		}
+	text, charts := string(content), r.charts()
+	for name, block := range r.blocks(charts) {
 		if text, err = Replace(text, name, block); err != nil {
 			return fmt.Errorf("%s: %w", document, err)
 		}
 	}
-	for name, image := range d.charts() {
-		if image == nil {
-			continue
-		}
-		if err := os.WriteFile(filepath.Join(dir, name+".svg"), image, 0o644); err != nil { //nolint:gosec // for everybody
+	for name, chart := range charts {
+		if err := writeFile(filepath.Join(strings.TrimSuffix(document, ".md"), name+".svg"), chart); err != nil {
 			return err
 		}
 	}
-	return os.WriteFile(document, []byte(text), 0o644) //nolint:gosec // for everybody
+	return writeFile(document, []byte(text))
 }
 
-// blocks returns the texts of the document's blocks, by name; empty where there is
-// no data.
-func (d *Data) blocks() map[string]string {
-	blocks := make(map[string]string)
-	if d.Floors != nil {
-		blocks["floors"] = image("Server CPU of a delivery", "delivery") +
-			comparison(d.Floors, []string{"direct", "paced"}, func(t *suite.Target) bool { return !t.Peer })
-		if d.charts()["memory"] != nil {
-			blocks["floors"] += "\n" + image("Memory of an idle connection", "memory")
+// blocks returns the text of each section with results, by its name.
+func (r *Results) blocks(charts map[string][]byte) map[string]string {
+	image := func(title, name string) string {
+		if charts[name] == nil {
+			return ""
 		}
+		return fmt.Sprintf("**%s**\n\n![%s](performance/%s.svg)\n\n", title, title, name)
 	}
-	if d.Peers != nil {
-		blocks["peers"] = image("Server CPU of a delivery, with peers", "peers") +
-			comparison(d.Peers, []string{"direct"}, func(t *suite.Target) bool { return t.Peer || strings.HasPrefix(t.Name, "ours") })
+	blocks := make(map[string]string)
+	if r.Baselines != nil {
+		blocks["baselines"] = image("Server CPU per delivery", "delivery") +
+			comparison(r.Baselines, []string{"direct", "paced"}, func(t *suite.Target) bool { return t.Kind != suite.Peer }) +
+			"\n" + image("Memory per idle connection", "memory")
 	}
-	if d.Growth != nil {
-		var text strings.Builder
-		text.WriteString(d.Growth.provenance())
+	if r.Peers != nil {
+		blocks["peers"] = image("Server CPU per delivery, with peers", "peers") +
+			comparison(r.Peers, []string{"direct"}, func(t *suite.Target) bool { return t.Kind != suite.Baseline })
+	}
+	if r.Growth != nil {
+		text := r.Growth.provenance() + "\n"
 		for _, c := range suite.Curves() {
-			if curve(d.Growth, &c) != nil {
-				fmt.Fprintf(&text, "\n%s\n%s", image(c.Title, c.Name), growth(d.Growth, &c))
+			if charts[c.Name] != nil {
+				text += image(c.Title, c.Name) + growth(r.Growth, &c) + "\n"
 			}
 		}
-		blocks["growth"] = text.String()
+		blocks["growth"] = text
 	}
 	return blocks
 }
 
-// charts returns the images, by name; nil where there is no data.
-func (d *Data) charts() map[string][]byte {
+// charts returns those charts for which there are results, by name.
+func (r *Results) charts() map[string][]byte {
 	cost := func(m *suite.Metrics) float64 { return m.Delivery }
-	charts := map[string][]byte{
-		"delivery": bars(d.Floors, "Server CPU of a delivery", "µs", cost),
-		"peers":    bars(d.Peers, "Server CPU of a delivery", "µs", cost),
-		"memory":   bars(d.Floors, "Memory of an idle connection", "KiB", func(m *suite.Metrics) float64 { return m.Connection }),
+	memory := func(m *suite.Metrics) float64 { return m.Connection }
+	charts := make(map[string][]byte)
+	set := func(name string, image []byte) {
+		if image != nil {
+			charts[name] = image
+		}
 	}
+	set("delivery", bars(r.Baselines, "µs", cost, func(t *suite.Target) bool { return t.Kind != suite.Peer }))
+	set("peers", bars(r.Peers, "µs", cost, func(*suite.Target) bool { return true }))
+	set("memory", bars(r.Baselines, "KiB", memory, func(*suite.Target) bool { return true }))
 	for _, c := range suite.Curves() {
-		charts[c.Name] = curve(d.Growth, &c)
+		set(c.Name, curve(r.Growth, &c))
 	}
 	return charts
 }
 
-func image(title, name string) string {
-	return fmt.Sprintf("![%s](performance/%s.svg)\n\n", title, name)
-}
-
-// errNoBlock is the error of Replace.
 var errNoBlock = errors.New("no such block")
 
-// Replace replaces what stands between the markers <!-- name --> and
-// <!-- /name -->.
+// Replace replaces the text between the markers <!-- name --> and <!-- /name -->.
 func Replace(text, name, block string) (string, error) {
 	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
 	before, rest, ok := strings.Cut(text, begin)

@@ -12,8 +12,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/suite"
 )
 
-// everything has a row for all that there is.
-func everything() *report.Data {
+// everything returns results for all scenarios, curves and targets.
+func everything() *report.Results {
 	var rows, points []suite.Row
 	row := func(scenario, target string, value float64) suite.Row {
 		m := suite.Metrics{Delivery: value, Post: 2 * value, Deliveries: 100_000, P50: 1, P99: 2, Max: 3, PerRead: 4, Connection: value, Left: 0.5}
@@ -33,21 +33,28 @@ func everything() *report.Data {
 			points = append(points, row(p.Scenario.Name, "ours", float64(i+1)), row(p.Scenario.Name, "ours-redis", float64(i+2)))
 		}
 	}
-	all := report.NewPart(rows, 3, time.Second)
-	return &report.Data{Floors: all, Peers: all, Growth: report.NewPart(points, 2, time.Second)}
+	all := report.NewSection(rows, 3, time.Second)
+	return &report.Results{Baselines: all, Peers: all, Growth: report.NewSection(points, 2, time.Second)}
 }
 
-// TestWrite writes the real document, in another place.
-func TestWrite(t *testing.T) {
-	t.Parallel()
-	original, err := os.ReadFile("../../docs/performance.md")
+// copyDocument copies the real document into a temporary directory.
+func copyDocument(t *testing.T) (file, content string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/performance.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	document := filepath.Join(t.TempDir(), "performance.md")
-	if err := os.WriteFile(document, original, 0o600); err != nil {
+	file = filepath.Join(t.TempDir(), "performance.md")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return file, string(text)
+}
+
+// TestWrite writes into a copy of the real document.
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	document, _ := copyDocument(t)
 	data := everything()
 	if err := data.Write(document); err != nil {
 		t.Fatal(err)
@@ -64,10 +71,10 @@ func TestWrite(t *testing.T) {
 		"**10,000 idle connections, TLS**",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("there is no %q in\n%s", want, text)
+			t.Errorf("%q is missing from\n%s", want, text)
 		}
 	}
-	// Every image that it shows is there.
+	// Every image in the document exists.
 	for _, part := range strings.Split(text, "](performance/")[1:] {
 		name, _, _ := strings.Cut(part, ")")
 		if _, err := os.Stat(filepath.Join(filepath.Dir(document), "performance", name)); err != nil {
@@ -85,8 +92,8 @@ func TestWrite(t *testing.T) {
 func TestSave(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "new", "results.json")
-	if d, err := report.Load(file); err != nil || d.Floors != nil {
-		t.Fatalf("there is something in no file: %v, %v", d, err)
+	if d, err := report.Load(file); err != nil || d.Baselines != nil {
+		t.Fatalf("results without a file: %v, %v", d, err)
 	}
 	saved := everything()
 	if err := saved.Save(file); err != nil {
@@ -115,26 +122,18 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-// TestPublished is about what is in the repository: the document is what the tool
-// makes of the results.
+// TestPublished checks that the document in the repository has the saved results.
 func TestPublished(t *testing.T) {
 	t.Parallel()
 	data, err := report.Load("../../docs/performance/results.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	original, err := os.ReadFile("../../docs/performance.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	document := filepath.Join(t.TempDir(), "performance.md")
-	if err := os.WriteFile(document, original, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	document, original := copyDocument(t)
 	if err := data.Write(document); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := os.ReadFile(document); err != nil || string(again) != string(original) {
-		t.Errorf("docs/performance.md is not what results.json says; run (in bench): go run ./cmd/run -report (%v)", err)
+	if again, err := os.ReadFile(document); err != nil || string(again) != original {
+		t.Errorf("docs/performance.md differs from results.json; run in bench/: go run ./cmd/run -report (%v)", err)
 	}
 }

@@ -14,10 +14,10 @@ import (
 )
 
 // startCentrifugo starts Centrifugo with its engine in memory or in Redis. Its
-// channels have what our rooms have: a history of 1,000 messages, numbered, from
-// which clients recover. Nobody has to authenticate.
-func startCentrifugo(redis bool) func(context.Context, *environment, *server) error {
-	return func(ctx context.Context, e *environment, s *server) error {
+// channels have the features of our rooms: a history of 1,000 numbered messages, and
+// recovery from it. Clients need not authenticate.
+func startCentrifugo(redis bool) func(context.Context, *server) error {
+	return func(ctx context.Context, s *server) error {
 		listen, err := freeAddress()
 		if err != nil {
 			return err
@@ -30,17 +30,15 @@ func startCentrifugo(redis bool) func(context.Context, *environment, *server) er
 		if err != nil {
 			return err
 		}
-		scheme := "http"
 		httpServer := map[string]any{"address": host, "port": number}
-		if e.tls {
-			scheme = "https"
+		if s.tls {
 			if httpServer["tls"], err = centrifugoTLS(s.dir); err != nil {
 				return err
 			}
 		}
 		engine := map[string]any{"type": "memory"}
 		if redis {
-			address, err := startRedis(ctx, e, s)
+			address, err := s.runRedis(ctx)
 			if err != nil {
 				return err
 			}
@@ -66,16 +64,11 @@ func startCentrifugo(redis bool) func(context.Context, *environment, *server) er
 		if err := os.WriteFile(file, config, 0o600); err != nil {
 			return err
 		}
-		if err := s.runSite(ctx, e, "centrifugo", listen, e.programs.Centrifugo, "--config", file); err != nil {
-			return err
-		}
-		s.urls = append(s.urls, scheme+"://"+listen)
-		s.gc = append(s.gc, scheme+"://"+listen+"/debug/pprof/heap?gc=1")
-		return nil
+		return s.runSite(ctx, "centrifugo", listen, s.url(listen), s.programs.Centrifugo, "--config", file)
 	}
 }
 
-// centrifugoTLS returns the settings of TLS, with a certificate in files.
+// centrifugoTLS returns the settings of TLS, and writes a certificate to files.
 func centrifugoTLS(dir string) (map[string]any, error) {
 	certificate, err := baseline.Certificate()
 	if err != nil {

@@ -1,8 +1,7 @@
 // Package suite compares chat servers: it starts them one after another, puts the
-// same load on each, in several rounds, and takes medians and the ratios within a
-// round.
+// same load on each, in several rounds, and takes medians, and medians of the ratios
+// within a round.
 //
-// All of it happens on one machine, over the loopback interface, so the clients
-// compete with the servers for its cores. Absolute numbers are those of the
-// machine and of the moment; the ratios within a round are what counts.
+// Clients and servers share the cores of one machine, over the loopback interface.
+// Absolute numbers depend on the machine and the hour, so compare the ratios.
 package suite

@@ -6,7 +6,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
 )
 
-// Metrics are the numbers of a run that are compared, or medians of them.
+// Metrics are the numbers of a run, or their medians.
 type Metrics struct {
 	Delivery   float64 `json:"delivery"`            // µs of server CPU
 	Post       float64 `json:"post"`                // µs of server CPU
@@ -17,12 +17,12 @@ type Metrics struct {
 	Max        float64 `json:"max"`
 	PerRead    float64 `json:"perRead"`              // messages
 	Connection float64 `json:"connection,omitempty"` // KiB of server memory
-	Left       float64 `json:"left,omitempty"`       // KiB for each connection when all have gone
+	Left       float64 `json:"left,omitempty"`       // KiB per connection after all have disconnected
 	Faults     float64 `json:"faults"`
-	// What may have disturbed it.
-	Late   float64 `json:"late"`   // ms that messages were sent late, p99
-	Client float64 `json:"client"` // µs of CPU of the clients, for each delivery
-	Others float64 `json:"others"` // fraction of the machine that others have used
+	// Signs of disturbance.
+	Late   float64 `json:"late"`   // ms of delay in sending, p99
+	Client float64 `json:"client"` // µs of the clients' CPU per delivery
+	Others float64 `json:"others"` // fraction of the machine that other processes used
 }
 
 func metricsOf(r *load.Result) Metrics {
@@ -54,7 +54,7 @@ func metricsOf(r *load.Result) Metrics {
 	return m
 }
 
-// values gives access to all numbers, for medians.
+// values returns pointers to all numbers.
 func (m *Metrics) values() []*float64 {
 	return []*float64{
 		&m.Delivery, &m.Post, &m.RedisPost, &m.Deliveries, &m.P50, &m.P99, &m.Max,
@@ -62,7 +62,7 @@ func (m *Metrics) values() []*float64 {
 	}
 }
 
-// medianOf takes the median of each number; of the faults it takes the worst.
+// medianOf returns the median of each number, and the most faults.
 func medianOf(list []Metrics) Metrics {
 	var result Metrics
 	for i, value := range result.values() {
@@ -78,7 +78,7 @@ func medianOf(list []Metrics) Metrics {
 	return result
 }
 
-// median is 0 of nothing.
+// median returns 0 for no values.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

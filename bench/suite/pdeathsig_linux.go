@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// endWithParent lets a process end with this one, also where this one is killed.
+// endWithParent has the kernel kill the process when this one ends.
 func endWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -4,5 +4,5 @@ package suite
 
 import "os/exec"
 
-// endWithParent does nothing where the system has no such thing.
+// endWithParent does nothing: only Linux has such a signal.
 func endWithParent(*exec.Cmd) {}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -18,32 +16,32 @@ import (
 const (
 	startTimeout = 30 * time.Second
 	stopTimeout  = 10 * time.Second
+	dialInterval = 10 * time.Millisecond
 )
 
-// process is a program that was started.
+// process is a running program.
 type process struct {
 	name string
 	cmd  *exec.Cmd
-	log  string        // file of its output
 	done chan struct{} // closed when it has ended
 }
 
-// dialer opens a connection, to see whether a program is there.
+// dialer opens a connection, to check that a program listens.
 type dialer interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// startProcess starts a program that listens on an address, and waits until it
-// does.
+// startProcess starts a program and waits until it listens on the address. The
+// program keeps its files and its log in the directory.
 func startProcess(ctx context.Context, d dialer, dir, name, address, program string, args ...string) (*process, error) {
-	p := &process{name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
-	output, err := os.Create(p.log)
+	log := filepath.Join(dir, name+".log")
+	output, err := os.Create(log)
 	if err != nil {
 		return nil, err
 	}
-	p.cmd = exec.Command(program, args...) //nolint:gosec // one of those that were built
+	p := &process{name: name, done: make(chan struct{})}
+	p.cmd = exec.Command(program, args...) //nolint:gosec // one of the programs that were built
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, output, output
-	// What they keep, they keep in the directory.
 	p.cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
 	endWithParent(p.cmd)
 	if err := p.cmd.Start(); err != nil {
@@ -52,13 +50,13 @@ func startProcess(ctx context.Context, d dialer, dir, name, address, program str
 	}
 	// Ends with the process, which stop ends and waits for.
 	go func() {
-		_ = p.cmd.Wait() // the log says why, if it is not stop
+		_ = p.cmd.Wait() // the log has the reason, if it is not stop
 		_ = output.Close()
 		close(p.done)
 	}()
 	if err := p.awaitListening(ctx, d, address); err != nil {
 		p.stop()
-		text, _ := os.ReadFile(p.log)
+		text, _ := os.ReadFile(log)
 		return nil, fmt.Errorf("%s: %w\n%s", name, err, text)
 	}
 	return p, nil
@@ -67,6 +65,8 @@ func startProcess(ctx context.Context, d dialer, dir, name, address, program str
 func (p *process) awaitListening(ctx context.Context, d dialer, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	ticker := time.NewTicker(dialInterval)
+	defer ticker.Stop()
 	for {
 		conn, err := d.DialContext(ctx, "tcp", address)
 		if err == nil {
@@ -77,47 +77,17 @@ func (p *process) awaitListening(ctx context.Context, d dialer, address string) 
 			return errors.New("has ended")
 		case <-ctx.Done():
 			return fmt.Errorf("does not listen: %w", err)
-		case <-time.After(10 * time.Millisecond):
+		case <-ticker.C:
 		}
 	}
 }
 
-// stop ends the process, politely at first.
+// stop terminates the process, and kills it if it does not end in time.
 func (p *process) stop() {
+	kill := time.AfterFunc(stopTimeout, func() { _ = p.cmd.Process.Kill() })
+	defer kill.Stop()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
-	select {
-	case <-p.done:
-	case <-time.After(stopTimeout):
-		_ = p.cmd.Process.Kill()
-		<-p.done
-	}
+	<-p.done
 }
 
 func (p *process) pid() string { return p.name + "=" + strconv.Itoa(p.cmd.Process.Pid) }
-
-var ports = struct {
-	sync.Mutex
-	taken map[int]bool
-}{taken: make(map[int]bool)}
-
-// freeAddress returns a loopback address that nobody listens on. Its port is
-// below those that the system gives to outgoing connections, so that none of them
-// takes it before a server does.
-func freeAddress() (string, error) {
-	ports.Lock()
-	defer ports.Unlock()
-	for range 1000 {
-		port := 11000 + rand.IntN(20000) //nolint:gosec // nobody is to be surprised
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if ports.taken[port] {
-			continue
-		}
-		listener, err := net.Listen("tcp", address) //nolint:noctx // returns at once
-		if err != nil {
-			continue
-		}
-		ports.taken[port] = true
-		return address, listener.Close()
-	}
-	return "", errors.New("no free port")
-}

@@ -8,22 +8,21 @@ import (
 	"path/filepath"
 )
 
-// centrifugo is the peer, built from its source as published.
+// The peer is built from its published source.
 const (
 	centrifugoPackage = "github.com/centrifugal/centrifugo/v6"
 	centrifugoVersion = "v6.9.1"
 )
 
-// Programs are the programs that take part.
+// Programs are the paths of the programs to run.
 type Programs struct {
-	Caddy, Floor, Chatload, Redis string
+	Caddy, Baseline, Chatload, Redis string
 	// For peers only.
 	Centrifugo, CentrifugoLoad string
 }
 
-// Build builds them into a directory: from the repository, and, if they are asked
-// for, those of peers.
-func Build(ctx context.Context, repository, into string, peers bool) (*Programs, error) {
+// Build builds the programs that the targets need into a directory.
+func Build(ctx context.Context, repository, into string, targets []Target) (*Programs, error) {
 	into, err := filepath.Abs(into)
 	if err != nil {
 		return nil, err
@@ -31,27 +30,29 @@ func Build(ctx context.Context, repository, into string, peers bool) (*Programs,
 	bench := filepath.Join(repository, "bench")
 	p := &Programs{
 		Caddy:    filepath.Join(into, "caddy"),
-		Floor:    filepath.Join(into, "floor"),
+		Baseline: filepath.Join(into, "baseline"),
 		Chatload: filepath.Join(into, "chatload"),
 	}
-	type source struct{ dir, output, pkg string }
-	sources := []source{
+	sources := []struct{ dir, output, pkg string }{
 		{repository, p.Caddy, "./cmd/caddy"},
 		{repository, p.Chatload, "./cmd/chatload"},
-		{bench, p.Floor, "./cmd/baseline"},
+		{bench, p.Baseline, "./cmd/baseline"},
 	}
-	if peers {
+	if hasPeers(targets) {
 		p.CentrifugoLoad = filepath.Join(into, "centrifugoload")
-		sources = append(sources, source{bench, p.CentrifugoLoad, "./cmd/centrifugoload"})
-		if p.Centrifugo, err = install(ctx, into, centrifugoPackage, centrifugoVersion); err != nil {
-			return nil, err
+		sources = append(sources, struct{ dir, output, pkg string }{bench, p.CentrifugoLoad, "./cmd/centrifugoload"})
+		// Once for each version.
+		dir := filepath.Join(into, centrifugoVersion)
+		p.Centrifugo = filepath.Join(dir, "centrifugo")
+		if _, err := os.Stat(p.Centrifugo); err != nil {
+			if err := goCommand(ctx, "", "GOBIN="+dir, "install", centrifugoPackage+"@"+centrifugoVersion); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, s := range sources {
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", s.output, s.pkg) //nolint:gosec // of this repository
-		cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, os.Stderr, os.Stderr
-		if err := cmd.Run(); err != nil {
-			return nil, fmt.Errorf("building %s: %w", s.pkg, err)
+		if err := goCommand(ctx, s.dir, "", "build", "-o", s.output, s.pkg); err != nil {
+			return nil, err
 		}
 	}
 	if p.Redis, err = exec.LookPath("redis-server"); err != nil {
@@ -60,19 +61,15 @@ func Build(ctx context.Context, repository, into string, peers bool) (*Programs,
 	return p, nil
 }
 
-// install builds a program at a version, unless that was done before.
-func install(ctx context.Context, into, pkg, version string) (string, error) {
-	dir := filepath.Join(into, version)
-	name := filepath.Base(filepath.Dir(pkg)) // before the major version
-	program := filepath.Join(dir, name)
-	if _, err := os.Stat(program); err == nil {
-		return program, nil
+// goCommand runs the go command with a variable added to the environment.
+func goCommand(ctx context.Context, dir, variable string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are constants and paths of ours
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, os.Stderr, os.Stderr
+	if variable != "" {
+		cmd.Env = append(os.Environ(), variable)
 	}
-	cmd := exec.CommandContext(ctx, "go", "install", pkg+"@"+version) //nolint:gosec // constants
-	cmd.Env = append(os.Environ(), "GOBIN="+dir)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("building %s: %w", name, err)
+		return fmt.Errorf("go %s: %w", args, err)
 	}
-	return program, nil
+	return nil
 }

@@ -7,50 +7,50 @@ import (
 	"strings"
 )
 
-// Scenario is a load.
+// Scenario is a load to measure servers under.
 type Scenario struct {
 	Name  string // as in -only
 	Title string
 	args  []string // of the load tool
 	tls   bool
-	nodes int      // 1 if 0
+	nodes int      // of ours; 0 is 1
 	lines []string // further lines of the chat's block in the Caddyfile
-	// only are the targets that it makes sense for, by name; nil if all.
+	// only lists the names of the targets to run; nil is all.
 	only []string
-	// rounds is how often it is run at most, 0 if as often as others.
+	// rounds is the most rounds to run; 0 is all.
 	rounds int
-	// Memory says that memory is what it is about, rather than deliveries.
+	// Memory reports whether the scenario measures memory instead of deliveries.
 	Memory bool
 }
 
-// Custom is a scenario with arguments for the load tool.
+// Custom returns a scenario with arguments of the load tool.
 func Custom(args []string) Scenario {
 	return Scenario{Name: "custom", Title: strings.Join(args, " "), args: args}
 }
 
-// Scenarios are those in which servers are compared.
+// Scenarios returns the scenarios in which servers are compared.
 func Scenarios() []Scenario {
 	idle := []string{"-idle", "10000", "-members", "100", "-duration", "1s"}
-	// A floor waits for a client that does not read, with everybody behind it.
-	patient := []string{"ours", "ours-redis", "batched", "centrifugo", "centrifugo-redis"}
+	// The other baselines block on a client that does not read.
+	tolerant := []string{"ours", "ours-redis", "batched", "centrifugo", "centrifugo-redis"}
 	return []Scenario{
 		{Name: "big", Title: "1 room × 1,000, 100 messages/s", args: []string{"-members", "1000", "-rate", "100"}},
-		{Name: "many", Title: "200 rooms × 5, 4 messages under way in each", args: []string{"-rooms", "200", "-members", "5", "-flight", "4"}},
-		{Name: "flat", Title: "1 room × 100, 32 messages under way", args: []string{"-members", "100", "-flight", "32"}},
+		{Name: "many", Title: "200 rooms × 5, 4 messages in flight in each", args: []string{"-rooms", "200", "-members", "5", "-flight", "4"}},
+		{Name: "flat", Title: "1 room × 100, 32 messages in flight", args: []string{"-members", "100", "-flight", "32"}},
 		{Name: "ping", Title: "1 room × 2, one message at a time", args: []string{"-ping"}},
-		{Name: "stalled", Title: "1 room × 1,000, 100 messages/s, 5 % do not read", args: []string{"-members", "1000", "-rate", "100", "-stall", "0.05"}, only: patient},
+		{Name: "stalled", Title: "1 room × 1,000, 100 messages/s, 5 % do not read", args: []string{"-members", "1000", "-rate", "100", "-stall", "0.05"}, only: tolerant},
 		{Name: "idle", Title: "10,000 idle connections", args: idle, only: []string{"ours", "direct", "centrifugo"}, rounds: 1, Memory: true},
 		{Name: "idle-tls", Title: "10,000 idle connections, TLS", args: idle, only: []string{"ours", "direct", "centrifugo"}, rounds: 1, Memory: true, tls: true},
 	}
 }
 
-// Curve is a load that grows.
+// Curve is a load that grows from point to point.
 type Curve struct {
 	Name  string // as in -only
 	Title string
-	X     string // what grows
-	// PerDelivery says that CPU time is looked at for each delivery, and not for
-	// each post.
+	X     string // the quantity that grows
+	// PerDelivery reports whether the curve shows the CPU time of a delivery instead of
+	// that of a post.
 	PerDelivery bool
 	Points      []Point
 }
@@ -61,18 +61,17 @@ type Point struct {
 	Scenario Scenario
 }
 
-// Curves are those that show how cost grows.
+// Curves returns the curves that show how cost grows.
 func Curves() []Curve {
 	both := []string{"ours", "ours-redis"}
 	arg := strconv.Itoa
 	rooms := Curve{Name: "rooms", Title: "Number of rooms", X: "rooms"}
 	for _, n := range []int{1, 10, 100, 1000, 10_000, 100_000} {
-		// As many connections as one process may have files; the others are there,
-		// and nobody is in them.
-		talking := min(n, 5000)
+		// A process may open only so many files, so further rooms have no connections.
+		connected := min(n, 5000)
 		rooms.add(n, Scenario{only: both, args: []string{
-			"-rooms", arg(talking), "-empty", arg(n - talking), "-members", "2",
-			"-rate", strconv.FormatFloat(2000/float64(talking), 'f', -1, 64),
+			"-rooms", arg(connected), "-empty", arg(n - connected), "-members", "2",
+			"-rate", strconv.FormatFloat(2000/float64(connected), 'f', -1, 64),
 		}})
 	}
 	members := Curve{Name: "members", Title: "Members of a room", X: "members", PerDelivery: true}
@@ -102,7 +101,7 @@ func (c *Curve) add(x int, s Scenario) {
 	c.Points = append(c.Points, Point{X: x, Scenario: s})
 }
 
-// runs reports whether the scenario is run against a target in a round.
-func (s *Scenario) runs(target string, round int) bool {
-	return (s.only == nil || slices.Contains(s.only, target)) && (s.rounds == 0 || round < s.rounds)
+// runs reports whether the scenario runs against a target in a round.
+func (s *Scenario) runs(t *Target, round int) bool {
+	return (s.only == nil || slices.Contains(s.only, strings.TrimSuffix(t.Name, beforeSuffix))) && (s.rounds == 0 || round < s.rounds)
 }

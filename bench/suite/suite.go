@@ -15,10 +15,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
 )
 
-// redisName is the name of Redis among the processes of a server.
-const redisName = "redis"
-
-// Suite is what to run.
+// Suite is a set of measurements.
 type Suite struct {
 	Programs  *Programs
 	Scenarios []Scenario
@@ -26,30 +23,33 @@ type Suite struct {
 	Rounds    int
 	Duration  time.Duration // of each measurement
 	Warmup    time.Duration
-	// Options are further lines of the chat's block in the Caddyfile.
-	Options []string
-	// Log gets a line for each run.
-	Log io.Writer
+	Options   []string  // further lines of the chat's block in the Caddyfile
+	Log       io.Writer // gets a line for each measurement
 }
 
-// Run is what was measured once.
+// Run is the result of one measurement.
 type Run struct {
 	Scenario, Target string
 	Round            int
 	Result           *load.Result
 }
 
-// Run runs everything, in rounds: within a round each scenario is run against all
-// targets, one after another. What fails is left out, and told at the end.
+// Run measures in rounds: in each round each scenario runs against all targets, one
+// after another. Odd rounds take the targets in reverse order, so that drift of the
+// machine favors none. Failed measurements are left out and their errors returned.
 func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 	var runs []Run
 	var failures []error
 	for round := range s.Rounds {
+		targets := slices.Clone(s.Targets)
+		if round%2 == 1 {
+			slices.Reverse(targets)
+		}
 		for i := range s.Scenarios {
 			scenario := &s.Scenarios[i]
-			for j := range s.Targets {
-				target := &s.Targets[j]
-				if !scenario.runs(target.Name, round) {
+			for j := range targets {
+				target := &targets[j]
+				if !scenario.runs(target, round) {
 					continue
 				}
 				result, err := s.measure(ctx, scenario, target)
@@ -64,7 +64,7 @@ func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 				}
 				run := Run{Scenario: scenario.Name, Target: target.Name, Round: round, Result: result}
 				runs = append(runs, run)
-				_, _ = fmt.Fprintf(s.Log, "%d/%d %-14s %-16s %s\n", round+1, s.Rounds, scenario.Name, target.Name, run.line())
+				_, _ = fmt.Fprintf(s.Log, "%d/%d %-14s %-17s %s\n", round+1, s.Rounds, scenario.Name, target.Name, run.line())
 			}
 		}
 	}
@@ -73,14 +73,14 @@ func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 
 // measure starts a server, puts load on it, and stops it.
 func (s *Suite) measure(ctx context.Context, scenario *Scenario, target *Target) (*load.Result, error) {
-	e := &environment{
+	server := &server{
+		target:   target,
 		programs: s.Programs,
 		options:  slices.Concat(scenario.lines, s.Options),
 		nodes:    max(scenario.nodes, 1),
 		tls:      scenario.tls,
 	}
-	server, err := startServer(ctx, target, e)
-	if err != nil {
+	if err := server.start(ctx); err != nil {
 		return nil, err
 	}
 	defer server.stop()
@@ -92,28 +92,27 @@ func (s *Suite) measure(ctx context.Context, scenario *Scenario, target *Target)
 		"-duration", s.Duration.String(),
 		"-warmup", s.Warmup.String(),
 	}
-	args = append(args, scenario.args...)
 	program := s.Programs.Chatload
-	if target.load != nil {
-		program = target.load(s.Programs)
+	if target.Kind == Peer {
+		program = s.Programs.CentrifugoLoad
 	}
-	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // which was built
-	var output, complaints bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &complaints
-	err = cmd.Run()
+	cmd := exec.CommandContext(ctx, program, append(args, scenario.args...)...) //nolint:gosec // one of the programs that were built
+	var output, messages bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &messages
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return nil, err
 	}
-	// A status of 1 with a result says that something was lost.
+	// Status 1 with a result means that there were faults.
 	result := new(load.Result)
 	if json.Unmarshal(output.Bytes(), result) != nil {
-		return nil, fmt.Errorf("%w: %s", err, complaints.String())
+		return nil, fmt.Errorf("%w: %s", err, messages.String())
 	}
 	return result, nil
 }
 
-// line is a run in short.
+// line formats a run in one line.
 func (r *Run) line() string {
 	m := metricsOf(r.Result)
 	var text strings.Builder

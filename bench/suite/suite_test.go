@@ -3,24 +3,26 @@ package suite_test
 import (
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/suite"
 )
 
-// TestSuite runs a moment of some scenarios against the real servers: the load
-// tool and they understand each other, and nothing is lost.
+// TestSuite runs some scenarios for a moment against the real servers. It checks that
+// they and the load tool understand each other, and that no message is lost.
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	programs, err := suite.Build(t.Context(), "../..", t.TempDir(), false)
+	targets := slices.DeleteFunc(suite.Targets(), func(target suite.Target) bool { return target.Kind == suite.Peer })
+	programs, err := suite.Build(t.Context(), "../..", t.TempDir(), targets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &suite.Suite{
 		Programs:  programs,
 		Scenarios: []suite.Scenario{suite.Custom([]string{"-rooms", "2", "-members", "5", "-rate", "20"})},
-		Targets:   slices.DeleteFunc(suite.Targets(), func(target suite.Target) bool { return target.Peer }),
+		Targets:   suite.WithBefore(targets, programs.Caddy),
 		Rounds:    1,
 		Duration:  300 * time.Millisecond,
 		Log:       io.Discard,
@@ -34,7 +36,8 @@ func TestSuite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := len(s.Targets) + 1; len(runs) != want {
+	// All targets in the first scenario, and Redis in the second, now and before.
+	if want := len(s.Targets) + 2; len(runs) != want {
 		t.Errorf("%d runs, want %d", len(runs), want)
 	}
 	for _, r := range runs {
@@ -45,7 +48,7 @@ func TestSuite(t *testing.T) {
 		switch {
 		case r.Scenario != "custom":
 			processes = 3
-		case r.Target == "ours-redis":
+		case strings.HasPrefix(r.Target, "ours-redis"):
 			processes = 2
 		}
 		if len(r.Result.CPU) != processes {

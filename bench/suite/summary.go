@@ -1,28 +1,30 @@
 package suite
 
-// Row is what came out of a scenario for one target.
+// Row is the result of a scenario for one target.
 type Row struct {
 	Scenario string  `json:"scenario"`
 	Target   string  `json:"target"`
 	Rounds   int     `json:"rounds"`
 	Medians  Metrics `json:"medians"`
-	// Ratios to a base, by its name: medians of the ratios within each round, of
-	// the CPU time of a delivery, the median latency and the memory of a
-	// connection.
+	// Ratios to each baseline, by its name, and to the same target before, by
+	// "before". A ratio is the median of the ratios within each round.
 	Ratios map[string]Ratio `json:"ratios,omitempty"`
 }
 
-// Ratio compares a target with another one.
+// Ratio compares CPU time per delivery, median latency, and memory per connection.
 type Ratio struct {
 	Delivery   float64 `json:"delivery,omitempty"`
 	P50        float64 `json:"p50,omitempty"`
 	Connection float64 `json:"connection,omitempty"`
 }
 
-// bases are the targets that others are compared with.
-var bases = []string{"direct", "batched", "paced"}
+// before is the name of the ratio to an earlier build.
+const before = "before"
 
-// Summarize takes the medians, in the order in which things were run first.
+// references are the names of ratios: the baselines and the earlier build.
+var references = []string{"direct", "batched", "paced", before}
+
+// Summarize returns medians and ratios, in the order of the first round.
 func Summarize(runs []Run) []Row {
 	type key struct{ scenario, target string }
 	var order []key
@@ -42,9 +44,13 @@ func Summarize(runs []Run) []Row {
 			all = append(all, m)
 		}
 		row := Row{Scenario: k.scenario, Target: k.target, Rounds: len(all), Medians: medianOf(all), Ratios: make(map[string]Ratio)}
-		for _, base := range bases {
-			if others := rounds[key{k.scenario, base}]; len(others) > 0 {
-				row.Ratios[base] = ratioOf(rounds[k], others)
+		for _, name := range references {
+			base := key{k.scenario, name}
+			if name == before {
+				base.target = k.target + beforeSuffix
+			}
+			if others := rounds[base]; len(others) > 0 {
+				row.Ratios[name] = ratioOf(rounds[k], others)
 			}
 		}
 		rows = append(rows, row)

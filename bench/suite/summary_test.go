@@ -9,7 +9,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/suite"
 )
 
-// measured is what a run has found for a server with a Redis.
+// measured returns the run of a server with a Redis.
 func measured(scenario, target string, round int, delivery, p50 float64, lost uint64) suite.Run {
 	return suite.Run{Scenario: scenario, Target: target, Round: round, Result: &load.Result{
 		Connections: 10,
@@ -37,8 +37,9 @@ func TestSummarize(t *testing.T) {
 		measured("big", "ours", 2, 9, 10, 0), // something disturbed this one
 		measured("big", "direct", 2, 9, 5, 0),
 		measured("ping", "ours", 0, 3, 1, 0),
+		measured("ping", "ours-before", 0, 2, 4, 0),
 	})
-	if len(rows) != 3 || rows[0].Target != "ours" || rows[1].Target != "direct" || rows[2].Scenario != "ping" {
+	if len(rows) != 4 || rows[0].Target != "ours" || rows[1].Target != "direct" || rows[2].Scenario != "ping" {
 		t.Fatalf("got %+v", rows)
 	}
 	ours := rows[0]
@@ -54,7 +55,10 @@ func TestSummarize(t *testing.T) {
 		"ratio of CPU, by rounds":    {ours.Ratios["direct"].Delivery, 0.5},
 		"ratio of latency":           {ours.Ratios["direct"].P50, 4},
 		"ratio of the base":          {rows[1].Ratios["direct"].Delivery, 1},
-		"ratio to what was not run":  {ours.Ratios["paced"].Delivery, 0},
+		"ratio to an absent target":  {ours.Ratios["paced"].Delivery, 0},
+		"ratio to the earlier build": {rows[2].Ratios["before"].Delivery, 1.5},
+		"latency of the same":        {rows[2].Ratios["before"].P50, 0.25},
+		"earlier build elsewhere":    {ours.Ratios["before"].Delivery, 0},
 		"ratio in another scenario":  {rows[2].Ratios["direct"].Delivery, 0},
 		"median of a single of them": {rows[2].Medians.Delivery, 3},
 	} {
@@ -69,7 +73,7 @@ func TestNames(t *testing.T) {
 	seen := make(map[string]bool)
 	take := func(name string) {
 		if name == "" || seen[name] {
-			t.Errorf("%q is there twice, or is no name", name)
+			t.Errorf("%q occurs twice, or is empty", name)
 		}
 		seen[name] = true
 	}

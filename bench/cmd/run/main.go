@@ -1,4 +1,4 @@
-// Command run compares ephemeral chat with floors and peers.
+// Command run compares ephemeral chat with baselines and peers.
 //
 //	go run ./cmd/run -only big,many,flat -targets ours,direct,paced -rounds 3
 //
@@ -12,11 +12,20 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/report"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/suite"
+)
+
+// Paths relative to the directory of this module, in which the command has to run.
+const (
+	repository  = ".."
+	programDir  = "../bin/bench"
+	document    = "../docs/performance.md"
+	resultsFile = "../docs/performance/results.json"
 )
 
 func main() {
@@ -34,51 +43,47 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	data, err := report.Load(o.results())
+	results, err := report.Load(resultsFile)
 	if err != nil {
 		return err
 	}
 	if !o.onlyReport {
-		err = measure(ctx, o, data)
+		err = measure(ctx, o, results)
 	}
 	if o.write && ctx.Err() == nil {
-		err = errors.Join(err, data.Write(o.document))
+		err = errors.Join(err, results.Write(document))
 	}
 	return err
 }
 
-// measure runs what was asked for, prints it, and puts it into data.
-func measure(ctx context.Context, o *options, data *report.Data) error {
-	programs, err := suite.Build(ctx, o.repository, o.bin, o.peers())
-	if err != nil {
+// measure measures, prints, and with -write saves the results.
+func measure(ctx context.Context, o *options, results *report.Results) (err error) {
+	if o.Programs, err = suite.Build(ctx, repository, programDir, o.Targets); err != nil {
 		return err
 	}
-	s := &suite.Suite{
-		Programs: programs, Targets: o.targets, Log: os.Stderr,
-		Duration: o.duration, Warmup: o.warmup, Options: o.lines,
-	}
-	part := func(scenarios []suite.Scenario, rounds int, keep func(*report.Part)) error {
+	section := func(scenarios []suite.Scenario, rounds int, keep func(*report.Section)) error {
 		if len(scenarios) == 0 || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		s.Scenarios, s.Rounds = scenarios, rounds
+		o.Scenarios, o.Rounds = scenarios, rounds
 		begin := time.Now()
-		runs, err := s.Run(ctx)
+		runs, err := o.Run(ctx)
 		rows := suite.Summarize(runs)
-		_, _ = fmt.Fprint(os.Stdout, suite.Text(rows))
+		_, _ = fmt.Fprint(os.Stdout, suite.Table(rows))
 		_, _ = fmt.Fprintf(os.Stderr, "in %s\n", time.Since(begin).Round(time.Second))
 		if !o.write || ctx.Err() != nil {
 			return err
 		}
-		keep(report.NewPart(rows, rounds, o.duration))
-		return errors.Join(err, data.Save(o.results()))
+		keep(report.NewSection(rows, rounds, o.Duration))
+		return errors.Join(err, results.Save(resultsFile))
 	}
-	comparison := part(o.scenarios, o.rounds, func(p *report.Part) {
-		data.Floors = p
-		if o.peers() {
-			data.Peers = p
+	rounds := o.Rounds
+	comparison := section(o.Scenarios, rounds, func(s *report.Section) {
+		results.Baselines = s
+		if slices.ContainsFunc(o.Targets, func(t suite.Target) bool { return t.Kind == suite.Peer }) {
+			results.Peers = s
 		}
 	})
-	growth := part(o.growth, (o.rounds+1)/2, func(p *report.Part) { data.Growth = p })
+	growth := section(o.growth, (rounds+1)/2, func(s *report.Section) { results.Growth = s })
 	return errors.Join(comparison, growth)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,77 +13,69 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/bench/suite"
 )
 
+const warmup = time.Second
+
 type options struct {
-	repository, bin, document string
-
-	scenarios, growth []suite.Scenario
-	targets           []suite.Target
-	lines             []string // of the Caddyfile
-	rounds            int
-	duration, warmup  time.Duration
-
+	suite.Suite
+	growth            []suite.Scenario
 	write, onlyReport bool
 }
 
-// results is the file that the document's numbers are kept in.
-func (o *options) results() string {
-	return filepath.Join(strings.TrimSuffix(o.document, ".md"), "results.json")
-}
-
-// peers reports whether there are peers among the targets.
-func (o *options) peers() bool {
-	return slices.ContainsFunc(o.targets, func(t suite.Target) bool { return t.Peer })
-}
-
 func parse(args []string) (*options, error) {
-	o := new(options)
+	o := &options{Suite: suite.Suite{Warmup: warmup, Log: os.Stderr}}
+	scenarios := names(suite.Scenarios(), func(s suite.Scenario) string { return s.Name })
+	curves := names(suite.Curves(), func(c suite.Curve) string { return c.Name })
+	all := names(suite.Targets(), func(t suite.Target) string { return t.Name })
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
-	flags.StringVar(&o.repository, "repository", "..", "`directory` of the repository")
-	flags.StringVar(&o.bin, "bin", "../bin/bench", "`directory` to build programs in")
-	flags.StringVar(&o.document, "document", "../docs/performance.md", "`file` that -write writes to, and to the directory that is called like it")
-	all := flags.Bool("all", false, "with peers, and with the curves of growth")
-	only := flags.String("only", "", "run these, comma-separated: "+
-		strings.Join(slices.Concat(scenarioNames(suite.Scenarios()), curveNames()), ", "))
-	targets := flags.String("targets", "", "run these, comma-separated: "+strings.Join(targetNames(suite.Targets()), ", "))
-	custom := flags.String("load", "", "run a load of these `flags` of chatload instead")
-	flags.IntVar(&o.rounds, "rounds", 3, "how often; half as often for the curves")
-	flags.DurationVar(&o.duration, "duration", 4*time.Second, "how long each measurement is")
-	flags.DurationVar(&o.warmup, "warmup", time.Second, "how long there is load before it")
+	everything := flags.Bool("all", false, "include the peers and the growth curves")
+	only := flags.String("only", "", "run only these `scenarios`, comma-separated: "+strings.Join(append(scenarios, curves...), ", "))
+	targets := flags.String("targets", "", "run only these `targets`, comma-separated: "+strings.Join(all, ", "))
+	earlier := flags.String("before", "", "also run an earlier Caddy `binary` as ours-before and ours-redis-before, to compare two builds of ours")
+	custom := flags.String("load", "", "run a load with these `flags` of chatload instead")
+	flags.IntVar(&o.Rounds, "rounds", 3, "number of rounds; the growth curves take half as many")
+	flags.DurationVar(&o.Duration, "duration", 4*time.Second, "length of each measurement")
 	flags.Func("option", "a further `line` of the chat's block in the Caddyfile; may be repeated", func(line string) error {
-		o.lines = append(o.lines, line)
+		o.Options = append(o.Options, line)
 		return nil
 	})
-	flags.BoolVar(&o.write, "write", false, "write the document")
-	flags.BoolVar(&o.onlyReport, "report", false, "measure nothing: write the document again from what was measured before")
+	flags.BoolVar(&o.write, "write", false, "write the results to docs/performance.md")
+	flags.BoolVar(&o.onlyReport, "report", false, "measure nothing: write docs/performance.md again from the saved results")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
 	switch {
 	case o.onlyReport:
 		o.write = true
-	case o.write && (*only != "" || *targets != "" || *custom != "" || len(o.lines) > 0):
-		return nil, errors.New("-write is for all of it, not for a choice")
-	case o.rounds < 1 || o.duration <= 0:
+	case o.write && (*only != "" || *targets != "" || *earlier != "" || *custom != "" || len(o.Options) > 0):
+		return nil, errors.New("-write needs a complete run: omit -only, -targets, -before, -load and -option")
+	case o.Rounds < 1 || o.Duration <= 0:
 		return nil, errors.New("-rounds and -duration must be above 0")
 	}
-	if err := o.choose(*all, *only, *custom); err != nil {
+	if err := o.chooseScenarios(*everything, *only, *custom); err != nil {
 		return nil, err
 	}
-	return o, o.chooseTargets(*all, *targets)
+	if err := o.chooseTargets(*everything, *targets); err != nil || *earlier == "" {
+		return o, err
+	}
+	caddy, err := filepath.Abs(*earlier)
+	if err == nil {
+		_, err = os.Stat(caddy)
+	}
+	o.Targets = suite.WithBefore(o.Targets, caddy)
+	return o, err
 }
 
-// choose chooses scenarios.
-func (o *options) choose(all bool, only, custom string) error {
+func (o *options) chooseScenarios(all bool, only, custom string) error {
 	if custom != "" {
-		o.scenarios = []suite.Scenario{suite.Custom(strings.Fields(custom))}
+		o.Scenarios = []suite.Scenario{suite.Custom(strings.Fields(custom))}
 		return nil
 	}
-	wanted := strings.FieldsFunc(only, func(r rune) bool { return r == ',' })
+	wanted := split(only)
 	found := make(map[string]bool)
 	for _, s := range suite.Scenarios() {
 		if only == "" || slices.Contains(wanted, s.Name) {
 			found[s.Name] = true
-			o.scenarios = append(o.scenarios, s)
+			o.Scenarios = append(o.Scenarios, s)
 		}
 	}
 	for _, c := range suite.Curves() {
@@ -93,50 +86,40 @@ func (o *options) choose(all bool, only, custom string) error {
 			}
 		}
 	}
+	return unknown("-only", wanted, found)
+}
+
+// chooseTargets chooses targets. Peers run only if all or their names are given.
+func (o *options) chooseTargets(all bool, only string) error {
+	wanted := split(only)
+	found := make(map[string]bool)
+	for _, t := range suite.Targets() {
+		if only == "" && (all || t.Kind != suite.Peer) || slices.Contains(wanted, t.Name) {
+			found[t.Name] = true
+			o.Targets = append(o.Targets, t)
+		}
+	}
+	return unknown("-targets", wanted, found)
+}
+
+// unknown returns an error for the first wanted name that was not found.
+func unknown(flag string, wanted []string, found map[string]bool) error {
 	for _, name := range wanted {
 		if !found[name] {
-			return fmt.Errorf("-only: there is no %q", name)
+			return fmt.Errorf("%s: unknown name %q", flag, name)
 		}
 	}
 	return nil
 }
 
-// chooseTargets chooses targets. Peers have to be asked for.
-func (o *options) chooseTargets(all bool, names string) error {
-	wanted := strings.FieldsFunc(names, func(r rune) bool { return r == ',' })
-	for _, t := range suite.Targets() {
-		if names == "" && (all || !t.Peer) || slices.Contains(wanted, t.Name) {
-			o.targets = append(o.targets, t)
-		}
-	}
-	for _, name := range wanted {
-		if !slices.ContainsFunc(o.targets, func(t suite.Target) bool { return t.Name == name }) {
-			return fmt.Errorf("-targets: there is no %q", name)
-		}
-	}
-	return nil
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
-func scenarioNames(list []suite.Scenario) []string {
-	var names []string
-	for _, s := range list {
-		names = append(names, s.Name)
+func names[T any](list []T, name func(T) string) []string {
+	var all []string
+	for _, item := range list {
+		all = append(all, name(item))
 	}
-	return names
-}
-
-func targetNames(list []suite.Target) []string {
-	var names []string
-	for _, t := range list {
-		names = append(names, t.Name)
-	}
-	return names
-}
-
-func curveNames() []string {
-	var names []string
-	for _, c := range suite.Curves() {
-		names = append(names, c.Name)
-	}
-	return names
+	return all
 }

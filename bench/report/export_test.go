@@ -1,0 +1,8 @@
+package report
+
+// Unexported names that the tests use.
+var (
+	Digits = digits
+	Bars   = bars
+	Curve  = curve
+)

@@ -1,0 +1,98 @@
+package suite
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+)
+
+// redisName is the name of the Redis process of a server.
+const redisName = "redis"
+
+// server is a target's running processes.
+type server struct {
+	// Fixed.
+	target   *Target
+	programs *Programs
+	options  []string // further lines of the chat's block in the Caddyfile
+	nodes    int      // of ours
+	tls      bool
+	dir      string // temporary
+
+	urls      []string
+	gc        []string // URLs that collect garbage
+	processes []*process
+}
+
+// start starts the target in a temporary directory.
+func (s *server) start(ctx context.Context) (err error) {
+	if s.dir, err = os.MkdirTemp("", "bench"); err != nil {
+		return err
+	}
+	if err := s.target.start(ctx, s); err != nil {
+		s.stop()
+		return fmt.Errorf("starting %s: %w", s.target.Name, err)
+	}
+	return nil
+}
+
+// stop stops the processes and removes their directory.
+func (s *server) stop() {
+	for _, p := range slices.Backward(s.processes) {
+		p.stop()
+	}
+	_ = os.RemoveAll(s.dir) // temporary
+}
+
+// run starts a process and waits until the dialer reaches it.
+func (s *server) run(ctx context.Context, d dialer, name, address, program string, args ...string) error {
+	p, err := startProcess(ctx, d, s.dir, name, address, program, args...)
+	if err == nil {
+		s.processes = append(s.processes, p)
+	}
+	return err
+}
+
+// runSite is run for a site with a debug endpoint. With TLS it waits for the
+// certificate.
+func (s *server) runSite(ctx context.Context, name, address, debug, program string, args ...string) error {
+	s.urls = append(s.urls, s.url(address))
+	s.gc = append(s.gc, debug+"/debug/pprof/heap?gc=1")
+	var d dialer = new(net.Dialer)
+	if s.tls {
+		d = &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the certificate is self-signed
+	}
+	return s.run(ctx, d, name, address, program, args...)
+}
+
+// runRedis starts a Redis without persistence.
+func (s *server) runRedis(ctx context.Context) (address string, err error) {
+	address, err = freeAddress()
+	if err != nil {
+		return "", err
+	}
+	_, port, _ := strings.Cut(address, ":")
+	return address, s.run(ctx, new(net.Dialer), redisName, address, s.programs.Redis,
+		"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", s.dir)
+}
+
+// url returns the URL of a site.
+func (s *server) url(address string) string {
+	if s.tls {
+		return "https://" + address
+	}
+	return "http://" + address
+}
+
+// pids returns the processes as the load tool's -pid expects them.
+func (s *server) pids() string {
+	var pids []string
+	for _, p := range s.processes {
+		pids = append(pids, p.pid())
+	}
+	return strings.Join(pids, ",")
+}
