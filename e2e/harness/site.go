@@ -1,0 +1,90 @@
+package harness
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+)
+
+// Unlimited are options that take the limits of a chat away, for tests that are not
+// about limits.
+const Unlimited = `
+		message_rate off
+		join_rate off
+		create_rate off
+		password_rate off
+		room_password_rate off
+		max_connections 1000000
+		history 20000`
+
+// Site is a chat on one or more nodes.
+type Site struct {
+	Nodes []*Node
+	Bases []string // the mount points, one on each node
+	APIs  []*API
+	Redis *Redis // nil if rooms are in memory
+}
+
+// Base returns the mount point on a node. Nodes are numbered from 0, modulo their
+// number.
+func (s *Site) Base(i int) string { return s.Bases[i%len(s.Bases)] }
+
+// API returns the client for Base(i).
+func (s *Site) API(i int) *API { return s.APIs[i%len(s.APIs)] }
+
+// MemorySite starts one node that keeps rooms in memory.
+func MemorySite(t *testing.T, options string) *Site {
+	t.Helper()
+	return StartSite(t, nil, options, "")
+}
+
+// RedisSite starts two nodes that keep rooms in one Redis.
+func RedisSite(t *testing.T, options string) *Site {
+	t.Helper()
+	server := StartRedis(t, redistest.Options{})
+	return StartSite(t, server, options, server.Addr(), server.Addr())
+}
+
+// StartSite starts a node for each address of Redis. With the address "" the node
+// keeps rooms in memory.
+func StartSite(t *testing.T, server *Redis, options string, redisAddresses ...string) *Site {
+	t.Helper()
+	s := &Site{Redis: server}
+	for _, address := range redisAddresses {
+		store := ""
+		if address != "" {
+			store = "redis " + address
+		}
+		listen := FreeAddress(t)
+		sites := fmt.Sprintf("http://%s {\n\tephemeral_chat {\n\t\t%s\n\t\t%s\n\t}\n}\n", listen, store, strings.TrimSpace(options))
+		s.Add(t, StartNode(t, "", sites, listen), "http://"+listen)
+	}
+	return s
+}
+
+// Add adds a node and its mount point.
+func (s *Site) Add(t *testing.T, n *Node, base string) {
+	t.Helper()
+	s.Nodes = append(s.Nodes, n)
+	s.Bases = append(s.Bases, base)
+	s.APIs = append(s.APIs, NewAPI(t, base))
+}
+
+// OnBothStores runs a test with rooms in memory and, on two nodes, in Redis.
+func OnBothStores(t *testing.T, options string, test func(t *testing.T, s *Site)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) { test(t, MemorySite(t, options)) })
+	t.Run("redis", func(t *testing.T) { test(t, RedisSite(t, options)) })
+}
+
+// ExpectNoErrors fails the test if a node has logged an error.
+func (s *Site) ExpectNoErrors(t *testing.T) {
+	t.Helper()
+	for _, n := range s.Nodes {
+		for _, line := range n.LoggedErrors() {
+			t.Errorf("logged: %s", line)
+		}
+	}
+}
