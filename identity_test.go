@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
-	"golang.org/x/text/unicode/norm"
 
 	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
 )
@@ -181,14 +180,15 @@ func (s *site) connectAs(t *testing.T, user string, m member) *connection {
 	return c
 }
 
-// FuzzUser has the site call two users anything. Who is let in has a name that can be
-// shown, always the same one; and two of whom the site does not say the same, but for
-// the space around it and its Unicode form, are not one.
+// FuzzUser signs two users in under any names. An admitted user has a name that can be
+// shown, always the same one, and users with different names, apart from spaces around
+// them, are different users.
 func FuzzUser(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"anna", "ben"},
 		{" anna ", "anna"},
 		{"Ren\u00e9", "Rene\u0301"},
+		{"Rene\u0301", "Ren\u00e9"},
 		{"", " "},
 		{"anna", "\u0430nna"},
 		{"a\x00", "a\x7f"},
@@ -231,14 +231,14 @@ func FuzzUser(f *testing.F) {
 		if !ok {
 			return
 		}
-		if first == "" || !utf8.ValidString(first) || !norm.NFC.IsNormalString(first) || strings.TrimSpace(first) != first ||
+		if first == "" || !utf8.ValidString(first) || first != strings.TrimSpace(one) ||
 			strings.ContainsFunc(first, unicode.IsControl) {
 			t.Errorf("%q is called %q", one, first)
 		}
 		if again, ok := userOf(t, one); ok && again != first {
 			t.Errorf("%q is called %q and %q", one, first, again)
 		}
-		same := norm.NFC.String(strings.TrimSpace(one)) == norm.NFC.String(strings.TrimSpace(other))
+		same := strings.TrimSpace(one) == strings.TrimSpace(other)
 		if second, ok := userOf(t, other); ok && second == first && !same {
 			t.Errorf("%q and %q are both called %q", one, other, first)
 		}
