@@ -1,13 +1,9 @@
 package ephemeralchat_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -19,7 +15,7 @@ import (
 	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
 )
 
-// declaration is a struct as it is written.
+// declaration is a struct in the source.
 type declaration struct {
 	doc    string
 	fields map[string]string // their comments
@@ -65,36 +61,36 @@ func declarations(t *testing.T, directory string) map[string]declaration {
 	return all
 }
 
-// TestFieldsAreDocumented walks the structs of the configuration, of which Caddy's
+// TestFieldsAreDocumented walks the structs of the configuration, from which Caddy's
 // website makes the reference of the module: each module, and each field that can
-// be set, must say what it is.
+// be set, needs a comment of sentences.
 func TestFieldsAreDocumented(t *testing.T) {
 	written := declarations(t, ".")
 	root := reflect.TypeFor[ephemeralchat.Handler]().PkgPath()
 	seen := make(map[reflect.Type]bool)
 	fields := 0
-	var walk func(what reflect.Type)
-	walk = func(what reflect.Type) {
-		for what.Kind() == reflect.Pointer || what.Kind() == reflect.Slice || what.Kind() == reflect.Map {
-			what = what.Elem()
+	var walk func(structure reflect.Type)
+	walk = func(structure reflect.Type) {
+		for structure.Kind() == reflect.Pointer || structure.Kind() == reflect.Slice || structure.Kind() == reflect.Map {
+			structure = structure.Elem()
 		}
-		if what.Kind() != reflect.Struct || what.PkgPath() != root || seen[what] {
+		if structure.Kind() != reflect.Struct || structure.PkgPath() != root || seen[structure] {
 			return
 		}
-		seen[what] = true
-		source := written[what.Name()]
-		if !strings.HasPrefix(source.doc, what.Name()+" ") {
-			t.Errorf("%s is not documented", what)
+		seen[structure] = true
+		source := written[structure.Name()]
+		if !strings.HasPrefix(source.doc, structure.Name()+" ") {
+			t.Errorf("%s is not documented", structure)
 		}
-		for field := range what.Fields() {
+		for field := range structure.Fields() {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			switch {
 			case !field.IsExported() || name == "-":
 				continue
 			case name == "":
-				t.Errorf("%s.%s has no name in JSON", what, field.Name)
+				t.Errorf("%s.%s has no name in JSON", structure, field.Name)
 			case !regexp.MustCompile(`^[A-Z][^\n]*(\n[^\n]+)*\.\n?`).MatchString(source.fields[field.Name]):
-				t.Errorf("%s.%s is not documented by sentences: %q", what, field.Name, source.fields[field.Name])
+				t.Errorf("%s.%s is not documented by sentences: %q", structure, field.Name, source.fields[field.Name])
 			}
 			fields++
 			walk(field.Type)
@@ -119,47 +115,4 @@ func TestFieldsAreDocumented(t *testing.T) {
 		}
 	}
 	t.Logf("%d fields of %d types", fields, len(seen))
-}
-
-const jsonDocument = "docs/json.md"
-
-// TestJSONExamples compares docs/json.md with what the Caddyfile examples stand for.
-// With -update it is written.
-func TestJSONExamples(t *testing.T) {
-	var b bytes.Buffer
-	b.WriteString(`# Examples in JSON
-
-What each Caddyfile of the documents stands for, for those who configure Caddy by JSON: the output of ` + "`caddy adapt`" + `. The test that
-reads this file compares the two; ` + "`go test -run TestJSONExamples -update .`" + ` writes it anew.
-
-Durations are numbers of nanoseconds here; text such as ` + "`\"90m\"`" + ` will do as well.
-
-Every field is described where it is declared: in the structs ` + "`Handler`, `DeclaredRoom`, `Rate`, `MemoryStore` and `RedisStore`" + ` of
-the Go package, from which ` + "`caddy`'s" + ` website makes its reference.
-`)
-	for _, example := range examples(t) {
-		config, _, err := adapt(example.site())
-		if err != nil {
-			t.Fatalf("%s: %v", example.name(), err)
-		}
-		var indented bytes.Buffer
-		if err := json.Indent(&indented, config, "", "  "); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&b, "\n## %s\n\nThe Caddyfile:\n\n```\n%s\n```\n\nThe same in JSON:\n\n```json\n%s\n```\n",
-			example.name(), strings.TrimRight(example.text, "\n"), indented.Bytes())
-	}
-	if *update {
-		if err := os.WriteFile(jsonDocument, b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	content, err := os.ReadFile(jsonDocument)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(content, b.Bytes()) {
-		t.Errorf("%s is not what the examples stand for; go test -run TestJSONExamples -update . writes it anew", jsonDocument)
-	}
 }

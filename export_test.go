@@ -6,3 +6,10 @@ var (
 	CommandConfig  = commandConfig
 	CommandURL     = commandURL
 )
+
+// WithDefaults returns a handler with the memory store whose options are the defaults.
+func WithDefaults() *Handler {
+	h := &Handler{store: new(MemoryStore)}
+	h.setDefaults()
+	return h
+}
