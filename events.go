@@ -17,7 +17,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
-// The events that Caddy's events app emits for the chat. docs/operations.md documents
+// The events that Caddy's events app emits for the chat. docs/run.md documents
 // their data, which never includes messages, passwords or sessions.
 const (
 	eventRoomCreated   = "room_created"

@@ -240,7 +240,7 @@ func TestLinkMetrics(t *testing.T) {
 
 // TestOperationsDocument checks that the metrics are explained, and no others.
 func TestOperationsDocument(t *testing.T) {
-	text, err := os.ReadFile("docs/operations.md")
+	text, err := os.ReadFile("docs/run.md")
 	if err != nil {
 		t.Fatal(err)
 	}
