@@ -1,6 +1,8 @@
 package ephemeralchat_test
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -8,19 +10,36 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
+// documentedUser returns the arguments with which redis-server creates the user of the
+// commands `redis-cli ACL SETUSER` in a document, all of them together, with a password.
+func documentedUser(t *testing.T, document, name, password string) []string {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile(`(?m)^redis-cli (?:-p \d+ )?ACL SETUSER ` + name + ` ((?:.*\\\n)*.*)$`)
+	rules := []string{"--user", name}
+	for _, match := range command.FindAllStringSubmatch(string(text), -1) {
+		for _, rule := range strings.Fields(strings.ReplaceAll(match[1], "\\\n", " ")) {
+			rules = append(rules, strings.Replace(strings.Trim(rule, "'"), ">secret", ">"+password, 1))
+		}
+	}
+	if len(rules) < 5 {
+		t.Fatalf("%s shows no ACL of %s", document, name)
+	}
+	return rules
+}
+
 // TestScalingExamples runs each Caddyfile of docs/scaling.md against the Redis that
-// it is for.
+// it is for, as the users with the permissions of the documents.
 func TestScalingExamples(t *testing.T) {
 	t.Setenv("REDIS_PASSWORD", "tea")
 	t.Setenv("SENTINEL_PASSWORD", "milk")
 	certificates := redistest.NewCertificates(t)
 	blocks := slices.DeleteFunc(examples(t), func(e example) bool { return e.file != "docs/scaling.md" })
-	// What the documents say that the users need: see redis.md and scaling.md.
-	user := []string{"--user", "chat", "on", ">tea", "~chat:room:*", "&chat:room:events:*", "+@all"}
-	watcher := []string{
-		"--user", "watcher", "on", ">milk", "resetchannels", "&+switch-master", "&+replica-reconf-done", "-@all",
-		"+auth", "+hello", "+ping", "+subscribe", "+sentinel|get-master-addr-by-name", "+sentinel|sentinels",
-	}
+	user := documentedUser(t, "docs/redis.md", "chat", "tea")
+	watcher := documentedUser(t, "docs/scaling.md", "watcher", "milk")
 	starts := []func(t *testing.T) (names, addresses []string){
 		func(t *testing.T) ([]string, []string) {
 			t.Helper()
