@@ -10,9 +10,8 @@ import (
 	"testing"
 )
 
-// TestSecurityDocument compares docs/security.md with the tests that there are: what
-// it says to be held by a test is held by one that exists, and every attack of the
-// end-to-end tests stands in it.
+// TestSecurityDocument compares docs/security.md with the tests in the repository: each
+// test that it names exists, and it names every attack of the end-to-end tests.
 func TestSecurityDocument(t *testing.T) {
 	text, err := os.ReadFile("docs/security.md")
 	if err != nil {
@@ -46,7 +45,7 @@ func declaredTests(t *testing.T) (all map[string]bool, attacks []string) {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
-		source, err := os.ReadFile(path) //nolint:gosec // G122: nobody else is in the source
+		source, err := os.ReadFile(path) //nolint:gosec // G122: only the test walks the source
 		if err != nil {
 			return err
 		}

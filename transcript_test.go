@@ -78,7 +78,7 @@ func (r *replayer) play(t *testing.T, line string) error {
 	}
 }
 
-// socket returns the connection of somebody, who connects when first heard of.
+// socket returns the connection of a client, and opens it at the first call.
 func (r *replayer) socket(t *testing.T, name string) *websocket.Conn {
 	t.Helper()
 	if r.sockets[name] == nil {
