@@ -15,7 +15,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
-// example is a Caddyfile, or directives of a site, that people may copy.
+// example is a Caddyfile, or directives of a site, in a document.
 type example struct {
 	file   string
 	number int // within the file, from 1
@@ -38,7 +38,7 @@ var (
 	commentedSite = regexp.MustCompile(`(?ms)^# chat\.example\.com \{\n.*?^# \}\n`)
 )
 
-// examples returns all there are: in the documents, and in Caddyfile.example.
+// examples returns the Caddyfiles of all documents and of Caddyfile.example.
 func examples(t *testing.T) []example {
 	t.Helper()
 	files, err := filepath.Glob("docs/*.md")
@@ -70,7 +70,7 @@ func examples(t *testing.T) []example {
 		example{"Caddyfile.example", 2, regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(commented, "")})
 }
 
-// TestExamples adapts and provisions every Caddyfile that people may copy.
+// TestExamples adapts and provisions every Caddyfile of the documents.
 func TestExamples(t *testing.T) {
 	t.Setenv("REDIS_URL", "redis://localhost:6379")
 	t.Setenv("REDIS_PASSWORD", "tea")
@@ -81,12 +81,12 @@ func TestExamples(t *testing.T) {
 	for _, e := range examples(t) {
 		t.Run(e.name(), func(t *testing.T) { checkExample(t, e.site()) })
 		if formatted := caddyfile.Format([]byte(e.text)); e.name() == "Caddyfile.example, 1" && string(formatted) != e.text {
-			t.Error("it is not formatted, of which Caddy warns")
+			t.Error("it is not formatted; Caddy warns of that")
 		}
 	}
 }
 
-// checkExample wants a Caddyfile to be loadable and to be about the chat.
+// checkExample checks that a Caddyfile can be loaded and has a chat.
 func checkExample(t *testing.T, text string) {
 	t.Helper()
 	config, warnings, err := adapt(withCertificates(redistest.NewCertificates(t), text))
@@ -107,8 +107,8 @@ func checkExample(t *testing.T, text string) {
 	}
 }
 
-// withCertificates puts the files of certificates in the places of those that
-// examples name.
+// withCertificates replaces the names of certificate files in examples with those of
+// real files.
 func withCertificates(c *redistest.Certificates, text string) string {
 	return strings.NewReplacer(
 		"/etc/caddy/redis-ca.pem", c.CA, "/etc/caddy/redis-client.pem", c.Certificate, "/etc/caddy/redis-client.key", c.Key,

@@ -1,0 +1,108 @@
+package ephemeralchat_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	// link is a Markdown link or image, or the source of an HTML image.
+	link    = regexp.MustCompile(`\]\(([^()\s]+)\)|<img src="([^"]+)"`)
+	heading = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
+	code    = regexp.MustCompile("(?ms)^```.*?^```$|`[^`\n]*`")
+)
+
+// documents returns the Markdown files at the top of the repository and in docs.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal("no documents:", pattern, err)
+		}
+		all = append(all, files...)
+	}
+	return all
+}
+
+// anchorsOf returns the anchors that GitHub gives to the headings of a document.
+func anchorsOf(text string) map[string]bool {
+	anchors := make(map[string]bool)
+	for _, match := range heading.FindAllStringSubmatch(regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(text, ""), -1) {
+		kept := regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
+		anchors[strings.ReplaceAll(kept, " ", "-")] = true
+	}
+	return anchors
+}
+
+// TestLinks checks that every link between documents leads to a file, and to a heading
+// of it.
+func TestLinks(t *testing.T) {
+	checked := 0
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range link.FindAllStringSubmatch(code.ReplaceAllString(string(text), "`"), -1) {
+			target := match[1] + match[2]
+			if strings.Contains(target, "://") {
+				continue
+			}
+			checked++
+			name, anchor, _ := strings.Cut(target, "#")
+			file := document
+			if name != "" {
+				file = filepath.Join(filepath.Dir(document), name)
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s links to %s: %v", document, target, err)
+				continue
+			}
+			if anchor == "" {
+				continue
+			}
+			content, err := os.ReadFile(file)
+			if err != nil || !anchorsOf(string(content))[anchor] {
+				t.Errorf("%s links to %s: no such heading, %v", document, target, err)
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no link was found")
+	}
+}
+
+// TestMapOfDocuments checks that the README and the index of docs name every document,
+// and that the README stays short.
+func TestMapOfDocuments(t *testing.T) {
+	const maxLines = 150
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := os.ReadFile("docs/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range documents(t) {
+		if filepath.Dir(document) == "docs" && filepath.Base(document) != "README.md" {
+			if !strings.Contains(string(readme), "("+document+")") {
+				t.Errorf("README.md does not link to %s", document)
+			}
+			if !strings.Contains(string(index), "("+filepath.Base(document)+")") {
+				t.Errorf("docs/README.md does not link to %s", document)
+			}
+		}
+	}
+	if lines := strings.Count(string(readme), "\n"); lines > maxLines {
+		t.Errorf("README.md has %d lines, want at most %d", lines, maxLines)
+	}
+	if !strings.Contains(string(readme), "make test") {
+		t.Error("README.md does not name make test")
+	}
+}
