@@ -1,6 +1,6 @@
 /**
- * How long to wait before something is tried again: `first` milliseconds, twice
- * that the next time, and so on, but no longer than `max`.
+ * Delays between attempts: `first` milliseconds, then twice as long each time, up to
+ * `max`.
  *
  * @typedef {object} Retry
  * @property {number} first
@@ -8,12 +8,11 @@
  */
 
 /**
- * Returns how long to wait, in milliseconds, after so many tries that have failed
- * since the last success. A random half of it keeps those apart who have lost the
- * same server.
+ * Returns the delay in milliseconds before the next attempt. A random half of it
+ * spreads the clients that have lost the same server.
  *
  * @param {Retry} retry
- * @param {number} failures at least 1
+ * @param {number} failures since the last success, at least 1
  */
 export function backoff({ first, max }, failures) {
   const full = Math.min(max, first * 2 ** (failures - 1))

@@ -1,25 +1,24 @@
 /**
- * What goes wrong, by name.
+ * An error with a stable code.
  *
- * `code` is stable: one of the server's (docs/protocol.md, "Errors" and
- * "Refusals") or one of the client's own:
+ * `code` is one of the server's (docs/protocol.md, "Errors" and "Refusals") or one
+ * of the client's own:
  *
- * - `network`: the server was not reached, or did not answer in time; what was
- *   asked for may have been done or not.
- * - `bad_response`: something other than the chat has answered.
- * - `offline`: the room is not connected at the moment.
+ * - `network`: the server was not reached, or did not answer in time. It may have
+ *   carried out the request.
+ * - `bad_response`: the answer is not from the chat.
+ * - `offline`: the room is not connected.
  * - `closed`: the room has ended, or was closed.
- * - `insecure_context`: encryption needs a page that came over HTTPS or from
- *   localhost.
- * - `invalid_key`: what stands after the room's id in the link is not a key.
+ * - `insecure_context`: encryption needs a page from HTTPS or localhost.
+ * - `invalid_key`: the key in the link is malformed.
  */
 export class ChatError extends Error {
   /**
    * @param {string} code
-   * @param {string} [detail] for people who read logs
-   * @param {number} [status] of the HTTP response, 0 if there was none
-   * @param {number | null} [retryAfter] in how many milliseconds it makes sense to
-   *   try again, if the server has said so
+   * @param {string} [detail] for logs
+   * @param {number} [status] of the HTTP response, 0 without one
+   * @param {number | null} [retryAfter] the wait that the server asks for, in
+   *   milliseconds
    */
   constructor(code, detail = code, status = 0, retryAfter = null) {
     super(detail)

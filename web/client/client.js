@@ -1,7 +1,6 @@
 /**
- * The client of an ephemeral chat. It speaks the protocol as docs/protocol.md has
- * it, and is meant to be read by whoever writes another one; docs/client.md says
- * how to use it.
+ * The client of an ephemeral chat, and a reference implementation of the protocol in
+ * docs/protocol.md. docs/client.md describes its use.
  *
  *     import { ChatClient } from 'https://example.com/chat/client.js'
  *
@@ -12,11 +11,11 @@
  *     room.send('Good morning')
  */
 
-import { Endpoints } from './http-api.js'
 import { ChatError } from './chat-error.js'
+import { CredentialStore } from './credential-store.js'
+import { byteLength, newKey, RoomCipher } from './encryption.js'
+import { HttpApi } from './http-api.js'
 import { Room } from './room.js'
-import { byteLength, newKey, Secret } from './encryption.js'
-import { Stored } from './credential-store.js'
 
 export { byteLength, ChatError, Room }
 
@@ -30,17 +29,15 @@ export { byteLength, ChatError, Room }
  */
 
 /**
- * What a `ChatClient` needs from where it runs. In a browser all but `base` may
- * be left out.
+ * The environment of a `ChatClient`. In a browser only `base` is required.
  *
  * @typedef {object} ClientOptions
- * @property {URL | string} base where the chat is mounted
- * @property {Storage | null} [storage] remembers who one is in which room, so that
- *   a reload is the same person; null or absent: nothing is remembered
+ * @property {URL | string} base the mount point
+ * @property {Storage | null} [storage] keeps the user's credentials for each room, so
+ *   that a reload returns as the same user; null or absent: nothing is kept
  * @property {typeof fetch} [fetch]
  * @property {typeof WebSocket} [WebSocket]
- * @property {Partial<Retry>} [retry] how long to wait before a lost connection is
- *   opened again
+ * @property {Partial<Retry>} [retry] the delays before reconnections
  */
 
 /**
@@ -51,14 +48,14 @@ export { byteLength, ChatError, Room }
  * @property {number | null} expiresAt
  */
 
-/** How long after its end by this machine's clock a room is taken for gone, in
- * milliseconds: clocks differ. */
-const CLOCK_DOUBT = 10 * 60_000
+/** A room counts as ended this many milliseconds after its end by this machine's
+ * clock, which may differ from the store's. */
+const MAX_CLOCK_ERROR = 10 * 60_000
 
 /** Rooms at one mount point. */
 export class ChatClient {
-  #endpoints
-  #stored
+  #api
+  #credentials
   #options
 
   /** @param {ClientOptions} options */
@@ -66,97 +63,96 @@ export class ChatClient {
     const mount = new URL(base, globalThis.location?.href)
     if (!mount.pathname.endsWith('/')) mount.pathname += '/'
     mount.search = mount.hash = ''
-    this.#endpoints = new Endpoints(mount, fetch)
-    this.#stored = new Stored(storage, mount)
+    this.#api = new HttpApi(mount, fetch)
+    this.#credentials = new CredentialStore(storage, mount)
     this.#options = { WebSocket, retry: { first: 500, max: 30_000, ...retry } }
   }
 
   /**
-   * Creates a room, of which one is the admin.
+   * Creates a room, with the user as its admin.
    *
-   * @param {object} wish
-   * @param {string} wish.roomName
-   * @param {string} [wish.username]
-   * @param {string} [wish.password]
-   * @param {number | string} [wish.ttl] seconds, or such as "30m"
-   * @param {boolean} [wish.private] whether messages are encrypted, with a new key
+   * @param {object} request
+   * @param {string} request.roomName
+   * @param {string} [request.username]
+   * @param {string} [request.password]
+   * @param {number | string} [request.ttl] seconds, or a duration such as "30m"
+   * @param {boolean} [request.private] encrypts messages with a new key
    * @returns {Promise<Room>} not yet connected
    * @throws {ChatError}
    */
   async createRoom({ roomName, username, password, ttl, private: sealed = false }) {
     const key = sealed ? newKey() : null
-    const admission = await this.#endpoints.call('createRoom', { roomName, username, password, ttl })
-    return this.#admit(admission, key)
+    const response = await this.#api.call('createRoom', { roomName, username, password, ttl })
+    return this.#enter(response, key)
   }
 
   /**
-   * Joins a room as somebody new.
+   * Joins a room as a new member.
    *
-   * @param {object} wish
-   * @param {string} wish.roomId
-   * @param {string} [wish.username]
-   * @param {string} [wish.password]
-   * @param {string | null} [wish.key] of a private room
+   * @param {object} request
+   * @param {string} request.roomId
+   * @param {string} [request.username]
+   * @param {string} [request.password]
+   * @param {string | null} [request.key] of a private room
    * @returns {Promise<Room>} not yet connected
    * @throws {ChatError}
    */
   async joinRoom({ roomId, username, password, key = null }) {
-    if (key !== null) await Secret.from(key, roomId) // before anybody is told of a new member
-    const admission = await this.#endpoints.call('joinRoom', { roomId, username, password })
-    return this.#admit(admission, key)
+    if (key !== null) await RoomCipher.from(key, roomId) // a wrong key must fail before the join
+    const response = await this.#api.call('joinRoom', { roomId, username, password })
+    return this.#enter(response, key)
   }
 
   /**
-   * Asks what a newcomer may know of a room.
+   * Returns the public properties of a room.
    *
    * @param {string} roomId
    * @returns {Promise<RoomInfo>}
    * @throws {ChatError}
    */
   async roomInfo(roomId) {
-    const { passwordRequired, locked, startedAt, expiresAt } = await this.#endpoints.call('roomInfo', { roomId })
+    const { passwordRequired, locked, startedAt, expiresAt } = await this.#api.call('roomInfo', { roomId })
     return { passwordRequired, locked, startedAt: time(startedAt), expiresAt: time(expiresAt) }
   }
 
   /**
-   * Comes back to a room as who one was there before: after a reload, or in another
-   * tab. Each call is given a session of its own, so that tabs don't take each
-   * other's place.
+   * Returns to a room as the same user, after a reload or in another tab. Each call
+   * gets a session of its own, so that tabs don't replace each other.
    *
    * @param {string} roomId
    * @param {object} [options]
    * @param {string | null} [options.key] of a private room
-   * @returns {Promise<Room | null>} not yet connected; null if nothing is
-   *   remembered, or is no longer good, which is then forgotten
-   * @throws {ChatError} if that could not be found out
+   * @returns {Promise<Room | null>} not yet connected; null without credentials, or if
+   *   they are not valid any more, in which case they are removed
+   * @throws {ChatError} if the server could not be asked
    */
   async restore(roomId, { key = null } = {}) {
-    const identity = this.#stored.get(roomId)
-    if (identity === null) return null
-    if (key !== null) await Secret.from(key, roomId)
-    const { userId, sessionId } = identity
+    const credentials = this.#credentials.get(roomId)
+    if (credentials === null) return null
+    if (key !== null) await RoomCipher.from(key, roomId)
+    const { userId, sessionId } = credentials
     try {
-      return await this.#admit(await this.#endpoints.call('joinRoom', { roomId, userId, sessionId }), key)
+      return await this.#enter(await this.#api.call('joinRoom', { roomId, userId, sessionId }), key)
     } catch (error) {
       if (!isGone(error)) throw error
-      this.#stored.forget(roomId, userId)
+      this.#credentials.forget(roomId, userId)
       return null
     }
   }
 
   /**
-   * Forgets who one was in rooms that have ended meanwhile. What cannot be found
-   * out now is left for the next time.
+   * Removes the credentials for rooms that have ended. If the server does not answer
+   * for a room, its credentials stay until the next call.
    *
-   * @returns {Promise<string[]>} the ids of the rooms that were forgotten
+   * @returns {Promise<string[]>} the ids of those rooms
    */
   async sweep() {
     const forgotten = []
-    for (const roomId of this.#stored.rooms()) {
-      const identity = this.#stored.get(roomId)
-      const expiresAt = identity?.expiresAt ?? Infinity
-      if (Date.now() > expiresAt + CLOCK_DOUBT || await this.#isGone(roomId)) {
-        this.#stored.forget(roomId, identity?.userId)
+    for (const roomId of this.#credentials.rooms()) {
+      const credentials = this.#credentials.get(roomId)
+      const expiresAt = credentials?.expiresAt ?? Infinity
+      if (Date.now() > expiresAt + MAX_CLOCK_ERROR || await this.#isGone(roomId)) {
+        this.#credentials.forget(roomId, credentials?.userId)
         forgotten.push(roomId)
       }
     }
@@ -174,23 +170,27 @@ export class ChatClient {
   }
 
   /**
-   * @param {import('./http-api.js').Admission} admission
+   * @param {import('./http-api.js').JoinResponse} response
    * @param {string | null} key
    */
-  async #admit(admission, key) {
-    const secret = key === null ? null : await Secret.from(key, admission.roomId)
-    return new Room(admission, { endpoints: this.#endpoints, stored: this.#stored, secret, ...this.#options })
+  async #enter(response, key) {
+    const cipher = key === null ? null : await RoomCipher.from(key, response.roomId)
+    return new Room(response, { api: this.#api, credentials: this.#credentials, cipher, ...this.#options })
   }
 }
 
 /**
- * Reads a time of the protocol.
+ * Parses a time of the protocol.
  *
  * @param {string | null} text
  */
 function time(text) { return text === null ? null : Date.parse(text) }
 
-/** @param {unknown} error whether it says that one has no place in a room */
+/**
+ * Reports whether an error means that the room or the membership is gone.
+ *
+ * @param {unknown} error
+ */
 function isGone(error) {
   return error instanceof ChatError && (error.code === 'room_not_found' || error.code === 'invalid_session')
 }

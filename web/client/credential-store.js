@@ -1,19 +1,17 @@
-// What a browser remembers of a room: who one is in it, and until when. Never
-// what is said, nor the key of a private room.
-
 /**
- * @typedef {object} Identity
+ * @typedef {object} Credentials
  * @property {string} userId
  * @property {string} sessionId
  * @property {number | null} expiresAt milliseconds since 1970 by the store's
  *   clock, null if the room had not started
  */
 
-/** The identities of one mount point in a `Storage`. */
-export class Stored {
+/** The user's credentials for each room, in a `Storage`. Messages and the keys of
+ * private rooms are never stored. */
+export class CredentialStore {
   /**
-   * @param {Storage | null} storage null remembers nothing
-   * @param {URL} base the mount point: others on the same origin are others
+   * @param {Storage | null} storage null stores nothing
+   * @param {URL} base the mount point; several on one origin don't mix
    */
   constructor(storage, base) {
     this.storage = storage
@@ -22,7 +20,7 @@ export class Stored {
 
   /**
    * @param {string} roomId
-   * @returns {Identity | null}
+   * @returns {Credentials | null}
    */
   get(roomId) {
     return this.#guard(storage => {
@@ -35,15 +33,15 @@ export class Stored {
 
   /**
    * @param {string} roomId
-   * @param {Identity} identity
+   * @param {Credentials} credentials
    */
   put(roomId, { userId, sessionId, expiresAt }) {
     this.#guard(storage => storage.setItem(this.prefix + roomId, JSON.stringify({ userId, sessionId, expiresAt })))
   }
 
   /**
-   * Forgets who one is in a room. With a `userId` it does so only if that is who:
-   * another tab may have become somebody else.
+   * Removes the credentials for a room. With a `userId` it removes only that user's:
+   * another tab may have joined as another user since.
    *
    * @param {string} roomId
    * @param {string} [userId]
@@ -53,7 +51,7 @@ export class Stored {
     this.#guard(storage => storage.removeItem(this.prefix + roomId))
   }
 
-  /** @returns {string[]} the ids of the rooms that are remembered */
+  /** @returns {string[]} the ids of the rooms that have credentials */
   rooms() {
     return this.#guard(storage => {
       const ids = []
@@ -66,8 +64,8 @@ export class Stored {
   }
 
   /**
-   * A browser may refuse storage, or have none left. Then one is somebody new
-   * after a reload, which is better than not being able to talk.
+   * Uses the storage, or returns null where the browser denies it or it is full. The
+   * user is then a new member after a reload, which is better than no chat.
    *
    * @template T
    * @param {(storage: Storage) => T} use

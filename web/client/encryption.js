@@ -1,14 +1,13 @@
-// Private rooms: messages that only those who have the link can read. What this
-// protects and what it doesn't is said in docs/protocol.md, "Private rooms".
+// End-to-end encryption of private rooms. docs/protocol.md, "Private rooms",
+// describes its guarantees and their limits.
 //
 // A sealed message is
 //
 //     eph1.<base64url of IV, ciphertext and tag>
 //
 // encrypted by AES-GCM (NIST SP 800-38D) with the room's key of 256 bits, a random
-// IV of 96 bits and a tag of 128 bits. The associated data names the version, the
-// room and the sender, so that a message does not open in another room or under
-// another name.
+// IV of 96 bits and a tag of 128 bits. The associated data binds it to the version,
+// the room and the sender: it does not open in another room or under another name.
 
 import { ChatError } from './chat-error.js'
 
@@ -22,24 +21,23 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * How a message of a private room is to be taken: `open` was encrypted by somebody
- * who has the key; `plain` was not encrypted, so that the server or anybody else
- * may have written it; `undecipherable` cannot be read, because the key is missing
- * or another, or because somebody has meddled with it.
+ * The trust in a message of a private room. `open`: a holder of the key has encrypted
+ * it. `plain`: not encrypted, so the server or anyone else may have written it.
+ * `undecipherable`: the key is missing or wrong, or the message was altered.
  *
  * @typedef {'open' | 'plain' | 'undecipherable'} Sealed
  */
 
 /**
- * What a message says.
+ * The content of a message.
  *
- * @typedef {object} Reading
+ * @typedef {object} Content
  * @property {string} text empty if undecipherable
- * @property {Sealed} [sealed] absent if there is neither key nor encryption
+ * @property {Sealed} [sealed] absent in rooms without encryption
  */
 
-/** The key of a private room, and what is done with it. */
-export class Secret {
+/** Encrypts and decrypts with the key of a private room. */
+export class RoomCipher {
   /**
    * @param {string} key
    * @param {CryptoKey} cryptoKey
@@ -52,18 +50,18 @@ export class Secret {
   }
 
   /**
-   * Takes the key of a room from a link.
+   * Imports the key of a room.
    *
    * @param {string} key 43 characters of base64url
    * @param {string} roomId
-   * @returns {Promise<Secret>}
+   * @returns {Promise<RoomCipher>}
    * @throws {ChatError} `invalid_key` or `insecure_context`
    */
   static async from(key, roomId) {
     const bytes = fromBase64(key)
     if (bytes?.length !== KEY_BYTES) throw new ChatError('invalid_key')
     const cryptoKey = await subtle().importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt'])
-    return new Secret(key, cryptoKey, roomId)
+    return new RoomCipher(key, cryptoKey, roomId)
   }
 
   /**
@@ -82,11 +80,11 @@ export class Secret {
   }
 
   /**
-   * Reads a message, encrypted or not.
+   * Decrypts a message, or returns a plain one as it is.
    *
    * @param {string} message
-   * @param {string} userId the sender, by what the server says
-   * @returns {Promise<Reading>}
+   * @param {string} userId the sender, as the server reports it
+   * @returns {Promise<Content>}
    */
   async open(message, userId) {
     if (!ENVELOPE.test(message)) return { text: message, sealed: 'plain' }
@@ -106,24 +104,24 @@ export class Secret {
    * @param {string} userId
    */
   #algorithm(iv, userId) {
-    // Lengths are unambiguous: JSON quotes.
+    // JSON separates the parts: its quoting is unambiguous.
     const additionalData = encoder.encode(JSON.stringify([PREFIX, this.roomId, userId]))
     return { name: 'AES-GCM', iv, additionalData, tagLength: TAG_BYTES * 8 }
   }
 }
 
 /**
- * Reads a message without a key.
+ * Returns the content of a message that arrives where no key is known.
  *
  * @param {string} message
- * @returns {Reading}
+ * @returns {Content}
  */
 export function withoutKey(message) {
   return ENVELOPE.test(message) ? { text: '', sealed: 'undecipherable' } : { text: message }
 }
 
 /**
- * Returns a new key of a private room, for its link.
+ * Returns a new random key for a private room.
  *
  * @throws {ChatError} `insecure_context`
  */
@@ -133,8 +131,7 @@ export function newKey() {
 }
 
 /**
- * Returns how many bytes of text fit into a message that may have so many when it
- * is encrypted.
+ * Returns the longest text, in bytes, whose encrypted form fits into maxMessage.
  *
  * @param {number} maxMessage
  */
@@ -143,14 +140,14 @@ export function sealedLength(maxMessage) {
 }
 
 /**
- * Returns the length of a text as the server measures it, in bytes of UTF-8.
+ * Returns the length of a text in bytes of UTF-8, as the server measures it.
  *
  * @param {string} text
  */
 export function byteLength(text) { return encoder.encode(text).length }
 
 function subtle() {
-  // Browsers offer it to secure contexts only.
+  // Browsers provide it in secure contexts only.
   if (!globalThis.crypto?.subtle) throw new ChatError('insecure_context')
   return crypto.subtle
 }

@@ -1,14 +1,12 @@
-// The HTTP half of the protocol.
-
 import { ChatError } from './chat-error.js'
 
-/** How long an answer may take, in milliseconds. */
-const PATIENCE = 30_000
+/** The longest wait for an answer, in milliseconds. */
+const TIMEOUT = 30_000
 
 /**
- * What `/createRoom` and `/joinRoom` answer.
+ * The answer of `/createRoom` and `/joinRoom`.
  *
- * @typedef {object} Admission
+ * @typedef {object} JoinResponse
  * @property {string} roomId
  * @property {string} roomName
  * @property {string} userId
@@ -19,8 +17,8 @@ const PATIENCE = 30_000
  * @property {string | null} expiresAt
  */
 
-/** The endpoints below a mount point. */
-export class Endpoints {
+/** The HTTP endpoints below a mount point. */
+export class HttpApi {
   /**
    * @param {URL} base the mount point, which ends in a slash
    * @param {typeof fetch} fetch
@@ -49,7 +47,7 @@ export class Endpoints {
         headers: { 'Content-Type': 'application/json' },
         body: JSON.stringify(request),
         cache: 'no-store',
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.timeout(TIMEOUT),
       })
       const text = await response.text()
       if (/json/.test(response.headers.get('Content-Type') ?? '')) answer = parse(text)
@@ -75,7 +73,8 @@ function parse(text) {
 }
 
 /**
- * Reads a Retry-After field (RFC 9110, section 10.2.3): seconds, or a date.
+ * Returns the wait of a Retry-After field (RFC 9110, section 10.2.3), which is in
+ * seconds or a date.
  *
  * @param {string | null} field
  */

@@ -1,38 +1,35 @@
-// The messages of a room that a client has at hand.
-
 /**
- * A message that somebody has said.
+ * A message of a room.
  *
  * @typedef {object} Message
  * @property {number} seq its number in the room, from 1
- * @property {string} userId who said it
+ * @property {string} userId the sender
  * @property {string} text empty if it is retracted or undecipherable
  * @property {number} timestamp when, in milliseconds since 1970 by the store's clock
- * @property {boolean} mine whether this user said it, here or in another tab
- * @property {boolean} retracted whether it was taken back
- * @property {import('./encryption.js').Sealed} [sealed] in private rooms: how to take it
- * @property {number} [id] if it was said by this `Room`: the id of the `Pending`
- *   that it was
+ * @property {boolean} mine whether this user sent it, here or in another tab
+ * @property {boolean} retracted whether it was retracted
+ * @property {import('./encryption.js').Sealed} [sealed] in private rooms: how far to trust it
+ * @property {number} [id] if this `Room` sent it: its id while it was pending
  */
 
-/** Messages in order, without holes and without doubles. */
-export class Transcript {
+/** The newest messages of a room, in order, without gaps or duplicates. */
+export class MessageLog {
   /** @type {Message[]} ascending by seq */
   messages = []
-  /** Whether the room keeps older messages than the first of these. */
+  /** Whether the room has messages older than the first of these. */
   more = false
 
-  /** @param {number} capacity how many messages are kept at hand at most */
+  /** @param {number} capacity the largest number of messages */
   constructor(capacity) { this.capacity = capacity }
 
-  /** The number of the first message, 0 if there is none. */
+  /** The number of the first message, 0 without messages. */
   get first() { return this.messages[0]?.seq ?? 0 }
 
-  /** Whether nothing older can be added. */
+  /** Whether the log has no space for older messages. */
   get full() { return this.messages.length >= this.capacity }
 
   /**
-   * Begins anew with other messages.
+   * Replaces all messages.
    *
    * @param {Message[]} messages
    * @param {boolean} more
@@ -43,8 +40,8 @@ export class Transcript {
   }
 
   /**
-   * Adds messages that follow the last, and returns those that had to make room for
-   * them: a tenth more than need be, so that it does not happen with each.
+   * Adds messages after the last, and returns the oldest ones if they had to be
+   * dropped: a tenth of the capacity more than necessary, so that it happens rarely.
    *
    * @param {Message[]} messages
    * @returns {Message[]}
@@ -58,7 +55,7 @@ export class Transcript {
   }
 
   /**
-   * Adds messages that precede the first, and returns those that are new.
+   * Adds messages before the first, and returns those that are new.
    *
    * @param {Message[]} messages
    * @param {boolean} more
@@ -72,10 +69,10 @@ export class Transcript {
   }
 
   /**
-   * Takes a message back.
+   * Retracts a message.
    *
    * @param {number} seq
-   * @returns {Message | null} null if it is not here, or was taken back before
+   * @returns {Message | null} null if it is not in the log, or was retracted before
    */
   retract(seq) {
     const message = this.find(seq)
@@ -91,7 +88,7 @@ export class Transcript {
    * @returns {Message | null}
    */
   find(seq) {
-    // There are no holes.
+    // The numbers have no gaps.
     return this.messages[seq - this.first] ?? null
   }
 }

@@ -1,78 +1,79 @@
-// What one has said and has not yet seen in the room.
-//
-// Messages go out one at a time: the next when the server has answered the last.
-// So they are stored in the order in which they were said, whatever is refused or
-// lost on the way, and the outcome of the one that is under way is never in doubt:
-// it has the highest id that was ever sent, so that `lastId` of a welcome tells
-// whether the room has it. See "Message ids" in docs/protocol.md.
-
 import { backoff } from './backoff.js'
-import { Pace, USUAL_RATE } from './token-bucket.js'
+import { DEFAULT_RATE, TokenBucket } from './token-bucket.js'
 
-/** How long to wait for the fate of a message, in milliseconds, before it is sent
- * again over the same connection. The server asks its store for 5 s at most; an
- * echo can be lost in a `gap`. */
+/** How long to wait for the answer to a message before sending it again over the same
+ * connection, in milliseconds. The server waits for its store 5 s at most; an echo
+ * can get lost in a `gap`. */
 const ANSWER_TIME = 15_000
 
 /**
  * A message that the room does not have yet.
  *
  * @typedef {object} Pending
- * @property {number} id stays the same as long as it is pending; the message that
- *   comes of it has the same `id`
+ * @property {number} id constant while it is pending; the resulting message has it, too
  * @property {string} text
- * @property {'sending' | 'failed'} status `failed`: refused for good, until
- *   `retry` or `discard`
+ * @property {'sending' | 'failed'} status `failed`: the server refused it for good;
+ *   it stays until `retry` or `discard`
  * @property {string} [code] why it failed, such as `message_too_long`
  */
 
 /**
- * The message that is under way.
+ * The message that is being sent.
  *
  * @typedef {object} Current
  * @property {Pending} pending
- * @property {number} number its `id` in the protocol, 0 if it has none yet
- * @property {string | null} message as it is sent, null if not yet encrypted
+ * @property {number} number its `id` in the protocol, 0 before it has one
+ * @property {string | null} message as sent, null until it is encrypted
  */
 
 /**
- * @typedef {object} Outlet
- * @property {(frame: object) => boolean} transmit sends a frame, and reports whether
- *   there was a connection to send it over
+ * The callbacks of an outbox.
+ *
+ * @typedef {object} OutboxOwner
+ * @property {(frame: object) => boolean} transmit sends a frame, and reports whether a
+ *   connection was open
  * @property {((text: string) => Promise<string>) | null} seal encrypts
- * @property {() => void} changed is called when something in `items` has changed
+ * @property {() => void} changed is called after each change of `items`
  */
 
-/** Messages on their way into the room, each of which gets there once. */
+/**
+ * The messages that the user has sent and the room does not have yet.
+ *
+ * They go out one at a time, the next after the answer to the last. So the room stores
+ * them in order, whatever the server refuses or the network loses. And the outcome of
+ * the current message is never in doubt: it has the highest id that was ever sent, so
+ * `lastId` of a welcome shows whether the room has it. See "Message ids" in
+ * docs/protocol.md.
+ */
 export class Outbox {
-  /** @type {Pending[]} in the order said */
+  /** @type {Pending[]} in the order sent */
   items = []
 
-  #outlet
+  #owner
   #retry
-  #pace = new Pace(USUAL_RATE)
+  #bucket = new TokenBucket(DEFAULT_RATE)
   #open = false
   /** @type {Current | null} */
   #current = null
   #failures = 0
   #lastNumber = 0
   #lastId = 0
-  /** @type {ReturnType<typeof setTimeout> | undefined} waits for an answer, or to send */
+  /** @type {ReturnType<typeof setTimeout> | undefined} until the answer is overdue, or the next attempt */
   #timer
-  /** @type {Map<number, number>} from ids in the protocol, as sent, to our own */
-  #names = new Map()
+  /** @type {Map<number, number>} from ids in the protocol to the ids of `items` */
+  #ids = new Map()
 
   /**
-   * @param {Outlet} outlet
+   * @param {OutboxOwner} owner
    * @param {import('./backoff.js').Retry} retry
    */
-  constructor(outlet, retry) {
-    this.#outlet = outlet
+  constructor(owner, retry) {
+    this.#owner = owner
     this.#retry = retry
   }
 
   /**
-   * Says something, as soon as possible.
+   * Queues a message.
    *
    * @param {string} text
    */
@@ -80,13 +81,13 @@ export class Outbox {
     /** @type {Pending} */
     const pending = { id: ++this.#lastId, text, status: 'sending' }
     this.items.push(pending)
-    this.#outlet.changed()
+    this.#owner.changed()
     this.#next()
     return pending
   }
 
   /**
-   * Notes that something cannot be said.
+   * Adds a message that cannot be sent.
    *
    * @param {string} text
    * @param {string} code
@@ -95,15 +96,15 @@ export class Outbox {
     /** @type {Pending} */
     const pending = { id: ++this.#lastId, text, status: 'failed', code }
     this.items.push(pending)
-    this.#outlet.changed()
+    this.#owner.changed()
     return pending
   }
 
   /**
-   * Says something again that has failed, after all that is still to be said.
+   * Queues a failed message again, after the others.
    *
    * @param {number} id
-   * @returns {boolean} false if nothing that has failed has this id
+   * @returns {boolean} false if no failed message has this id
    */
   retry(id) {
     const pending = this.#failed(id)
@@ -112,16 +113,16 @@ export class Outbox {
     delete pending.code
     this.items.splice(this.items.indexOf(pending), 1)
     this.items.push(pending)
-    this.#outlet.changed()
+    this.#owner.changed()
     this.#next()
     return true
   }
 
   /**
-   * Gives up what has failed or was not sent yet.
+   * Removes a message that has failed or was not sent yet.
    *
    * @param {number} id
-   * @returns {boolean} false if it is under way, or not here any more
+   * @returns {boolean} false if it is being sent, or not pending any more
    */
   discard(id) {
     const at = this.items.findIndex(pending => pending.id === id)
@@ -131,62 +132,65 @@ export class Outbox {
       this.#current = null
     }
     this.items.splice(at, 1)
-    this.#outlet.changed()
+    this.#owner.changed()
     this.#next()
     return true
   }
 
   /**
-   * Notes that a connection has been welcomed.
+   * Starts to send, after a welcome.
    *
-   * @param {number} lastId the highest id that the room has of this session
+   * @param {number} lastId the highest id of this session that the room has
    * @param {import('./token-bucket.js').Rate} rate
    */
   opened(lastId, rate) {
     this.#stopTimer()
     this.#open = true
-    this.#pace = new Pace(rate)
+    this.#bucket = new TokenBucket(rate)
     this.#failures = 0
     this.#lastNumber = Math.max(this.#lastNumber, lastId)
-    if (this.#current !== null && this.#current.number > 0 && this.#current.number <= lastId) this.#settle()
+    if (this.#current !== null && this.#current.number > 0 && this.#current.number <= lastId) this.#complete()
     else this.#next()
   }
 
-  /** Notes that there is no connection any more. */
+  /** Stops sending: the connection is lost. */
   closed() {
     this.#stopTimer()
     this.#open = false
   }
 
   /**
-   * Notes that the room has a message of this session, and returns its id here, if
-   * it has one.
+   * Handles the echo of a message of this session, and returns its id in `items`, if it
+   * has one.
    *
    * @param {number} number its id in the protocol
    * @returns {number | undefined}
    */
   echoed(number) {
     const id = this.idOf(number)
-    this.#names.delete(number)
+    this.#ids.delete(number)
     this.acknowledged(number)
     return id
   }
 
   /**
-   * Returns the id here of a message of this session, if it has one. That it was
-   * found in the history is no echo: the server may still wait to see it again.
+   * Returns the id in `items` of a message of this session, if it has one.
    *
    * @param {number} number
    */
-  idOf(number) { return this.#names.get(number) }
+  idOf(number) { return this.#ids.get(number) }
 
-  /** @param {number} number */
+  /**
+   * Completes the current message if it has this id in the protocol.
+   *
+   * @param {number} number
+   */
   acknowledged(number) {
-    if (this.#current?.number === number) this.#settle()
+    if (this.#current?.number === number) this.#complete()
   }
 
   /**
-   * Notes that the server has not taken a message.
+   * Handles a refusal: retries, or marks the message as failed.
    *
    * @param {number} number
    * @param {string} code
@@ -196,91 +200,91 @@ export class Outbox {
     if (current === null || current.number !== number) return
     switch (code) {
       case 'unavailable':
-      case 'internal_error': // it may have been stored nevertheless: the id is not spent
-        this.#sayLater(backoff(this.#retry, ++this.#failures))
+      case 'internal_error': // the room may have it nevertheless, so the id stays in use
+        this.#sendLater(backoff(this.#retry, ++this.#failures))
         break
       case 'rate_limited':
-        this.#names.delete(number)
-        current.number = 0 // the id is spent
-        this.#sayLater(this.#pace.interval + backoff(this.#retry, ++this.#failures))
+        this.#ids.delete(number)
+        current.number = 0 // the server will not accept this id again
+        this.#sendLater(this.#bucket.interval + backoff(this.#retry, ++this.#failures))
         break
       default:
-        this.#names.delete(number)
+        this.#ids.delete(number)
         this.#stopTimer()
         this.#current = null
         current.pending.status = 'failed'
         current.pending.code = code
-        this.#outlet.changed()
+        this.#owner.changed()
         this.#next()
     }
   }
 
-  /** Sends what is under way again, since its echo may have been lost. */
-  again() {
-    if (this.#current !== null && this.#current.number > 0) this.#sayLater(0)
+  /** Sends the current message again: its echo may have got lost. */
+  resend() {
+    if (this.#current !== null && this.#current.number > 0) this.#sendLater(0)
   }
 
-  /** Forgets everything. */
+  /** Drops all messages. */
   clear() {
     this.closed()
     this.#current = null
-    this.#names.clear()
+    this.#ids.clear()
     if (this.items.length > 0) {
       this.items = []
-      this.#outlet.changed()
+      this.#owner.changed()
     }
   }
 
-  #settle() {
-    const settled = this.#current?.pending
+  #complete() {
+    const completed = this.#current?.pending
     this.#stopTimer()
     this.#current = null
     this.#failures = 0
-    this.items = this.items.filter(pending => pending !== settled)
-    this.#outlet.changed()
+    this.items = this.items.filter(pending => pending !== completed)
+    this.#owner.changed()
     this.#next()
   }
 
-  /** Says what comes next, unless something is under way or waits. */
+  /** Sends the current or the next message, unless it waits for an answer or a delay. */
   #next() {
     if (!this.#open || this.#timer !== undefined) return
     if (this.#current === null) {
       const pending = this.items.find(({ status }) => status === 'sending')
       if (pending === undefined) return
-      this.#current = { pending, number: 0, message: this.#outlet.seal === null ? pending.text : null }
+      this.#current = { pending, number: 0, message: this.#owner.seal === null ? pending.text : null }
     }
-    this.#say(this.#current)
+    this.#send(this.#current)
   }
 
   /** @param {Current} current */
-  #say(current) {
+  #send(current) {
     if (current.message === null) {
       this.#seal(current)
       return
     }
-    const wait = this.#pace.take()
+    const wait = this.#bucket.take()
     if (wait > 0) {
-      this.#sayLater(wait)
+      this.#sendLater(wait)
       return
     }
     if (current.number === 0) {
       current.number = ++this.#lastNumber
-      this.#names.set(current.number, current.pending.id)
+      this.#ids.set(current.number, current.pending.id)
     }
-    this.#timer = setTimeout(() => this.again(), ANSWER_TIME)
-    this.#outlet.transmit({ type: 'message', message: current.message, id: current.number })
+    this.#timer = setTimeout(() => this.resend(), ANSWER_TIME)
+    this.#owner.transmit({ type: 'message', message: current.message, id: current.number })
   }
 
   /** @param {Current} current */
   async #seal(current) {
-    const message = await this.#outlet.seal?.(current.pending.text) ?? ''
-    if (current !== this.#current || current.message !== null) return // given up, or done meanwhile
+    const message = await this.#owner.seal?.(current.pending.text) ?? ''
+    if (current !== this.#current || current.message !== null) return // it was discarded or completed meanwhile
     current.message = message
     this.#next()
   }
 
   /** @param {number} wait milliseconds */
-  #sayLater(wait) {
+  #sendLater(wait) {
     this.#stopTimer()
     this.#timer = setTimeout(() => {
       this.#timer = undefined

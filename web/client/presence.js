@@ -1,14 +1,12 @@
-// Who is in a room at the moment, as far as one is told.
-
-/** The users who are online. */
+/** The users online, as far as the server names them. */
 export class Presence {
-  /** @type {Set<string>} their names; of a crowd, those that one has been told */
+  /** @type {Set<string>} their names; above 100 users, only those that were named */
   names = new Set()
-  /** How many they are. */
+  /** The number of users online. */
   count = 0
 
-  // Whether everybody has been named. In a crowd of more than 100, and until the
-  // next welcome after that, only the count is told.
+  // Whether names has everyone. The server sends only the count above 100 users, and
+  // the names again with the next welcome.
   #complete = true
 
   /**
@@ -33,8 +31,8 @@ export class Presence {
     this.count = this.#complete ? this.names.size : Math.max(1, this.count - 1)
   }
 
-  /** @param {number} count of a crowd */
-  crowd(count) {
+  /** @param {number} count of more than 100 users, sent without names */
+  setCount(count) {
     this.count = count
     this.#complete = false
   }

@@ -1,6 +1,3 @@
-// What the server was asked over the WebSocket and has yet to answer. It answers
-// in the order in which it was asked, but an answer does not name its question.
-
 import { ChatError } from './chat-error.js'
 
 /**
@@ -11,53 +8,53 @@ import { ChatError } from './chat-error.js'
  * @property {(error: ChatError) => void} reject
  */
 
-/** Requests of one connection after another. */
+/**
+ * Requests over the WebSocket that the server has yet to answer. It answers those of
+ * one name in order, and an answer does not identify its request.
+ */
 export class Requests {
   /** @type {Request[]} the oldest first */
   #open = []
 
   /**
-   * Notes a request.
+   * Adds a request.
    *
    * @template T
    * @param {string} name
-   * @param {(answer: any) => T} take is given the answer before any later frame is
-   *   handled
-   * @returns {Promise<T>} what take returns
+   * @param {(answer: any) => T} take gets the answer before the session handles any
+   *   later frame
+   * @returns {Promise<T>} the result of take
    */
   add(name, take) {
     return new Promise((resolve, reject) => this.#open.push({ name, take, resolve, reject }))
   }
 
   /**
+   * Resolves the oldest request of this name, if any.
+   *
    * @param {string} name
    * @param {any} answer
-   * @returns {boolean} whether it was asked for
    */
   answer(name, answer) {
-    const request = this.#first(name)
+    const request = this.#shift(name)
     request?.resolve(request.take(answer))
-    return request !== undefined
   }
 
   /**
+   * Rejects the oldest request of this name, if any.
+   *
    * @param {string} name
    * @param {ChatError} error
-   * @returns {boolean} whether it was asked for
    */
-  refuse(name, error) {
-    const request = this.#first(name)
-    request?.reject(error)
-    return request !== undefined
-  }
+  refuse(name, error) { this.#shift(name)?.reject(error) }
 
-  /** Notes that there will be no answers. */
+  /** Rejects all requests: their connection is lost. */
   lost() {
     for (const { reject } of this.#open.splice(0)) reject(new ChatError('network', 'connection lost'))
   }
 
   /** @param {string} name */
-  #first(name) {
+  #shift(name) {
     const at = this.#open.findIndex(request => request.name === name)
     return at < 0 ? undefined : this.#open.splice(at, 1)[0]
   }

@@ -1,239 +1,238 @@
-// A room that one is a member of.
-
-import { Dialogue } from './session.js'
-import { Emitter } from './emitter.js'
 import { ChatError } from './chat-error.js'
+import { Emitter } from './emitter.js'
 import { byteLength, sealedLength } from './encryption.js'
+import { Session } from './session.js'
 
-/** The server passes on that one is typing once in so many milliseconds. */
+/** The shortest time between typing notices that the server forwards, in milliseconds. */
 const TYPING_INTERVAL = 3_000
 
 /**
- * - `closed`: not connected, and not about to be: before `connect`, after `close`,
- *   and when the server does not want this connection any more.
- * - `connecting`: a connection is being made.
+ * - `closed`: not connected and not about to be: before `connect`, after `close`, and
+ *   after the server has refused this connection.
+ * - `connecting`: the client is connecting.
  * - `open`: connected.
- * - `waiting`: until `retryAt`, to connect again.
- * - `ended`: the room is gone for this user, for good.
+ * - `waiting`: the client reconnects at `retryAt`.
+ * - `ended`: the room is over for this user.
  *
  * @typedef {'closed' | 'connecting' | 'open' | 'waiting' | 'ended'} RoomState
  */
 
 /**
- * Why a room is gone: its time was over, or the admin has deleted it; one was
- * removed, or has left; or one comes back to find it gone, or one's session no
- * longer good, for a reason that is not known.
+ * Why a room is over: its time is up (`expired`), the admin has deleted it or removed
+ * this user, or the user has left. `gone` and `invalid`: on return the room is missing,
+ * or the session is not valid any more, for an unknown reason.
  *
  * @typedef {'expired' | 'deleted' | 'removed' | 'left' | 'gone' | 'invalid'} EndReason
  */
 
 /**
- * The events of a room and their details. Whatever an event tells is true of the
- * room by then.
+ * The events of a room and their details. The room's properties are up to date when an
+ * event is dispatched.
  *
  * @typedef {object} RoomEvents
  * @property {{ state: RoomState, retryAt: number | null, code: string | null }} state
- *   `code`: why a connection was lost or refused, such as `network`, `room_full`, `replaced`
- * @property {{ resumed: boolean, gap: boolean }} welcome connected; `resumed`: nothing
- *   was missed but for what the event `messages` brings now; `gap`: the event `gap` follows
- * @property {{ message: import('./message-log.js').Message }} message somebody, oneself
- *   included, has said something
+ *   `code`: the reason of a lost or refused connection, such as `network`, `room_full`,
+ *   `replaced`
+ * @property {{ resumed: boolean, gap: boolean }} welcome connected; `resumed`: the event
+ *   `messages` brings all that was missed; `gap`: the event `gap` follows
+ * @property {{ message: import('./message-log.js').Message }} message a new message, of
+ *   this user or another
  * @property {{ messages: import('./message-log.js').Message[], where: 'older' | 'replay' | 'dropped' }} messages
- *   some were added at the beginning (`older`) or at the end (`replay`: what was
- *   missed), or the first were dropped, since too many are at hand
- * @property {{ pending: import('./outbox.js').Pending[] }} pending what is pending has changed
+ *   messages were added at the beginning (`older`) or, after a reconnection, at the end
+ *   (`replay`), or the oldest were removed to limit their number (`dropped`)
+ * @property {{ pending: import('./outbox.js').Pending[] }} pending the pending messages
+ *   have changed
  * @property {{ seq: number, message: import('./message-log.js').Message | null }} retracted
- *   a message was taken back; null if it is not at hand
- * @property {{ startedAt: number, expiresAt: number }} started the room's time runs
- * @property {{ joined?: string, left?: string }} online who is online has changed
+ *   a message was retracted; null if it is not loaded
+ * @property {{ startedAt: number, expiresAt: number }} started the room has started
+ * @property {{ joined?: string, left?: string }} online the users online have changed
  * @property {{ userId: string }} typing
  * @property {{ locked: boolean }} locked
- * @property {{ }} gap messages were lost or can no longer be had, and all those at
- *   hand are others now
- * @property {{ reason: EndReason }} ended nothing of the room is left here
+ * @property {{ }} gap messages are missing, and all loaded messages were replaced
+ * @property {{ reason: EndReason }} ended the client has dropped the room's data
  */
 
 /**
- * What a room is made with.
+ * The parts that a client passes to its rooms.
  *
  * @typedef {object} RoomParts
- * @property {import('./http-api.js').Endpoints} endpoints
- * @property {import('./credential-store.js').Stored} stored
- * @property {import('./encryption.js').Secret | null} secret
+ * @property {import('./http-api.js').HttpApi} api
+ * @property {import('./credential-store.js').CredentialStore} credentials
+ * @property {import('./encryption.js').RoomCipher | null} cipher
  * @property {typeof WebSocket} WebSocket
  * @property {import('./backoff.js').Retry} retry
  */
 
 /**
- * A room that one is a member of. `ChatClient` makes it.
+ * A room that the user is a member of. `ChatClient` creates it.
  *
  * @extends {Emitter<RoomEvents>}
  */
 export class Room extends Emitter {
   #parts
-  #dialogue
+  #session
   #sessionId
   #typedAt = -Infinity
 
   /**
-   * @param {import('./http-api.js').Admission} admission
+   * @param {import('./http-api.js').JoinResponse} response
    * @param {RoomParts} parts
    */
-  constructor(admission, parts) {
+  constructor(response, parts) {
     super()
     this.#parts = parts
-    this.#sessionId = admission.sessionId
+    this.#sessionId = response.sessionId
     /** @readonly */
-    this.roomId = admission.roomId
-    /** Who one is. @readonly */
-    this.userId = admission.userId
-    this.#dialogue = new Dialogue(admission, parts, (type, detail) => this.emit(type, detail))
+    this.roomId = response.roomId
+    /** The user's name. @readonly */
+    this.userId = response.userId
+    this.#session = new Session(response, parts, (type, detail) => this.emit(type, detail))
   }
 
-  get roomName() { return this.#dialogue.roomName }
+  get roomName() { return this.#session.roomName }
 
   /** @returns {'admin' | 'member'} */
-  get role() { return this.#dialogue.role }
+  get role() { return this.#session.role }
 
-  /** How long the room lives from its start, in seconds. */
-  get ttl() { return this.#dialogue.ttl }
+  /** The room's lifetime from its start, in seconds. */
+  get ttl() { return this.#session.ttl }
 
-  /** Whether nobody new may join, as far as is known. */
-  get locked() { return this.#dialogue.locked }
+  /** Whether the room refuses new members, as last reported. */
+  get locked() { return this.#session.locked }
 
-  get state() { return this.#dialogue.state }
+  get state() { return this.#session.state }
 
-  /** When a connection is tried again, in milliseconds since 1970 by the clock of
-   * this machine, while the state is `waiting`. */
-  get retryAt() { return this.#dialogue.retryAt }
+  /** When the client reconnects, in milliseconds since 1970 by the clock of this
+   * machine. Null unless the state is `waiting`. */
+  get retryAt() { return this.#session.retryAt }
 
-  /** When the room started, in milliseconds since 1970 by the store's clock, null if
-   * it has not. */
-  get startedAt() { return this.#dialogue.deadline.startedAt }
+  /** When the room started, in milliseconds since 1970 by the store's clock. Null
+   * before. */
+  get startedAt() { return this.#session.clock.startedAt }
 
-  /** When it ends, likewise. */
-  get expiresAt() { return this.#dialogue.deadline.expiresAt }
+  /** When the room ends, by the same clock. */
+  get expiresAt() { return this.#session.clock.expiresAt }
 
-  /** What the store's clock says now, as nearly as can be known. */
-  clock() { return this.#dialogue.deadline.now() }
+  /** The estimated time of the store's clock. */
+  clock() { return this.#session.clock.now() }
 
-  /** How many milliseconds the room has left, null if its time does not run. */
-  remaining() { return this.#dialogue.deadline.remaining() }
+  /** The milliseconds that the room has left, null before it starts. */
+  remaining() { return this.#session.clock.remaining() }
 
-  /** Whether what is said here is encrypted. */
-  get private() { return this.#parts.secret !== null }
+  /** Whether messages are encrypted. */
+  get private() { return this.#parts.cipher !== null }
 
   /** The key of a private room, for its link: `#<roomId>.<key>`. */
-  get key() { return this.#parts.secret?.key ?? null }
+  get key() { return this.#parts.cipher?.key ?? null }
 
-  /** Who is online, oneself included; of a crowd of more than 100, only some. */
-  get online() { return this.#dialogue.presence.names }
-  get onlineCount() { return this.#dialogue.presence.count }
+  /** The users online, this one included. Above 100 they are incomplete. */
+  get online() { return this.#session.presence.names }
+  get onlineCount() { return this.#session.presence.count }
 
-  /** The messages at hand, ascending; not to be changed. */
-  get messages() { return this.#dialogue.feed.messages }
+  /** The loaded messages, ascending. Don't modify them. */
+  get messages() { return this.#session.timeline.messages }
 
-  /** Whether `older` would bring more. */
-  get more() { return this.#dialogue.feed.more }
+  /** Whether `older` can load more. */
+  get more() { return this.#session.timeline.more }
 
-  /** What one has said and the room does not have yet, in the order said; not to be
-   * changed. */
-  get pending() { return this.#dialogue.outbox.items }
+  /** The messages that were sent and the room does not have yet, in order. Don't
+   * modify them. */
+  get pending() { return this.#session.outbox.items }
 
-  /** How many bytes of UTF-8 a message may have: see `byteLength`. */
+  /** The longest message, in bytes of UTF-8. Measure with `byteLength`. */
   get maxLength() {
-    const { maxMessage } = this.#dialogue
+    const { maxMessage } = this.#session
     return this.private ? sealedLength(maxMessage) : maxMessage
   }
 
-  /** Connects, and from then on comes back whenever the connection is lost. */
+  /** Connects, and reconnects whenever the connection is lost. */
   connect() {
-    if (this.state === 'closed') this.#dialogue.link.open()
+    if (this.state === 'closed') this.#session.socket.open()
   }
 
-  /** Disconnects. One remains a member, and may `connect` again. */
+  /** Disconnects. The user stays a member, and can `connect` again. */
   close() {
-    this.#dialogue.close()
+    this.#session.close()
   }
 
-  /** Looks at once whether the connection works. A page need not call it: coming
-   * back online or into sight does. */
-  wake() { this.#dialogue.link.wake() }
+  /** Probes the connection at once. A page need not call it: the client does when the
+   * browser comes back online or the page becomes visible. */
+  wake() { this.#session.socket.wake() }
 
   /**
-   * Says something, as soon as possible and once. Nothing is too early for it: what
-   * is said without a connection waits for one.
+   * Sends a message, once and as soon as possible. Without a connection it waits for
+   * one.
    *
    * @param {string} text
-   * @returns {import('./outbox.js').Pending} which may have failed at once
+   * @returns {import('./outbox.js').Pending} it may have failed already
    * @throws {ChatError} `closed`, and `invalid_message` if it is empty
    */
   send(text) {
     if (this.state === 'ended') throw new ChatError('closed')
     if (text === '') throw new ChatError('invalid_message')
     const tooLong = byteLength(text) > this.maxLength
-    return tooLong ? this.#dialogue.outbox.reject(text, 'message_too_long') : this.#dialogue.outbox.add(text)
+    return tooLong ? this.#session.outbox.reject(text, 'message_too_long') : this.#session.outbox.add(text)
   }
 
   /**
-   * Says something again that has failed, after all that is still to be said.
+   * Sends a failed message again, after all pending ones.
    *
    * @param {number} id of a `Pending`
-   * @returns {boolean} whether there is such a one
+   * @returns {boolean} whether a failed message has this id
    */
-  retry(id) { return this.#dialogue.outbox.retry(id) }
+  retry(id) { return this.#session.outbox.retry(id) }
 
   /**
-   * Gives up something that has failed, or that was not sent yet.
+   * Removes a pending message that has failed or was not sent yet.
    *
    * @param {number} id of a `Pending`
    * @returns {boolean} false if it is too late
    */
-  discard(id) { return this.#dialogue.outbox.discard(id) }
+  discard(id) { return this.#session.outbox.discard(id) }
 
   /**
-   * Loads older messages: see the event `messages`.
+   * Loads older messages. The event `messages` announces them.
    *
    * @param {number} [limit] at most 200
-   * @returns {Promise<boolean>} whether there are more
+   * @returns {Promise<boolean>} whether the room has more
    * @throws {ChatError} `offline`, `network`, `rate_limited` or `unavailable`
    */
-  async older(limit = 100) { return this.#dialogue.feed.older(limit) }
+  async older(limit = 100) { return this.#session.timeline.older(limit) }
 
-  /** Tells the others that one is typing; to be called with every key. */
+  /** Shows the others that the user is typing. Call it with every key. */
   typing() {
     const now = performance.now()
     if (now - this.#typedAt < TYPING_INTERVAL) return
-    if (this.#dialogue.link.send({ type: 'typing' })) this.#typedAt = now
+    if (this.#session.socket.send({ type: 'typing' })) this.#typedAt = now
   }
 
   /**
-   * Takes a message back: one's own, or as the admin any.
+   * Retracts a message: the user's own or, as the admin, any.
    *
    * @param {number} seq
    * @returns {Promise<void>}
    * @throws {ChatError} `offline`, `network`, `not_admin`, `message_not_found`, …
    */
-  async retract(seq) { await this.#dialogue.retract(seq) }
+  async retract(seq) { await this.#session.retract(seq) }
 
   /**
-   * Starts the room's time, as the admin.
+   * Starts the room, as the admin.
    *
-   * @throws {ChatError} like all that follow
+   * @throws {ChatError} as do all methods below
    */
   async start() {
     const { startedAt, expiresAt } = await this.#call('startChat')
-    this.#dialogue.started(startedAt, expiresAt)
+    this.#session.started(startedAt, expiresAt)
   }
 
   /**
-   * Lets nobody new join, or lets them again, as the admin.
+   * Refuses new members, or accepts them again, as the admin.
    *
    * @param {boolean} locked
    */
   async lock(locked) {
     await this.#call('lockRoom', { locked })
-    this.#dialogue.setLocked(locked)
+    this.#session.setLocked(locked)
   }
 
   /**
@@ -243,20 +242,20 @@ export class Room extends Emitter {
    */
   async removeMember(userId) { await this.#call('removeMember', { memberId: userId }) }
 
-  /** Ends the room for everybody, as the admin. */
+  /** Deletes the room, as the admin. */
   async deleteRoom() {
     await this.#call('deleteRoom')
-    this.#dialogue.end('deleted')
+    this.#session.end('deleted')
   }
 
-  /** Ends one's own membership. */
+  /** Ends the user's membership. */
   async leave() {
-    this.#dialogue.leaving = true // what the server says of it may come first
+    this.#session.leaving = true // the event `removed` may precede the answer
     try {
       await this.#call('leaveRoom')
-      this.#dialogue.end('left')
+      this.#session.end('left')
     } finally {
-      this.#dialogue.leaving = false
+      this.#session.leaving = false
     }
   }
 
@@ -268,9 +267,9 @@ export class Room extends Emitter {
     if (this.state === 'ended') throw new ChatError('closed')
     const { roomId, userId } = this
     try {
-      return await this.#parts.endpoints.call(endpoint, { roomId, userId, sessionId: this.#sessionId, ...more })
+      return await this.#parts.api.call(endpoint, { roomId, userId, sessionId: this.#sessionId, ...more })
     } catch (error) {
-      if (error instanceof ChatError && error.code === 'room_not_found') this.#dialogue.end('gone')
+      if (error instanceof ChatError && error.code === 'room_not_found') this.#session.end('gone')
       throw error
     }
   }

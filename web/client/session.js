@@ -1,18 +1,16 @@
-// What a room and its server say to each other. Here every frame is handled.
-
-import { Deadline } from './server-clock.js'
 import { ChatError } from './chat-error.js'
-import { Feed } from './timeline.js'
-import { Link } from './socket.js'
 import { Outbox } from './outbox.js'
-import { USUAL_RATE } from './token-bucket.js'
 import { Presence } from './presence.js'
 import { Requests } from './requests.js'
+import { ServerClock } from './server-clock.js'
+import { ReconnectingSocket } from './socket.js'
+import { Timeline } from './timeline.js'
+import { DEFAULT_RATE } from './token-bucket.js'
 
-/** How long a message may be at a server that does not say, in bytes. */
-const USUAL_LENGTH = 4096
+/** The longest message, in bytes, of a server that announces no limit. */
+const DEFAULT_MAX_MESSAGE = 4096
 
-/** What closes a connection, by its code. */
+/** The names of close codes. */
 const CLOSE_CODES = /** @type {Record<number, string>} */ ({
   1001: 'going_away', 1006: 'network', 1007: 'invalid_utf8', 1009: 'frame_too_large', 1011: 'internal_error',
   1013: 'unavailable', 4400: 'bad_frame', 4401: 'invalid_session', 4403: 'removed', 4404: 'room_not_found',
@@ -24,79 +22,79 @@ const CLOSE_CODES = /** @type {Record<number, string>} */ ({
  * @typedef {import('./room.js').EndReason} EndReason
  */
 
-/** A member's side of the conversation with the server. */
-export class Dialogue {
+/** A member's session: it connects the parts of a room, and handles every frame. */
+export class Session {
   /** @type {RoomState} */
   state = 'closed'
   /** @type {number | null} */
   retryAt = null
   locked = false
-  /** How long a message may be, in bytes. */
-  maxMessage = USUAL_LENGTH
-  /** Whether a removal is one's own wish. */
+  /** The longest message, in bytes. */
+  maxMessage = DEFAULT_MAX_MESSAGE
+  /** Whether the user is leaving, which the server reports as a removal. */
   leaving = false
 
   presence = new Presence()
-  deadline = new Deadline(() => this.end('expired'))
+  clock = new ServerClock(() => this.end('expired'))
   #requests = new Requests()
   #member
-  #stored
+  #credentials
   #emit
 
-  // Frames are handled one after another, though those of a private room have to be
-  // decrypted first, which takes a moment.
-  #inbox = Promise.resolve()
+  // Frames are handled in order, although decryption in a private room is
+  // asynchronous.
+  #queue = Promise.resolve()
 
   /**
-   * @param {import('./http-api.js').Admission} admission
+   * @param {import('./http-api.js').JoinResponse} response
    * @param {import('./room.js').RoomParts} parts
    * @param {import('./emitter.js').Emitter<import('./room.js').RoomEvents>['emit']} emit
    */
-  constructor(admission, { endpoints, stored, secret, WebSocket, retry }, emit) {
-    const { roomId, userId, sessionId, roomName, role, ttl, startedAt, expiresAt } = admission
+  constructor(response, { api, credentials, cipher, WebSocket, retry }, emit) {
+    const { roomId, userId, sessionId, roomName, role, ttl, startedAt, expiresAt } = response
     this.#member = { roomId, userId, sessionId }
-    this.#stored = stored
+    this.#credentials = credentials
     this.#emit = emit
     this.roomName = roomName
     this.role = role
     this.ttl = ttl
     /** @type {Outbox} */
     this.outbox = new Outbox({
-      transmit: frame => this.link.send(frame, true),
-      seal: secret && (text => secret.seal(text, userId)),
+      transmit: frame => this.socket.send(frame, true),
+      seal: cipher && (text => cipher.seal(text, userId)),
       changed: () => emit('pending', { pending: this.outbox.items }),
     }, retry)
-    /** @type {Feed} */
-    this.feed = new Feed({
+    /** @type {Timeline} */
+    this.timeline = new Timeline({
       userId,
-      secret,
-      ask: (frame, name, take) => this.ask(frame, name, take),
+      cipher,
+      request: (frame, name, take) => this.request(frame, name, take),
       echoed: number => this.outbox.echoed(number),
       idOf: number => this.outbox.idOf(number),
-      renewed: () => this.outbox.again(),
+      resynced: () => this.outbox.resend(),
       emit,
     })
-    /** @type {Link} */
-    this.link = new Link(endpoints.base, { WebSocket, retry }, {
+    /** @type {ReconnectingSocket} */
+    this.socket = new ReconnectingSocket(api.base, { WebSocket, retry }, {
       join: () => this.#join(),
       ping: () => this.#ping(),
-      hear: (frame, socket) => this.#enqueue(() => this.#hear(frame, socket)),
+      receive: (frame, socket) => this.#enqueue(() => this.#receive(frame, socket)),
       changed: (state, retryAt, code) => this.#changed(state, retryAt, code),
       refused: (code, reason) => this.#enqueue(() => this.#refused(code, reason)),
     })
-    this.deadline.set(startedAt, expiresAt)
-    stored.put(roomId, { userId, sessionId, expiresAt: this.deadline.expiresAt })
+    this.clock.start(startedAt, expiresAt)
+    credentials.put(roomId, { userId, sessionId, expiresAt: this.clock.expiresAt })
   }
 
   /** Disconnects. */
   close() {
-    this.link.close()
-    this.deadline.stop()
+    this.socket.close()
+    this.clock.stop()
     if (this.state !== 'ended') this.#disconnected('closed', null, null)
   }
 
   /**
-   * Sends a request and hands its answer to take, before any later frame is handled.
+   * Sends a request and passes its answer to take before handling any later frame.
    *
    * @template T
    * @param {object} frame
@@ -104,44 +102,48 @@ export class Dialogue {
    * @param {(answer: any) => T} take
    * @returns {Promise<T>}
    */
-  async ask(frame, name, take) {
-    if (this.state !== 'open' || !this.link.send(frame, true)) throw new ChatError('offline')
+  async request(frame, name, take) {
+    if (this.state !== 'open' || !this.socket.send(frame, true)) throw new ChatError('offline')
     return this.#requests.add(name, take)
   }
 
   /**
-   * Takes a message back. Whoever is told so is told once: if somebody else has done
-   * it before, the server does not answer, but for the ping that follows.
+   * Retracts a message. The server does not answer if it was retracted before, so a
+   * ping follows: its answer completes the request in that case.
    *
    * @param {number} seq
    */
   async retract(seq) {
-    if (this.feed.isRetracted(seq)) return
+    if (this.timeline.isRetracted(seq)) return
     const name = `retract ${seq}`
-    const done = this.ask({ type: 'retract', seq, epoch: this.feed.epoch }, name, () => {})
+    const done = this.request({ type: 'retract', seq, epoch: this.timeline.epoch }, name, () => {})
     this.#ping(() => { this.#requests.answer(name, null) })
     await done
   }
 
   /**
-   * Asks whether the server is there, and whether it has taken what was sent before.
+   * Pings the server, which answers after it has handled the frames sent before.
    *
    * @param {() => void} [take]
    */
   #ping(take = () => {}) {
-    // That the answer did not come says the state.
-    if (this.link.send({ type: 'ping' })) this.#requests.add('pong', take).catch(() => {})
+    // A missing answer shows in the state.
+    if (this.socket.send({ type: 'ping' })) this.#requests.add('pong', take).catch(() => {})
   }
 
   async #join() {
-    await this.#inbox // what the last connection brought counts
-    return { type: 'join', ...this.#member, ...this.feed.position }
+    await this.#queue // frames of the last connection advance the position
+    return { type: 'join', ...this.#member, ...this.timeline.position }
   }
 
-  /** @param {() => void | Promise<void>} job */
+  /**
+   * Runs a job after those before it, unless the room has ended by then.
+   *
+   * @param {() => void | Promise<void>} job
+   */
   #enqueue(job) {
-    this.#inbox = this.#inbox.then(() => this.state === 'ended' ? undefined : job()).catch(error => {
-      // A defect, which must not end the conversation, nor go unseen.
+    this.#queue = this.#queue.then(() => this.state === 'ended' ? undefined : job()).catch(error => {
+      // A defect: later frames must go on, and the error must be visible.
       queueMicrotask(() => { throw error })
     })
   }
@@ -150,24 +152,24 @@ export class Dialogue {
    * @param {any} frame
    * @param {object} socket
    */
-  async #hear(frame, socket) {
+  async #receive(frame, socket) {
     switch (frame.type) {
-      case 'welcome': return this.#welcome(frame, await this.feed.read(frame.messages, frame.session), socket)
-      case 'replay': return this.feed.replay(await this.feed.read(frame.messages))
+      case 'welcome': return this.#welcome(frame, await this.timeline.decode(frame.messages, frame.session), socket)
+      case 'replay': return this.timeline.replay(await this.timeline.decode(frame.messages))
       case 'message': {
-        const [heard] = await this.feed.read([frame])
-        if (heard === undefined) return
-        this.deadline.correctClock(heard.message.timestamp)
-        return this.feed.message(heard)
+        const [received] = await this.timeline.decode([frame])
+        if (received === undefined) return
+        this.clock.advance(received.message.timestamp)
+        return this.timeline.message(received)
       }
       case 'history': {
-        const heard = await this.feed.read(frame.messages)
-        this.#requests.answer('history', { heard, more: frame.more })
+        const received = await this.timeline.decode(frame.messages)
+        this.#requests.answer('history', { received, more: frame.more })
         return
       }
-      case 'gap': return this.feed.gap(frame)
+      case 'gap': return this.timeline.gap(frame)
       case 'retracted':
-        this.feed.retracted(frame.seq)
+        this.timeline.retracted(frame.seq)
         this.#requests.answer(`retract ${frame.seq}`, null)
         return
       case 'ack': return this.outbox.acknowledged(frame.id)
@@ -182,38 +184,38 @@ export class Dialogue {
         this.presence.leave(frame.userId)
         return this.#emit('online', { left: frame.userId })
       case 'online':
-        this.presence.crowd(frame.onlineCount)
+        this.presence.setCount(frame.onlineCount)
         return this.#emit('online', {})
       case 'removed': return this.end(this.leaving ? 'left' : 'removed')
       case 'ended': return this.end(frame.reason)
       case 'pong':
         this.#requests.answer('pong', null)
         return
-      // Other types are those of a later version.
+      // Other types belong to later versions.
     }
   }
 
   /**
    * @param {any} frame
-   * @param {import('./timeline.js').Heard[]} heard
+   * @param {import('./timeline.js').Received[]} received
    * @param {object} socket
    */
-  #welcome(frame, heard, socket) {
+  #welcome(frame, received, socket) {
     this.role = frame.role
     this.roomName = frame.room.roomName
     this.ttl = frame.room.ttl
-    this.maxMessage = frame.maxMessage ?? USUAL_LENGTH
-    this.deadline.setClock(Date.parse(frame.now))
+    this.maxMessage = frame.maxMessage ?? DEFAULT_MAX_MESSAGE
+    this.clock.set(Date.parse(frame.now))
     this.presence.reset(frame.online, frame.onlineCount)
-    const { resumed, gap, tell } = this.feed.welcome(frame, heard)
-    const open = this.link.welcomed(socket)
+    const { resumed, gap, announce } = this.timeline.welcome(frame, received)
+    const open = this.socket.welcomed(socket)
     if (open) this.#setState('open', null, null)
     this.#emit('welcome', { resumed, gap })
     this.started(frame.room.startedAt, frame.room.expiresAt)
     this.setLocked(frame.room.locked)
     this.#emit('online', {})
-    tell()
-    if (open) this.outbox.opened(frame.lastId, frame.messageRate === undefined ? USUAL_RATE : frame.messageRate)
+    announce()
+    if (open) this.outbox.opened(frame.lastId, frame.messageRate === undefined ? DEFAULT_RATE : frame.messageRate)
   }
 
   /** @param {{ code: string, id?: number, seq?: number }} frame */
@@ -223,20 +225,20 @@ export class Dialogue {
   }
 
   /**
-   * Notes that the room's time runs.
+   * Records the start of the room.
    *
    * @param {string | null} startedAt
    * @param {string | null} expiresAt
    */
   started(startedAt, expiresAt) {
-    if (!this.deadline.set(startedAt, expiresAt)) return
+    if (!this.clock.start(startedAt, expiresAt)) return
     const { roomId, userId } = this.#member
-    const identity = this.#stored.get(roomId)
-    if (identity?.userId === userId) this.#stored.put(roomId, { ...identity, expiresAt: this.deadline.expiresAt })
-    this.#emit('started', { startedAt: this.deadline.startedAt ?? 0, expiresAt: this.deadline.expiresAt ?? 0 })
+    const stored = this.#credentials.get(roomId)
+    if (stored?.userId === userId) this.#credentials.put(roomId, { ...stored, expiresAt: this.clock.expiresAt })
+    this.#emit('started', { startedAt: this.clock.startedAt ?? 0, expiresAt: this.clock.expiresAt ?? 0 })
   }
 
-  /** @param {boolean} locked whether nobody new may join */
+  /** @param {boolean} locked whether the room refuses new members */
   setLocked(locked) {
     if (this.locked === locked || this.state === 'ended') return
     this.locked = locked
@@ -253,9 +255,9 @@ export class Dialogue {
       this.#setState(state, null, null)
       return
     }
-    // What came over the connection before it was lost is handled first.
+    // The frames that arrived before the loss are handled first.
     this.#enqueue(() => {
-      if (this.state !== 'closed') this.#disconnected(this.link.isWaiting ? state : 'connecting', retryAt, code)
+      if (this.state !== 'closed') this.#disconnected(this.socket.isWaiting ? state : 'connecting', retryAt, code)
     })
   }
 
@@ -297,20 +299,20 @@ export class Dialogue {
   }
 
   /**
-   * The end of the room: nothing of it is left here.
+   * Ends the room for this client, and drops all of its data.
    *
    * @param {EndReason} reason
    */
   end(reason) {
     if (this.state === 'ended') return
-    const overdue = (reason === 'gone' || reason === 'invalid') && this.deadline.remaining() === 0
-    this.link.close()
-    this.deadline.stop()
-    this.#stored.forget(this.#member.roomId, this.#member.userId)
+    const overdue = (reason === 'gone' || reason === 'invalid') && this.clock.remaining() === 0
+    this.socket.close()
+    this.clock.stop()
+    this.#credentials.forget(this.#member.roomId, this.#member.userId)
     this.#setState('ended', null, null)
     this.#requests.lost()
     this.outbox.clear()
-    this.feed.clear()
+    this.timeline.clear()
     this.presence.reset([], 0)
     this.#emit('ended', { reason: overdue ? 'expired' : reason })
   }

@@ -1,27 +1,24 @@
-// A WebSocket that is opened again when it is lost.
-
 import { backoff } from './backoff.js'
 
-/** How long a connection may take until it is welcomed, and how long anything may
- * take that the server has to answer, in milliseconds. The server asks its store
- * for 5 s at most, once for each. */
+/** The longest wait for a welcome, and for any frame that the server has to answer,
+ * in milliseconds. The server waits for its store 5 s at most, once for each. */
 const ANSWER_TIME = 15_000
 
-/** The same when there is reason to believe that the connection is dead. */
+/** The same where the connection may well be dead. */
 const WAKE_ANSWER_TIME = 5_000
 
-/** After how many milliseconds without a frame the server is asked whether it is
- * there. Browsers don't tell of the protocol's own pings. */
+/** The milliseconds without a frame after which the client sends a ping. Browsers
+ * don't expose the pings of the WebSocket protocol. */
 const QUIET_TIME = 30_000
 
-/** How long a connection must have lasted, in milliseconds, for its loss not to
- * count as another failure. */
+/** The milliseconds that a connection must have lasted for its loss not to count as
+ * a further failure. */
 const STABLE_TIME = 10_000
 
-/** Wait at least so long, in milliseconds, where others have to leave first. */
+/** The shortest wait where others have to leave first, in milliseconds. */
 const BUSY_TIME = 5_000
 
-/** The longest wait that is taken from a server, in milliseconds. */
+/** The longest wait that the server can ask for, in milliseconds. */
 const LONGEST_WAIT = 60_000
 
 // docs/protocol.md, "Close codes".
@@ -32,58 +29,58 @@ const GOING_AWAY = 1001
 /** @typedef {import('./backoff.js').Retry} Retry */
 
 /**
- * Whom a link serves. Nothing is called from within a call of the link's own
- * methods but `changed` and `ping`.
+ * The callbacks of a socket. Its methods call `changed` and `ping` synchronously, and
+ * none of the others.
  *
- * @typedef {object} LinkOwner
- * @property {() => Promise<object>} join composes the first frame of a connection
+ * @typedef {object} SocketHandler
+ * @property {() => Promise<object>} join returns the first frame of a connection
  * @property {() => void} ping sends a frame that the server answers
- * @property {(frame: any, socket: object) => void} hear takes a frame
+ * @property {(frame: any, socket: object) => void} receive handles a frame
  * @property {(state: 'connecting' | 'waiting', retryAt: number | null, code: number | null) => void} changed
- *   `retryAt` is by the clock of this machine, `code` that of the close
+ *   `retryAt` is by the clock of this machine, `code` is the close code
  * @property {(code: number, reason: string) => void} refused is called when the
  *   server has closed the connection for good
  */
 
-/** The connection of a room. */
-export class Link {
+/** A WebSocket that reconnects after it is lost. */
+export class ReconnectingSocket {
   #url
   #WebSocket
   #retry
-  #owner
+  #handler
   /** @type {WebSocket | null} */
   #socket = null
   #running = false
   #failures = 0
   #welcomedAt = 0 // 0: not yet
-  /** @type {ReturnType<typeof setTimeout> | undefined} to the next try */
-  #waiting
-  #patient = false // whether the wait is the server's wish
-  /** @type {ReturnType<typeof setTimeout> | undefined} to the next look at the silence */
-  #watching
-  #answerBy = 0 // when the connection is taken for lost; 0: no answer is due
+  /** @type {ReturnType<typeof setTimeout> | undefined} until the next attempt */
+  #reconnectTimer
+  #mustWait = false // whether the server has asked for the wait
+  /** @type {ReturnType<typeof setTimeout> | undefined} until the next ping, or the end of the connection */
+  #aliveTimer
+  #answerBy = 0 // when the connection counts as lost; 0: no answer is due
   #onWake = () => this.wake()
   #onVisible = () => { if (document.visibilityState === 'visible') this.wake() }
-  #onOffline = () => this.#ask(WAKE_ANSWER_TIME)
+  #onOffline = () => this.#probe(WAKE_ANSWER_TIME)
 
   /**
    * @param {URL} base the mount point
    * @param {{ WebSocket: typeof WebSocket, retry: Retry }} options
-   * @param {LinkOwner} owner
+   * @param {SocketHandler} handler
    */
-  constructor(base, { WebSocket, retry }, owner) {
+  constructor(base, { WebSocket, retry }, handler) {
     const url = new URL('ws', base)
     url.protocol = url.protocol.replace('http', 'ws')
     this.#url = url.href
     this.#WebSocket = WebSocket
     this.#retry = retry
-    this.#owner = owner
+    this.#handler = handler
   }
 
-  /** Whether a lost connection is about to be opened again. */
-  get isWaiting() { return this.#waiting !== undefined }
+  /** Whether the socket waits to reconnect. */
+  get isWaiting() { return this.#reconnectTimer !== undefined }
 
-  /** Connects, and stays connected until `close` or a final refusal. */
+  /** Connects, and reconnects until `close` or a final refusal. */
   open() {
     if (this.#running) return
     this.#running = true
@@ -92,7 +89,7 @@ export class Link {
     globalThis.addEventListener?.('offline', this.#onOffline)
     globalThis.addEventListener?.('pageshow', this.#onWake)
     globalThis.document?.addEventListener('visibilitychange', this.#onVisible)
-    this.#dial()
+    this.#connect()
   }
 
   close() {
@@ -102,29 +99,29 @@ export class Link {
     globalThis.removeEventListener?.('offline', this.#onOffline)
     globalThis.removeEventListener?.('pageshow', this.#onWake)
     globalThis.document?.removeEventListener('visibilitychange', this.#onVisible)
-    clearTimeout(this.#waiting)
-    this.#waiting = undefined
-    this.#drop()
+    clearTimeout(this.#reconnectTimer)
+    this.#reconnectTimer = undefined
+    this.#detach()
   }
 
   /**
-   * Notes that the room has welcomed a connection, and reports whether it is still
-   * there.
+   * Records the welcome of a connection, and reports whether it is still the current
+   * one.
    *
-   * @param {object} socket as given to `hear`
+   * @param {object} socket as passed to `receive`
    */
   welcomed(socket) {
     if (socket !== this.#socket) return false
     this.#welcomedAt = performance.now()
-    // Whoever is welcomed and then lost again and again has to wait as well.
+    // A client that is welcomed and then loses the connection each time backs off, too.
     this.#failures = Math.min(this.#failures, 2)
     this.#alive()
     return true
   }
 
   /**
-   * Sends a frame, and reports whether there was a connection that it could be sent
-   * over, which does not mean that it arrives.
+   * Sends a frame, and reports whether a connection was open. The frame may still get
+   * lost.
    *
    * @param {object} frame
    * @param {boolean} [answered] whether the server has to answer
@@ -132,46 +129,46 @@ export class Link {
   send(frame, answered = false) {
     if (!this.#isOpen()) return false
     this.#socket?.send(JSON.stringify(frame))
-    if (answered) this.#expect(ANSWER_TIME)
+    if (answered) this.#expectWithin(ANSWER_TIME)
     return true
   }
 
-  /** Looks at once whether the connection works, and opens a new one if there is
-   * none: to be called when the network may have changed. */
+  /** Probes the connection at once, or reconnects. Call it when the network may have
+   * changed. */
   wake() {
-    if (this.#waiting !== undefined && !this.#patient) {
-      clearTimeout(this.#waiting)
-      this.#dial()
+    if (this.#reconnectTimer !== undefined && !this.#mustWait) {
+      clearTimeout(this.#reconnectTimer)
+      this.#connect()
     } else {
-      this.#ask(WAKE_ANSWER_TIME)
+      this.#probe(WAKE_ANSWER_TIME)
     }
   }
 
   #isOpen() { return this.#welcomedAt > 0 && this.#socket?.readyState === 1 }
 
-  #dial() {
-    this.#waiting = undefined
+  #connect() {
+    this.#reconnectTimer = undefined
     this.#welcomedAt = 0
     const socket = new this.#WebSocket(this.#url)
     this.#socket = socket
     socket.onopen = async () => {
-      const frame = await this.#owner.join()
+      const frame = await this.#handler.join()
       if (socket === this.#socket && socket.readyState === 1) socket.send(JSON.stringify(frame))
     }
     socket.onmessage = ({ data }) => {
       if (this.#welcomedAt > 0) this.#alive()
-      this.#owner.hear(JSON.parse(data), socket)
+      this.#handler.receive(JSON.parse(data), socket)
     }
     socket.onclose = ({ code, reason }) => this.#lost(code, reason)
     socket.onerror = () => {} // the close follows
     this.#answerBy = 0
-    this.#expect(ANSWER_TIME)
-    this.#owner.changed('connecting', null, null)
+    this.#expectWithin(ANSWER_TIME)
+    this.#handler.changed('connecting', null, null)
   }
 
-  /** Lets go of the socket, from which nothing is heard any more. */
-  #drop() {
-    clearTimeout(this.#watching)
+  /** Closes the socket and ignores its events from now on. */
+  #detach() {
+    clearTimeout(this.#aliveTimer)
     const socket = this.#socket
     this.#socket = null
     if (socket === null) return
@@ -185,46 +182,50 @@ export class Link {
    */
   #lost(code, reason) {
     const stable = this.#welcomedAt > 0 && performance.now() - this.#welcomedAt > STABLE_TIME
-    this.#drop()
+    this.#detach()
     if (FINAL_CODES.has(code)) {
       this.close()
-      this.#owner.refused(code, reason)
+      this.#handler.refused(code, reason)
       return
     }
     this.#failures = stable ? 1 : this.#failures + 1
     let wait = backoff(this.#retry, this.#failures)
-    const wish = code === GOING_AWAY ? /^retry=(\d+)$/.exec(reason) : null
-    if (wish) wait = Math.min(Number(wish[1]), LONGEST_WAIT)
+    const asked = code === GOING_AWAY ? /^retry=(\d+)$/.exec(reason) : null
+    if (asked) wait = Math.min(Number(asked[1]), LONGEST_WAIT)
     else if (BUSY_CODES.has(code)) wait += BUSY_TIME
-    this.#patient = wish !== null || BUSY_CODES.has(code)
-    this.#waiting = setTimeout(() => this.#dial(), wait)
-    this.#owner.changed('waiting', Date.now() + wait, code)
+    this.#mustWait = asked !== null || BUSY_CODES.has(code)
+    this.#reconnectTimer = setTimeout(() => this.#connect(), wait)
+    this.#handler.changed('waiting', Date.now() + wait, code)
   }
 
-  /** Notes that something was heard. */
+  /** Records that a frame has arrived. */
   #alive() {
-    clearTimeout(this.#watching)
+    clearTimeout(this.#aliveTimer)
     this.#answerBy = 0
-    this.#watching = setTimeout(() => this.#ask(ANSWER_TIME), QUIET_TIME)
-  }
-
-  /** @param {number} within milliseconds */
-  #ask(within) {
-    if (!this.#isOpen()) return
-    this.#owner.ping()
-    this.#expect(within)
+    this.#aliveTimer = setTimeout(() => this.#probe(ANSWER_TIME), QUIET_TIME)
   }
 
   /**
-   * Takes the connection for lost if nothing is heard in time.
+   * Pings the server.
+   *
+   * @param {number} within milliseconds, for the answer
+   */
+  #probe(within) {
+    if (!this.#isOpen()) return
+    this.#handler.ping()
+    this.#expectWithin(within)
+  }
+
+  /**
+   * Treats the connection as lost unless a frame arrives in time.
    *
    * @param {number} within milliseconds
    */
-  #expect(within) {
+  #expectWithin(within) {
     const by = performance.now() + within
     if (this.#answerBy > 0 && this.#answerBy <= by) return
     this.#answerBy = by
-    clearTimeout(this.#watching)
-    this.#watching = setTimeout(() => this.#lost(1006, ''), within)
+    clearTimeout(this.#aliveTimer)
+    this.#aliveTimer = setTimeout(() => this.#lost(1006, ''), within)
   }
 }

@@ -1,25 +1,22 @@
-// What is said in a room, as it comes in: in order, nothing twice, and begun anew
-// when something is missing.
-
 import { ChatError } from './chat-error.js'
 import { withoutKey } from './encryption.js'
-import { Transcript } from './message-log.js'
+import { MessageLog } from './message-log.js'
 
-/** How many messages are kept at hand. */
+/** The largest number of messages that the client keeps. */
 const CAPACITY = 10_000
 
-/** How many messages to ask for at once: the most that a server gives. */
-const PAGE = 200
+/** The number of messages in one request: the most that a server returns. */
+const PAGE_SIZE = 200
 
-/** When to ask again for what the server could not give, in milliseconds. */
-const AGAIN = 1_000
+/** The delay before a failed request is repeated, in milliseconds. */
+const RETRY_DELAY = 1_000
 
 /** @typedef {import('./message-log.js').Message} Message */
 
 /**
- * A message as the protocol has it.
+ * A message in a frame of the protocol.
  *
- * @typedef {object} Entry
+ * @typedef {object} WireMessage
  * @property {number} seq
  * @property {string} message
  * @property {string} timestamp
@@ -30,77 +27,80 @@ const AGAIN = 1_000
  */
 
 /**
- * A message that has been read.
+ * A decoded message.
  *
- * @typedef {object} Heard
+ * @typedef {object} Received
  * @property {Message} message
- * @property {number} number its `id` in the protocol if it was said in this session, else 0
+ * @property {number} number its `id` in the protocol if this session sent it, else 0
  */
 
 /**
- * Whom a feed serves.
+ * The callbacks of a timeline.
  *
- * @typedef {object} FeedOwner
+ * @typedef {object} TimelineOwner
  * @property {string} userId
- * @property {import('./encryption.js').Secret | null} secret
- * @property {<T>(frame: object, name: string, take: (answer: any) => T) => Promise<T>} ask
- *   sends a request and hands its answer to take
- * @property {(number: number) => number | undefined} echoed is told of each message of
- *   this session that the server has told of by itself, and returns what it was called
- *   while it was pending
- * @property {(number: number) => number | undefined} idOf returns the same of one that
- *   was asked for
- * @property {() => void} renewed is called when echoes may have been lost
+ * @property {import('./encryption.js').RoomCipher | null} cipher
+ * @property {<T>(frame: object, name: string, take: (answer: any) => T) => Promise<T>} request
+ *   sends a request and passes its answer to take
+ * @property {(number: number) => number | undefined} echoed is called for each message
+ *   of this session that the server broadcasts or replays, and returns its id while it
+ *   was pending
+ * @property {(number: number) => number | undefined} idOf returns the same id for a
+ *   message from the history
+ * @property {() => void} resynced is called when echoes may have been lost
  * @property {import('./emitter.js').Emitter<import('./room.js').RoomEvents>['emit']} emit
  */
 
-/** The messages of a room, and where one is in them. */
-export class Feed {
+/**
+ * The messages of a room in order, each once, and the client's position in them. When
+ * messages are missing, it loads the newest ones again.
+ */
+export class Timeline {
   #owner
-  #transcript = new Transcript(CAPACITY)
+  #log = new MessageLog(CAPACITY)
   /** @type {string | null} */
-  #epoch = null // null: was never there
+  #epoch = null // null: never connected
   /** @type {string | null} */
-  #epochAtHand = null // of the messages at hand, which may be about to be replaced
-  #seq = 0 // of the newest message that was heard of
-  #tag = '' // of this session
-  #generation = 0 // how often the messages at hand were replaced
+  #logEpoch = null // of the messages in the log, which may be about to be replaced
+  #seq = 0 // of the newest message that the server has announced
+  #tag = '' // marks the messages of this session
+  #generation = 0 // counts the replacements of the log
   /** @type {Message[] | null} */
-  #fresh = null // what is said while they are about to be replaced
+  #incoming = null // the messages that arrive while the log is about to be replaced
   /** @type {Promise<boolean> | null} */
   #loading = null
 
-  /** @param {FeedOwner} owner */
+  /** @param {TimelineOwner} owner */
   constructor(owner) { this.#owner = owner }
 
-  /** The messages at hand, ascending. */
-  get messages() { return this.#transcript.messages }
+  /** The messages in the log, ascending. */
+  get messages() { return this.#log.messages }
 
-  /** Whether the room keeps messages that precede these, and they can be had. */
-  get more() { return this.#transcript.more && !this.#transcript.full }
+  /** Whether the room has older messages and the log has space for them. */
+  get more() { return this.#log.more && !this.#log.full }
 
-  /** The epoch of the numbers of the messages at hand. */
-  get epoch() { return this.#epochAtHand }
+  /** The epoch of the message numbers in the log. */
+  get epoch() { return this.#logEpoch }
 
-  /** The fields of a `join` that say where one left off. */
+  /** The fields of a `join` frame that give the client's position. */
   get position() {
-    return this.#epoch === null || this.#fresh !== null ? {} : { after: this.#seq, epoch: this.#epoch }
+    return this.#epoch === null || this.#incoming !== null ? {} : { after: this.#seq, epoch: this.#epoch }
   }
 
   /**
-   * Decrypts messages, or not.
+   * Decodes messages, and decrypts those of a private room.
    *
-   * @param {Entry[]} entries
-   * @param {string} tag of one's session
-   * @returns {Promise<Heard[]>}
+   * @param {WireMessage[]} entries
+   * @param {string} tag of this session
+   * @returns {Promise<Received[]>}
    */
-  async read(entries, tag = this.#tag) {
-    const { secret, userId } = this.#owner
+  async decode(entries, tag = this.#tag) {
+    const { cipher, userId } = this.#owner
     return Promise.all(entries.map(async entry => {
-      const reading = entry.retracted ? { text: '' }
-        : secret === null ? withoutKey(entry.message) : await secret.open(entry.message, entry.userId)
+      const content = entry.retracted ? { text: '' }
+        : cipher === null ? withoutKey(entry.message) : await cipher.open(entry.message, entry.userId)
       const message = {
-        seq: entry.seq, userId: entry.userId, ...reading, timestamp: Date.parse(entry.timestamp),
+        seq: entry.seq, userId: entry.userId, ...content, timestamp: Date.parse(entry.timestamp),
         mine: entry.userId === userId, retracted: entry.retracted === true,
       }
       return { message, number: entry.session === tag && entry.id || 0 }
@@ -108,52 +108,52 @@ export class Feed {
   }
 
   /**
-   * Begins, or goes on where it was left off.
+   * Handles a welcome: the first one, or one that resumes or replaces the timeline.
    *
    * @param {any} frame
-   * @param {Heard[]} heard
-   * @returns what to tell, once one has been told of the welcome
+   * @param {Received[]} received
+   * @returns `announce` emits the events that have to follow the welcome's
    */
-  welcome(frame, heard) {
+  welcome(frame, received) {
     const returning = this.#epoch !== null
-    const follows = heard.length === 0 ? frame.seq === this.#seq : heard[0]?.message.seq === this.#seq + 1
-    const resumed = returning && this.#fresh === null && !frame.gap && follows
+    const follows = received.length === 0 ? frame.seq === this.#seq : received[0]?.message.seq === this.#seq + 1
+    const resumed = returning && this.#incoming === null && !frame.gap && follows
     this.#tag = frame.session
     this.#epoch = frame.epoch
-    const messages = heard.map(each => this.#settle(each))
+    const messages = received.map(each => this.#matchEcho(each))
     this.#seq = messages.at(-1)?.seq ?? frame.seq
-    if (resumed) return { resumed, gap: false, tell: () => this.#caughtUp(messages, frame.retracted ?? []) }
+    if (resumed) return { resumed, gap: false, announce: () => this.#addMissed(messages, frame.retracted ?? []) }
     this.#replace(messages, frame.more)
-    return { resumed, gap: returning, tell: () => { if (returning) this.#owner.emit('gap', {}) } }
+    return { resumed, gap: returning, announce: () => { if (returning) this.#owner.emit('gap', {}) } }
   }
 
   /**
-   * Takes the rest of a long resume.
+   * Adds the next part of a long resume.
    *
-   * @param {Heard[]} heard
+   * @param {Received[]} received
    */
-  replay(heard) {
-    const news = heard.filter(({ message }) => message.seq > this.#seq).map(each => this.#settle(each))
-    this.#seq = news.at(-1)?.seq ?? this.#seq
-    this.#caughtUp(news, [])
+  replay(received) {
+    const missed = received.filter(({ message }) => message.seq > this.#seq).map(each => this.#matchEcho(each))
+    this.#seq = missed.at(-1)?.seq ?? this.#seq
+    this.#addMissed(missed, [])
   }
 
   /**
-   * Takes what has just been said.
+   * Adds a new message.
    *
-   * @param {Heard} heard
+   * @param {Received} received
    */
-  message(heard) {
+  message(received) {
     const expected = this.#seq + 1
-    const message = this.#settle(heard)
-    if (message.seq < expected) return // it came with an answer
+    const message = this.#matchEcho(received)
+    if (message.seq < expected) return // an answer contained it
     this.#seq = message.seq
-    if (this.#fresh !== null) {
-      this.#fresh.push(message)
+    if (this.#incoming !== null) {
+      this.#incoming.push(message)
       return
     }
-    if (message.seq > expected) { // which no server lets happen
-      this.#renew([message])
+    if (message.seq > expected) { // a defect of the server
+      this.#reload([message])
       return
     }
     this.#append([message])
@@ -161,108 +161,109 @@ export class Feed {
   }
 
   /**
-   * Notes that what follows is not what preceded.
+   * Handles a gap: the messages that follow don't continue the log.
    *
    * @param {{ epoch: string, seq: number }} frame
    */
   gap({ epoch, seq }) {
     this.#epoch = epoch
     this.#seq = seq
-    this.#renew([])
+    this.#reload([])
   }
 
-  /** @param {number} seq of a message that was taken back */
+  /** @param {number} seq of a retracted message */
   retracted(seq) {
-    const message = this.#transcript.retract(seq)
-    const fresh = this.#fresh?.find(message => message.seq === seq)
-    if (fresh) Object.assign(fresh, { retracted: true, text: '', sealed: undefined })
+    const message = this.#log.retract(seq)
+    const incoming = this.#incoming?.find(message => message.seq === seq)
+    if (incoming) Object.assign(incoming, { retracted: true, text: '', sealed: undefined })
     this.#owner.emit('retracted', { seq, message })
   }
 
-  /** @param {number} seq of a message that may be at hand, and have been taken back */
-  isRetracted(seq) { return this.#transcript.find(seq)?.retracted === true }
+  /** @param {number} seq */
+  isRetracted(seq) { return this.#log.find(seq)?.retracted === true }
 
   /**
    * Loads older messages.
    *
    * @param {number} limit
-   * @returns {Promise<boolean>} whether there are more
+   * @returns {Promise<boolean>} whether the room has more
    */
   older(limit) {
     this.#loading ??= this.#load(limit).finally(() => { this.#loading = null })
     return this.#loading
   }
 
-  /** Forgets everything. */
+  /** Drops all messages. */
   clear() {
-    this.#fresh = null
+    this.#incoming = null
     this.#replace([], false)
   }
 
   /** @param {number} limit */
   async #load(limit) {
-    if (!this.more || this.#fresh !== null) return this.more
+    if (!this.more || this.#incoming !== null) return this.more
     const generation = this.#generation
-    const frame = { type: 'history', before: this.#transcript.first, limit: Math.min(limit, PAGE) }
-    return this.#owner.ask(frame, 'history', ({ heard, more }) => {
-      if (generation !== this.#generation) return this.more // they belong before others
-      const messages = this.#transcript.prepend(this.#asked(heard), more)
+    const frame = { type: 'history', before: this.#log.first, limit: Math.min(limit, PAGE_SIZE) }
+    return this.#owner.request(frame, 'history', ({ received, more }) => {
+      if (generation !== this.#generation) return this.more // the log was replaced
+      const messages = this.#log.prepend(this.#fromHistory(received), more)
       if (messages.length > 0) this.#owner.emit('messages', { messages, where: 'older' })
       return this.more
     })
   }
 
   /**
-   * Replaces what is at hand by what the room has now.
+   * Replaces the log with the newest messages of the room. It repeats the request
+   * until it succeeds, another gap follows, or the connection is lost.
    *
-   * @param {Message[]} fresh what is known to be in it
+   * @param {Message[]} incoming messages that have already arrived
    */
-  async #renew(fresh) {
-    this.#fresh = fresh
+  async #reload(incoming) {
+    this.#incoming = incoming
     for (;;) {
       try {
-        await this.#owner.ask({ type: 'history', limit: PAGE }, 'history', ({ heard, more }) => {
-          if (this.#fresh !== fresh) return // another gap has followed, or it is all over
-          this.#fresh = null
-          const page = this.#asked(heard)
+        await this.#owner.request({ type: 'history', limit: PAGE_SIZE }, 'history', ({ received, more }) => {
+          if (this.#incoming !== incoming) return // another gap has followed, or the room has ended
+          this.#incoming = null
+          const page = this.#fromHistory(received)
           const newest = page.at(-1)?.seq ?? 0
-          this.#replace([...page, ...fresh.filter(({ seq }) => seq > newest)], more)
+          this.#replace([...page, ...incoming.filter(({ seq }) => seq > newest)], more)
           this.#seq = Math.max(this.#seq, newest)
           this.#owner.emit('gap', {})
-          this.#owner.renewed()
+          this.#owner.resynced()
         })
         return
       } catch (error) {
-        // Without a connection, the next welcome brings what is wanted here.
+        // Without a connection, the next welcome replaces the log.
         if (!(error instanceof ChatError) || error.code === 'network' || error.code === 'offline') return
       }
-      await new Promise(resolve => setTimeout(resolve, AGAIN))
-      if (this.#fresh !== fresh) return
+      await new Promise(resolve => setTimeout(resolve, RETRY_DELAY))
+      if (this.#incoming !== incoming) return
     }
   }
 
   /**
-   * Adds what was missed.
+   * Adds messages that were sent while the client was disconnected.
    *
    * @param {Message[]} messages
-   * @param {number[]} retracted numbers of messages that were taken back meanwhile
+   * @param {number[]} retracted numbers of the messages that were retracted meanwhile
    */
-  #caughtUp(messages, retracted) {
-    if (this.#fresh !== null) {
-      this.#fresh.push(...messages)
+  #addMissed(messages, retracted) {
+    if (this.#incoming !== null) {
+      this.#incoming.push(...messages)
       return
     }
     this.#append(messages)
     if (messages.length > 0) this.#owner.emit('messages', { messages, where: 'replay' })
     for (const seq of retracted) {
-      const message = this.#transcript.retract(seq)
+      const message = this.#log.retract(seq)
       if (message !== null) this.#owner.emit('retracted', { seq, message })
     }
   }
 
   /** @param {Message[]} messages */
   #append(messages) {
-    const dropped = this.#transcript.append(messages)
+    const dropped = this.#log.append(messages)
     if (dropped.length > 0) this.#owner.emit('messages', { messages: dropped, where: 'dropped' })
   }
 
@@ -271,31 +272,33 @@ export class Feed {
    * @param {boolean} more
    */
   #replace(messages, more) {
-    this.#fresh = null
-    this.#epochAtHand = this.#epoch
+    this.#incoming = null
+    this.#logEpoch = this.#epoch
     this.#generation++
-    this.#transcript.reset(messages, more)
+    this.#log.reset(messages, more)
   }
 
   /**
-   * Takes messages that were asked for.
+   * Returns messages of the history. Finding a message there is no echo: the server may
+   * still wait to receive it again.
    *
-   * @param {Heard[]} heard
+   * @param {Received[]} received
    */
-  #asked(heard) {
-    for (const { message, number } of heard) {
+  #fromHistory(received) {
+    for (const { message, number } of received) {
       const id = number > 0 ? this.#owner.idOf(number) : undefined
       if (id !== undefined) message.id = id
     }
-    return heard.map(({ message }) => message)
+    return received.map(({ message }) => message)
   }
 
   /**
-   * Tells the outbox of a message of its own.
+   * Reports a message of this session to the outbox, and marks it with the id from
+   * there.
    *
-   * @param {Heard} heard
+   * @param {Received} received
    */
-  #settle({ message, number }) {
+  #matchEcho({ message, number }) {
     const id = number > 0 ? this.#owner.echoed(number) : undefined
     if (id !== undefined) message.id = id
     return message

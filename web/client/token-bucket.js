@@ -1,18 +1,18 @@
 /**
- * How many messages a connection may send, by what the server says in `welcome`:
- * so many at once, and so many in `per` milliseconds. null: any number.
+ * How many messages a connection may send, from the server's `welcome`: `messages`
+ * at once, and as many again in `per` milliseconds. null: any number.
  *
  * @typedef {{ messages: number, per: number } | null} Rate
  */
 
-/** What a server allows that does not say. */
-export const USUAL_RATE = { messages: 10, per: 1000 }
+/** The rate of a server that announces none. */
+export const DEFAULT_RATE = { messages: 10, per: 1000 }
 
 /**
- * A token bucket that stays a little below the server's, since what leaves here
- * evenly may arrive there in a heap.
+ * A token bucket that stays below the server's: the network may deliver messages
+ * that were sent at even intervals in one burst.
  */
-export class Pace {
+export class TokenBucket {
   #tokens = 0
   #at = 0
 
@@ -25,10 +25,7 @@ export class Pace {
     this.#at = performance.now()
   }
 
-  /**
-   * Takes leave to send one message. It returns 0, or in how many milliseconds to
-   * ask again.
-   */
+  /** Takes a token and returns 0, or returns the milliseconds until the next one. */
   take() {
     if (this.rate === null) return 0
     const now = performance.now()
@@ -41,6 +38,6 @@ export class Pace {
     return Math.ceil((1 - this.#tokens) / this.perMillisecond)
   }
 
-  /** How long the server takes to allow one more message, in milliseconds. */
+  /** The milliseconds in which the server's bucket gains one token. */
   get interval() { return this.rate === null ? 0 : this.rate.per / this.rate.messages }
 }
