@@ -25,7 +25,7 @@ func audience(b *testing.B, s *site, in room.Admission, n int) (wait func(frames
 	reached := make(chan struct{}, 1)
 	var reading sync.WaitGroup
 	for range n {
-		socket := s.open(b, joinQuery(s.again(b, in)))
+		socket := s.open(b, joinQuery(s.rejoin(b, in)))
 		if _, _, err := socket.ReadMessage(); err != nil { // the welcome
 			b.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func BenchmarkJoin(b *testing.B) {
 	s := newSite(b)
 	admin := s.create(b)
 	s.post(b, admin, numbered("message ", 100)...)
-	open := s.open(b, joinQuery(s.again(b, admin))) // the room stays open
+	open := s.open(b, joinQuery(s.rejoin(b, admin))) // the room stays open
 	defer open.Close()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -144,7 +144,7 @@ func BenchmarkSay(b *testing.B) {
 	s := newSite(b, settings(func(s *ws.Settings) { s.MessageRate = rate.Inf }))
 	admin := s.create(b)
 	s.post(b, admin, "it has started")
-	socket := s.open(b, joinQuery(s.again(b, admin)))
+	socket := s.open(b, joinQuery(s.rejoin(b, admin)))
 	b.Cleanup(func() {
 		_ = socket.Close()
 		s.hub.Close()

@@ -12,7 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// entry is a message as it stands in welcome, replay and history.
+// entry is a message of a welcome, replay or history frame.
 type entry struct {
 	Seq       uint64 `json:"seq"`
 	Message   string `json:"message"`
@@ -23,7 +23,7 @@ type entry struct {
 	Retracted bool   `json:"retracted"`
 }
 
-// frame is any frame of the server's.
+// frame is any frame of the server.
 type frame struct {
 	entry
 	Type        string         `json:"type"`
@@ -48,8 +48,8 @@ type frame struct {
 	raw []byte
 }
 
-// seqs are the numbers that a welcome has under the name that in a message is a
-// flag.
+// seqs are the numbers in the field retracted of a welcome. In a message, the field is
+// a flag.
 type seqs []uint64
 
 func (s *seqs) UnmarshalJSON(b []byte) error {
@@ -87,22 +87,24 @@ func texts(entries []entry) []string {
 	return all
 }
 
-// client is a WebSocket client whose frames are read as they come.
+// client is a WebSocket client. After start, a goroutine reads its frames as they
+// arrive.
 type client struct {
 	tb     testing.TB
 	name   string
 	socket *websocket.Conn
 
-	mu       sync.Mutex
-	deaf     bool    // does not answer pings
-	frames   []frame // not yet taken
-	pings    int
-	pongs    []string
-	err      error // of reading; set once
-	changed  chan struct{}
-	finished chan struct{} // closed when reading has ended
+	mu           sync.Mutex
+	ignoresPings bool
+	frames       []frame // not yet returned
+	pings        int
+	pongs        []string
+	err          error // of reading; set once
+	changed      chan struct{}
+	finished     chan struct{} // closed when reading has ended
 }
 
+// newClient returns a client that reads nothing until start or readOne.
 func newClient(tb testing.TB, name string, socket *websocket.Conn) *client {
 	tb.Helper()
 	c := &client{tb: tb, name: name, socket: socket, changed: make(chan struct{}, 1), finished: make(chan struct{})}
@@ -110,10 +112,10 @@ func newClient(tb testing.TB, name string, socket *websocket.Conn) *client {
 	socket.SetPingHandler(func(payload string) error {
 		c.mu.Lock()
 		c.pings++
-		deaf := c.deaf
+		ignore := c.ignoresPings
 		c.mu.Unlock()
 		c.wake()
-		if deaf {
+		if ignore {
 			return nil
 		}
 		return answer(payload)
@@ -125,13 +127,33 @@ func newClient(tb testing.TB, name string, socket *websocket.Conn) *client {
 		c.wake()
 		return nil
 	})
+	tb.Cleanup(func() { _ = socket.Close() })
+	return c
+}
+
+// start begins to read.
+func (c *client) start() *client {
+	_ = c.socket.SetReadDeadline(time.Time{}) // of readOne
 	// It ends when the connection does; the clean-up waits for it.
 	go c.read()
-	tb.Cleanup(func() {
-		_ = socket.Close()
+	c.tb.Cleanup(func() {
+		_ = c.socket.Close()
 		<-c.finished
 	})
 	return c
+}
+
+// readOne reads the next frame, before start.
+func (c *client) readOne() frame {
+	c.tb.Helper()
+	if err := c.socket.SetReadDeadline(time.Now().Add(waitLimit)); err != nil {
+		c.tb.Fatal(err)
+	}
+	_, data, err := c.socket.ReadMessage()
+	if err != nil {
+		c.tb.Fatalf("%s reading: %v", c.name, err)
+	}
+	return decodeFrame(c.tb, data)
 }
 
 func (c *client) read() {
@@ -166,10 +188,10 @@ func (c *client) wake() {
 	}
 }
 
-// until waits until done, which is called with mu held, says so.
+// until waits until done, which is called with mu held, returns true.
 func (c *client) until(what string, done func() bool) {
 	c.tb.Helper()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(waitLimit)
 	defer timer.Stop()
 	for {
 		c.mu.Lock()
@@ -181,57 +203,41 @@ func (c *client) until(what string, done func() bool) {
 		select {
 		case <-c.changed:
 		case <-timer.C:
-			c.tb.Fatalf("%s waited %v for %s", c.name, patience, what)
+			c.tb.Fatalf("%s waited %v for %s", c.name, waitLimit, what)
 		}
 	}
+}
+
+// nextAny returns the next frame, of any type.
+func (c *client) nextAny() frame {
+	c.tb.Helper()
+	return c.nextOf("a frame", func(frame) bool { return true })
 }
 
 // next returns the next frame, whose type must be the wanted one.
 func (c *client) next(want string) frame {
 	c.tb.Helper()
-	var f frame
-	c.until("a frame of type "+want, func() bool {
-		if len(c.frames) == 0 {
-			if c.err != nil {
-				c.tb.Fatalf("%s wants a frame of type %q, but: %v", c.name, want, c.err)
-			}
-			return false
-		}
-		f, c.frames = c.frames[0], c.frames[1:]
-		return true
-	})
+	f := c.nextOf("a frame of type "+want, func(frame) bool { return true })
 	if f.Type != want {
 		c.tb.Fatalf("%s wants a frame of type %q, got %.300s", c.name, want, f.raw)
 	}
 	return f
 }
 
-// take returns the next frame, whatever it is.
-func (c *client) take() frame {
-	c.tb.Helper()
-	var f frame
-	c.until("a frame", func() bool {
-		if len(c.frames) == 0 {
-			if c.err != nil {
-				c.tb.Fatalf("%s wants a frame, but: %v", c.name, c.err)
-			}
-			return false
-		}
-		f, c.frames = c.frames[0], c.frames[1:]
-		return true
-	})
-	return f
-}
-
-// await skips frames until one of the wanted type comes.
+// await skips frames until one of the wanted type arrives.
 func (c *client) await(want string) frame {
 	c.tb.Helper()
-	var f frame
-	c.until("a frame of type "+want, func() bool {
-		i := slices.IndexFunc(c.frames, func(f frame) bool { return f.Type == want })
+	return c.nextOf("a frame of type "+want, func(f frame) bool { return f.Type == want })
+}
+
+// nextOf skips frames until one is wanted.
+func (c *client) nextOf(what string, wanted func(frame) bool) (f frame) {
+	c.tb.Helper()
+	c.until(what, func() bool {
+		i := slices.IndexFunc(c.frames, wanted)
 		if i < 0 {
 			if c.err != nil {
-				c.tb.Fatalf("%s wants a frame of type %q, but: %v", c.name, want, c.err)
+				c.tb.Fatalf("%s wants %s, but: %v", c.name, what, c.err)
 			}
 			c.frames = nil
 			return false
@@ -262,9 +268,9 @@ func (c *client) nextError(code string, id uint64) {
 	}
 }
 
-// taken returns what has come and was not taken. In a bubble, after
-// synctest.Wait, that is everything.
-func (c *client) taken() []frame {
+// received returns the frames that have arrived and were not returned yet. In a bubble,
+// after synctest.Wait, these are all frames sent.
+func (c *client) received() []frame {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	frames := c.frames
@@ -272,28 +278,28 @@ func (c *client) taken() []frame {
 	return frames
 }
 
-// types returns the types of what has come and was not taken.
+// types returns the types of the received frames.
 func (c *client) types() []string {
 	var types []string
-	for _, f := range c.taken() {
+	for _, f := range c.received() {
 		types = append(types, f.Type)
 	}
 	return types
 }
 
-// closed waits for the end of the connection, before which nothing else may
-// come, checks the close code, and returns the reason.
-func (c *client) closed(code int) (reason string) {
+// expectClosed waits for the end of the connection, before which no other frame may
+// arrive, checks the close code, and returns the reason.
+func (c *client) expectClosed(code int) (reason string) {
 	c.tb.Helper()
 	c.until("the end of the connection", func() bool { return c.err != nil })
-	if frames := c.taken(); len(frames) > 0 {
-		c.tb.Errorf("%s was told before the close: %.300s", c.name, frames[0].raw)
+	if frames := c.received(); len(frames) > 0 {
+		c.tb.Errorf("%s received before the close: %.300s", c.name, frames[0].raw)
 	}
-	return c.closedWith(code)
+	return c.awaitClosed(code)
 }
 
-// closedWith is closed, whatever comes before the close.
-func (c *client) closedWith(code int) (reason string) {
+// awaitClosed is expectClosed, whatever precedes the close.
+func (c *client) awaitClosed(code int) (reason string) {
 	c.tb.Helper()
 	c.until("the end of the connection", func() bool { return c.err != nil })
 	end, ok := errors.AsType[*websocket.CloseError](c.err)
@@ -303,7 +309,7 @@ func (c *client) closedWith(code int) (reason string) {
 	return end.Text
 }
 
-// closeCode returns the close code that a reading has ended with, zero if none.
+// closeCode returns the close code of an error of reading, zero if it has none.
 func closeCode(err error) int {
 	if end, ok := errors.AsType[*websocket.CloseError](err); ok {
 		return end.Code
@@ -311,8 +317,8 @@ func closeCode(err error) int {
 	return 0
 }
 
-// alive fails if the connection has ended.
-func (c *client) alive() {
+// expectOpen fails if the connection has ended.
+func (c *client) expectOpen() {
 	c.tb.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -321,15 +327,15 @@ func (c *client) alive() {
 	}
 }
 
-// text sends a text frame as it is.
-func (c *client) text(s string) {
+// sendText sends a text frame as it is.
+func (c *client) sendText(s string) {
 	c.tb.Helper()
 	if err := c.socket.WriteMessage(websocket.TextMessage, []byte(s)); err != nil {
 		c.tb.Fatalf("%s sending: %v", c.name, err)
 	}
 }
 
-// fields are those of a frame of a client's.
+// fields are the fields of a client's frame.
 type fields map[string]any
 
 func (c *client) send(f fields) {
@@ -338,11 +344,11 @@ func (c *client) send(f fields) {
 	if err != nil {
 		c.tb.Fatal(err)
 	}
-	c.text(string(b))
+	c.sendText(string(b))
 }
 
-// say sends a message, with an id unless it is zero.
-func (c *client) say(id uint64, text string) {
+// post sends a message, with an id unless it is zero.
+func (c *client) post(id uint64, text string) {
 	c.tb.Helper()
 	f := fields{"type": "message", "message": text}
 	if id > 0 {
@@ -351,18 +357,18 @@ func (c *client) say(id uint64, text string) {
 	c.send(f)
 }
 
-// leave closes the connection as a browser does and waits for its end.
+// leave closes the connection as a browser does, and waits for its end.
 func (c *client) leave() {
 	c.tb.Helper()
 	err := c.socket.WriteControl(websocket.CloseMessage,
-		websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(patience))
+		websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(waitLimit))
 	if err != nil {
 		c.tb.Fatalf("%s leaving: %v", c.name, err)
 	}
-	c.closedWith(websocket.CloseNormalClosure)
+	c.awaitClosed(websocket.CloseNormalClosure)
 }
 
-// numbered returns texts that can be told apart.
+// numbered returns n different texts.
 func numbered(prefix string, n int) []string {
 	all := make([]string, n)
 	for i := range all {

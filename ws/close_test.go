@@ -16,12 +16,12 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// hungUp waits until the server has closed the network connection, and returns
+// awaitHangUp waits until the server has closed the network connection, and returns
 // how long that took.
-func hungUp(t *testing.T, conn net.Conn) time.Duration {
+func awaitHangUp(t *testing.T, conn net.Conn) time.Duration {
 	t.Helper()
 	start := time.Now()
-	if err := conn.SetReadDeadline(start.Add(patience)); err != nil {
+	if err := conn.SetReadDeadline(start.Add(waitLimit)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(io.Discard, conn); err != nil {
@@ -49,14 +49,14 @@ func TestClientCloses(t *testing.T) {
 			t.Parallel()
 			c := s.connect(t)
 			if test.joined {
-				c.send(joinFields(s.again(t, admin)))
+				c.send(joinFields(s.rejoin(t, admin)))
 				c.next("welcome")
 			}
-			if err := c.socket.WriteControl(websocket.CloseMessage, test.payload, time.Now().Add(patience)); err != nil {
+			if err := c.socket.WriteControl(websocket.CloseMessage, test.payload, time.Now().Add(waitLimit)); err != nil {
 				t.Fatal(err)
 			}
-			c.closed(test.want)
-			if took := hungUp(t, c.socket.NetConn()); took > time.Second {
+			c.expectClosed(test.want)
+			if took := awaitHangUp(t, c.socket.NetConn()); took > time.Second {
 				t.Errorf("the connection was closed after %v", took)
 			}
 		})
@@ -67,14 +67,14 @@ func TestServerCloses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for want, provoke := range map[int]func(admin room.Admission, c *client){
-		4400: func(_ room.Admission, c *client) { c.text("hello") },
+		4400: func(_ room.Admission, c *client) { c.sendText("hello") },
 		4409: func(admin room.Admission, _ *client) { s.join(t, admin) },
 	} {
 		admin := s.create(t)
 		c, _ := s.join(t, admin)
 		provoke(admin, c)
-		c.closed(want) // and gorilla/websocket has answered
-		if took := hungUp(t, c.socket.NetConn()); took > time.Second {
+		c.expectClosed(want) // and gorilla/websocket has answered
+		if took := awaitHangUp(t, c.socket.NetConn()); took > time.Second {
 			t.Errorf("after %d the connection was closed after %v", want, took)
 		}
 	}
@@ -92,7 +92,7 @@ func TestCloseUnanswered(t *testing.T) {
 				c.socket.SetCloseHandler(func(int, string) error { return nil })
 				replaced := time.Now()
 				s.join(t, admin)
-				c.closed(4409)
+				c.expectClosed(4409)
 				done := make(chan struct{})
 				// It ends when the server closes the connection.
 				go func() {
@@ -107,7 +107,7 @@ func TestCloseUnanswered(t *testing.T) {
 						}
 					}
 				}()
-				hungUp(t, c.socket.NetConn())
+				awaitHangUp(t, c.socket.NetConn())
 				<-done
 				if took := time.Since(replaced); took < 5*time.Second || took > 7*time.Second {
 					t.Errorf("the connection was closed after %v, want 5 to 7 s", took)
@@ -121,9 +121,9 @@ func TestCloseUnanswered(t *testing.T) {
 }
 
 // goingAway checks a close reason retry=<ms>.
-func (c *client) goingAway() time.Duration {
+func (c *client) expectGoingAway() time.Duration {
 	c.tb.Helper()
-	reason := c.closedWith(websocket.CloseGoingAway)
+	reason := c.awaitClosed(websocket.CloseGoingAway)
 	ms, ok := strings.CutPrefix(reason, "retry=")
 	n, err := strconv.Atoi(ms)
 	if !ok || err != nil || n < 0 || n > 2000 {
@@ -138,10 +138,10 @@ func TestHubCloses(t *testing.T) {
 	admin := s.create(t)
 	var clients []*client
 	for i := range 10 {
-		c, _ := s.join(t, s.admit(t, admin, fmt.Sprintf("user%d", i)))
+		c, _ := s.join(t, s.addMember(t, admin, fmt.Sprintf("user%d", i)))
 		clients = append(clients, c)
 	}
-	left, _ := s.join(t, s.admit(t, admin, "left"))
+	left, _ := s.join(t, s.addMember(t, admin, "left"))
 	left.leave()
 	clients = append(clients, s.connect(t))
 	late := s.connect(t)
@@ -153,7 +153,7 @@ func TestHubCloses(t *testing.T) {
 	}
 	retries := make(map[time.Duration]bool)
 	for _, c := range append(clients, late) {
-		retries[c.goingAway()] = true
+		retries[c.expectGoingAway()] = true
 	}
 	if len(retries) < 6 {
 		t.Errorf("of 12 clients so many are told different times: %d", len(retries))
@@ -167,9 +167,9 @@ func TestHubCloses(t *testing.T) {
 	s.hub.Close()
 }
 
-// TestHubClosesUnwilling checks that nobody can hold the closing up: neither
+// TestHubClosesStalled checks that nobody can hold the closing up: neither
 // clients that take nothing, nor a store that does not answer.
-func TestHubClosesUnwilling(t *testing.T) {
+func TestHubClosesStalled(t *testing.T) {
 	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,7 +177,7 @@ func TestHubClosesUnwilling(t *testing.T) {
 			admin := s.create(t)
 			good, _ := s.join(t, admin)
 			for range 3 {
-				s.stalled(t, s.again(t, admin))
+				s.stalled(t, s.rejoin(t, admin))
 			}
 			for range 100 {
 				s.post(t, admin, strings.Repeat("x", 4096))
@@ -185,11 +185,11 @@ func TestHubClosesUnwilling(t *testing.T) {
 			for range 100 {
 				good.await("message")
 			}
-			second := s.again(t, admin)
+			second := s.rejoin(t, admin)
 			s.store.hang("Member", "Watch", "Enter", "After", "Before", "Post")
 			joining := s.connect(t)
 			joining.send(joinFields(second))
-			good.say(1, "will not be stored")
+			good.post(1, "will not be stored")
 			refused := make(chan error, 1)
 			// It ends when the request is answered.
 			go func() {
@@ -210,8 +210,8 @@ func TestHubClosesUnwilling(t *testing.T) {
 			if took := time.Since(start); took > 2500*time.Millisecond {
 				t.Errorf("closing took %v", took)
 			}
-			good.goingAway()
-			joining.goingAway()
+			good.expectGoingAway()
+			joining.expectGoingAway()
 			if err := <-refused; !errors.Is(err, websocket.ErrBadHandshake) {
 				t.Errorf("joining by query while the hub closes: %v", err)
 			}

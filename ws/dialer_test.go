@@ -15,11 +15,11 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// dialer returns what connects to the site.
+// dialer connects to the site.
 func (s *site) dialer() *websocket.Dialer {
 	return &websocket.Dialer{
 		NetDialContext:   s.dial,
-		HandshakeTimeout: patience,
+		HandshakeTimeout: waitLimit,
 		TLSClientConfig:  &tls.Config{RootCAs: rootsOf(s.server)},
 	}
 }
@@ -28,14 +28,30 @@ func (s *site) address(query url.Values) string {
 	return "ws" + strings.TrimPrefix(s.server.URL, "http") + "/ws?" + query.Encode()
 }
 
+// tryOpen opens a WebSocket, or returns the HTTP status of the refusal.
+func (s *site) tryOpen(tb testing.TB, query url.Values) (socket *websocket.Conn, status int) {
+	tb.Helper()
+	socket, response, err := s.dialer().DialContext(context.WithoutCancel(tb.Context()), s.address(query), nil)
+	if response != nil {
+		_ = response.Body.Close()
+	}
+	if err == nil {
+		return socket, 0
+	}
+	if !errors.Is(err, websocket.ErrBadHandshake) {
+		tb.Errorf("opening a WebSocket: %v", err)
+		return nil, -1
+	}
+	return nil, response.StatusCode
+}
+
 // open opens a WebSocket.
 func (s *site) open(tb testing.TB, query url.Values) *websocket.Conn {
 	tb.Helper()
-	socket, response, err := s.dialer().DialContext(context.WithoutCancel(tb.Context()), s.address(query), nil)
-	if err != nil {
-		tb.Fatalf("opening a WebSocket: %v (%+v)", err, response)
+	socket, status := s.tryOpen(tb, query)
+	if status != 0 {
+		tb.Fatalf("opening a WebSocket: refused with %d", status)
 	}
-	_ = response.Body.Close()
 	return socket
 }
 
@@ -43,26 +59,22 @@ func (s *site) open(tb testing.TB, query url.Values) *websocket.Conn {
 // HTTP status.
 func (s *site) refused(tb testing.TB, query url.Values) int {
 	tb.Helper()
-	socket, response, err := s.dialer().DialContext(tb.Context(), s.address(query), nil)
-	if err == nil {
+	socket, status := s.tryOpen(tb, query)
+	if status == 0 {
 		_ = socket.Close()
 		tb.Fatal("the WebSocket was opened")
 	}
-	if !errors.Is(err, websocket.ErrBadHandshake) {
-		tb.Fatalf("opening a WebSocket: %v", err)
-	}
-	_ = response.Body.Close()
-	return response.StatusCode
+	return status
 }
 
 // connect opens a WebSocket that has not joined.
 func (s *site) connect(tb testing.TB) *client {
 	tb.Helper()
-	return newClient(tb, "a client", s.open(tb, nil))
+	return newClient(tb, "a client", s.open(tb, nil)).start()
 }
 
-// join opens a WebSocket, joins by the first frame, with these further fields,
-// and returns the welcome too.
+// join opens a WebSocket and joins by the first frame, with these further fields. It
+// returns the welcome too.
 func (s *site) join(tb testing.TB, as room.Admission, more ...fields) (*client, frame) {
 	tb.Helper()
 	c := s.connect(tb)
@@ -90,8 +102,25 @@ func joinQuery(as room.Admission, more ...string) url.Values {
 // joinByQuery opens a WebSocket that joins by its query.
 func (s *site) joinByQuery(tb testing.TB, as room.Admission, more ...string) (*client, frame) {
 	tb.Helper()
-	c := newClient(tb, as.UserID, s.open(tb, joinQuery(as, more...)))
+	c := s.openUnread(tb, as, more...).start()
 	return c, c.next("welcome")
+}
+
+// openUnread is joinByQuery, but the client does not read until start or readOne.
+func (s *site) openUnread(tb testing.TB, as room.Admission, more ...string) *client {
+	tb.Helper()
+	return newClient(tb, as.UserID, s.open(tb, joinQuery(as, more...)))
+}
+
+// stalled is joinByQuery, but the client reads its welcome and no more, until start.
+func (s *site) stalled(tb testing.TB, as room.Admission, more ...string) (*client, frame) {
+	tb.Helper()
+	c := s.openUnread(tb, as, more...)
+	welcome := c.readOne()
+	if welcome.Type != "welcome" {
+		tb.Fatalf("received %.200s, want the welcome", welcome.raw)
+	}
+	return c, welcome
 }
 
 // upgradeRequest is a request to open a WebSocket.

@@ -20,13 +20,13 @@ func TestFlushInterval(t *testing.T) {
 				admin := s.create(t)
 				var last *client
 				for range members {
-					last, _ = s.join(t, s.again(t, admin))
+					last, _ = s.join(t, s.rejoin(t, admin))
 				}
 				elapse(time.Second)
-				last.taken()
+				last.received()
 				told := func() (messages int) {
 					synctest.Wait()
-					for _, f := range last.taken() {
+					for _, f := range last.received() {
 						if f.Type == "message" {
 							messages++
 						}

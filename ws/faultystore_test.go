@@ -11,8 +11,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// flakyStore is a store that can fail, or hold calls up, at will.
-type flakyStore struct {
+// faultyStore is a store that can fail, or hold calls up, at will.
+type faultyStore struct {
 	room.Store
 
 	mu      sync.Mutex
@@ -27,7 +27,7 @@ type flakyStore struct {
 }
 
 // fail makes methods answer room.ErrUnavailable from now on.
-func (s *flakyStore) fail(methods ...string) {
+func (s *faultyStore) fail(methods ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failing = make(map[string]bool)
@@ -38,7 +38,7 @@ func (s *flakyStore) fail(methods ...string) {
 
 // hang makes methods answer room.ErrUnavailable when their context is done, and
 // not sooner.
-func (s *flakyStore) hang(methods ...string) {
+func (s *faultyStore) hang(methods ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hanging = make(map[string]bool)
@@ -48,7 +48,7 @@ func (s *flakyStore) hang(methods ...string) {
 }
 
 // awaitHung waits until n calls have come that hang.
-func (s *flakyStore) awaitHung(tb testing.TB, n int) {
+func (s *faultyStore) awaitHung(tb testing.TB, n int) {
 	tb.Helper()
 	eventually(tb, func() bool {
 		s.mu.Lock()
@@ -58,7 +58,7 @@ func (s *flakyStore) awaitHung(tb testing.TB, n int) {
 }
 
 // lose makes the store know no room any more, without telling anybody.
-func (s *flakyStore) lose() {
+func (s *faultyStore) loseRooms() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost = true
@@ -66,14 +66,14 @@ func (s *flakyStore) lose() {
 
 // forget makes the store accept posts and not keep them, from now on or not any
 // more: as one does that dies before others have heard of them.
-func (s *flakyStore) forget(forgets bool) {
+func (s *faultyStore) dropPosts(forgets bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgets = forgets
 }
 
 // deny makes the store say once, of a post, that earlier ones are lost.
-func (s *flakyStore) deny() {
+func (s *faultyStore) reportLossOnce() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.denies = true
@@ -81,22 +81,22 @@ func (s *flakyStore) deny() {
 
 // intercept has before called before each call that doesn't fail, with the
 // name of the method.
-func (s *flakyStore) intercept(before func(method string)) {
+func (s *faultyStore) intercept(before func(method string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before = before
 }
 
-// tell sends an event to whoever watches a room, as if the store did. Nothing
+// emit sends an event to whoever watches a room, as if the store did. Nothing
 // else may happen in the room meanwhile.
-func (s *flakyStore) tell(roomID string, e room.Event) {
+func (s *faultyStore) emit(roomID string, e room.Event) {
 	s.mu.Lock()
 	watcher := s.watcher[roomID]
 	s.mu.Unlock()
 	watcher(e)
 }
 
-func (s *flakyStore) call(ctx context.Context, method string) error {
+func (s *faultyStore) call(ctx context.Context, method string) error {
 	s.mu.Lock()
 	failing, hanging, before := s.failing[method], s.hanging[method], s.before
 	if hanging {
@@ -121,14 +121,14 @@ func (s *flakyStore) call(ctx context.Context, method string) error {
 	return nil
 }
 
-func (s *flakyStore) Member(ctx context.Context, roomID, userID string) (room.Room, room.Membership, error) {
+func (s *faultyStore) Member(ctx context.Context, roomID, userID string) (room.Room, room.Membership, error) {
 	if err := s.call(ctx, "Member"); err != nil {
 		return room.Room{}, room.NotMember, err
 	}
 	return s.Store.Member(ctx, roomID, userID)
 }
 
-func (s *flakyStore) Post(ctx context.Context, roomID string, post room.Post) (room.Receipt, error) {
+func (s *faultyStore) Post(ctx context.Context, roomID string, post room.Post) (room.Receipt, error) {
 	if err := s.call(ctx, "Post"); err != nil {
 		return room.Receipt{}, err
 	}
@@ -149,14 +149,14 @@ func (s *flakyStore) Post(ctx context.Context, roomID string, post room.Post) (r
 	return receipt, err
 }
 
-func (s *flakyStore) Retract(ctx context.Context, roomID string, r room.Retraction) error {
+func (s *faultyStore) Retract(ctx context.Context, roomID string, r room.Retraction) error {
 	if err := s.call(ctx, "Retract"); err != nil {
 		return err
 	}
 	return s.Store.Retract(ctx, roomID, r)
 }
 
-func (s *flakyStore) Before(ctx context.Context, roomID string, before uint64, limit, maxBytes int) (room.Page, error) {
+func (s *faultyStore) Before(ctx context.Context, roomID string, before uint64, limit, maxBytes int) (room.Page, error) {
 	if err := s.call(ctx, "Before"); err != nil {
 		return room.Page{}, err
 	}
@@ -167,7 +167,7 @@ func (s *flakyStore) Before(ctx context.Context, roomID string, before uint64, l
 	return page, err
 }
 
-func (s *flakyStore) After(ctx context.Context, roomID string, after uint64, maxBytes int) (room.Page, error) {
+func (s *faultyStore) After(ctx context.Context, roomID string, after uint64, maxBytes int) (room.Page, error) {
 	if err := s.call(ctx, "After"); err != nil {
 		return room.Page{}, err
 	}
@@ -178,7 +178,7 @@ func (s *flakyStore) After(ctx context.Context, roomID string, after uint64, max
 	return page, err
 }
 
-func (s *flakyStore) Watch(ctx context.Context, roomID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
+func (s *faultyStore) Watch(ctx context.Context, roomID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
 	if err := s.call(ctx, "Watch"); err != nil {
 		return room.Snapshot{}, nil, err
 	}
@@ -195,15 +195,15 @@ func (s *flakyStore) Watch(ctx context.Context, roomID string, watcher func(room
 	if err != nil {
 		return snapshot, nil, err
 	}
-	return snapshot, &flakyFeed{Feed: feed, store: s}, nil
+	return snapshot, &faultyFeed{Feed: feed, store: s}, nil
 }
 
-type flakyFeed struct {
+type faultyFeed struct {
 	room.Feed
-	store *flakyStore
+	store *faultyStore
 }
 
-func (f *flakyFeed) Enter(ctx context.Context, presence room.Presence, maxOnline int) (uint64, error) {
+func (f *faultyFeed) Enter(ctx context.Context, presence room.Presence, maxOnline int) (uint64, error) {
 	if err := f.store.call(ctx, "Enter"); err != nil {
 		return 0, err
 	}

@@ -98,7 +98,7 @@ func FuzzConnection(f *testing.F) {
 func (s *site) upgraded(t *testing.T) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn := s.requestRaw(t, "")
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(waitLimit)); err != nil {
 		t.Fatal(err)
 	}
 	reader := bufio.NewReader(conn)

@@ -102,7 +102,7 @@ func TestHistoryRate(t *testing.T) {
 			}
 			synctest.Wait()
 			answers := 0
-			for _, f := range c.taken() {
+			for _, f := range c.received() {
 				switch {
 				case f.Type == "history":
 					answers++

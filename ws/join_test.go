@@ -24,9 +24,9 @@ func TestJoinByQuery(t *testing.T) {
 	if got := texts(welcome.Messages); !slices.Equal(got, []string{"m4", "m5"}) || welcome.Gap {
 		t.Errorf("after 3: %v, gap %v; want m4 and m5", got, welcome.Gap)
 	}
-	c.say(1, "hello")
+	c.post(1, "hello")
 	c.nextMessage("hello")
-	if _, welcome := s.joinByQuery(t, s.again(t, admin)); len(welcome.Messages) != 6 {
+	if _, welcome := s.joinByQuery(t, s.rejoin(t, admin)); len(welcome.Messages) != 6 {
 		t.Errorf("without after: %d messages, want 6", len(welcome.Messages))
 	}
 }
@@ -35,8 +35,8 @@ func TestQueryRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, limits(func(l *room.Limits) { l.MaxMembers = 1 }))
 	admin := s.create(t)
-	removed := s.admit(t, admin, "anna")
-	bert := s.admit(t, admin, "bert")
+	removed := s.addMember(t, admin, "anna")
+	bert := s.addMember(t, admin, "bert")
 	if err := s.rooms.Remove(t.Context(), credentials(admin), "anna"); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestUpgradeRefused(t *testing.T) {
 		})
 	}
 	// What was refused has left nobody in the room.
-	if _, welcome := s.join(t, s.admit(t, admin, "anna")); !slices.Contains(welcome.Online, "anna") {
+	if _, welcome := s.join(t, s.addMember(t, admin, "anna")); !slices.Contains(welcome.Online, "anna") {
 		t.Errorf("online %v, want anna", welcome.Online)
 	}
 }
@@ -124,7 +124,7 @@ func TestFirstFrame(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, limits(func(l *room.Limits) { l.MaxMembers = 1 }))
 	admin := s.create(t)
-	removed, bert := s.admit(t, admin, "anna"), s.admit(t, admin, "bert")
+	removed, bert := s.addMember(t, admin, "anna"), s.addMember(t, admin, "bert")
 	if err := s.rooms.Remove(t.Context(), credentials(admin), "anna"); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestFirstFrame(t *testing.T) {
 			if err := c.socket.WriteMessage(test.kind, []byte(test.text)); err != nil {
 				t.Fatal(err)
 			}
-			c.closed(test.want)
+			c.expectClosed(test.want)
 		})
 	}
 	t.Run("removed", func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestFirstFrame(t *testing.T) {
 		c := s.connect(t)
 		c.send(joinFields(removed))
 		c.next("removed")
-		c.closed(4403)
+		c.expectClosed(4403)
 	})
 	t.Run("store down", func(t *testing.T) {
 		t.Parallel()
@@ -184,7 +184,7 @@ func TestFirstFrame(t *testing.T) {
 			s.store.fail(method)
 			c := s.connect(t)
 			c.send(joinFields(admin))
-			if reason := c.closed(1013); reason != "unavailable" {
+			if reason := c.expectClosed(1013); reason != "unavailable" {
 				t.Errorf("reason %q", reason)
 			}
 		}
@@ -203,19 +203,19 @@ func TestJoinTimeout(t *testing.T) {
 		admin := s.create(t)
 		for range 9 {
 			elapse(time.Second)
-			if err := pinging.socket.WriteControl(websocket.PingMessage, []byte("x"), time.Now().Add(patience)); err != nil {
+			if err := pinging.socket.WriteControl(websocket.PingMessage, []byte("x"), time.Now().Add(waitLimit)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		elapse(999 * time.Millisecond)
-		silent.alive()
-		pinging.alive()
+		silent.expectOpen()
+		pinging.expectOpen()
 		late.send(joinFields(admin))
 		late.next("welcome")
 		elapse(time.Millisecond)
-		silent.closed(4408)
-		pinging.closed(4408)
+		silent.expectClosed(4408)
+		pinging.expectClosed(4408)
 		elapse(time.Minute - 10*time.Second)
-		late.alive()
+		late.expectOpen()
 	})
 }

@@ -13,11 +13,11 @@ import (
 
 // told returns who was said to have joined, left and typed since last asked,
 // and fails if there was anything else.
-func (c *client) told() []string {
+func (c *client) presence() []string {
 	c.tb.Helper()
 	synctest.Wait()
 	var told []string
-	for _, f := range c.taken() {
+	for _, f := range c.received() {
 		switch f.Type {
 		case "joined", "left", "typing":
 			told = append(told, f.Type+" "+f.UserID)
@@ -30,31 +30,31 @@ func (c *client) told() []string {
 	return told
 }
 
-func (c *client) expectTold(want ...string) {
+func (c *client) expectPresence(want ...string) {
 	c.tb.Helper()
-	if got := c.told(); !slices.Equal(got, want) {
+	if got := c.presence(); !slices.Equal(got, want) {
 		c.tb.Errorf("%s was told %q, want %q", c.name, got, want)
 	}
 }
 
-func TestComingAndGoing(t *testing.T) {
+func TestPresence(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
 		admin := s.create(t)
-		anna := s.admit(t, admin, "anna")
+		anna := s.addMember(t, admin, "anna")
 		watcher, _ := s.join(t, admin)
 		first, _ := s.join(t, anna)
-		watcher.expectTold("joined anna")
-		first.expectTold() // not of oneself
+		watcher.expectPresence("joined anna")
+		first.expectPresence() // not of oneself
 
-		second, welcome := s.join(t, s.again(t, anna))
+		second, welcome := s.join(t, s.rejoin(t, anna))
 		if !slices.Equal(welcome.Online, []string{"admin", "anna"}) || welcome.OnlineCount != 2 {
 			t.Errorf("online %v (%d)", welcome.Online, welcome.OnlineCount)
 		}
 		first.leave()
 		elapse(time.Minute)
-		watcher.expectTold() // she still has a socket
-		second.expectTold()
+		watcher.expectPresence() // she still has a socket
+		second.expectPresence()
 
 		// Away for less than 3 s, politely or not.
 		second.leave()
@@ -65,69 +65,69 @@ func TestComingAndGoing(t *testing.T) {
 		elapse(2999 * time.Millisecond)
 		second, _ = s.join(t, anna)
 		elapse(time.Minute)
-		watcher.expectTold()
+		watcher.expectPresence()
 
 		// Away for good.
 		second.leave()
 		elapse(2999 * time.Millisecond)
-		watcher.expectTold()
+		watcher.expectPresence()
 		elapse(time.Millisecond)
-		watcher.expectTold("left anna")
-		if _, welcome := s.join(t, s.again(t, admin)); !slices.Equal(welcome.Online, []string{"admin"}) {
+		watcher.expectPresence("left anna")
+		if _, welcome := s.join(t, s.rejoin(t, admin)); !slices.Equal(welcome.Online, []string{"admin"}) {
 			t.Errorf("online %v, want the admin alone", welcome.Online)
 		}
 		s.join(t, anna)
-		watcher.expectTold("joined anna")
+		watcher.expectPresence("joined anna")
 	})
 }
 
-// TestComingAndGoingOnTwoNodes checks that a user who moves from one node to
+// TestPresenceOnTwoNodes checks that a user who moves from one node to
 // another has not left.
-func TestComingAndGoingOnTwoNodes(t *testing.T) {
+func TestPresenceOnTwoNodes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		one := newSite(t, piped)
 		two := one.secondNode(t, piped)
 		admin := one.create(t)
-		anna := one.admit(t, admin, "anna")
+		anna := one.addMember(t, admin, "anna")
 		watchers := make([]*client, 2)
 		watchers[0], _ = one.join(t, admin)
-		watchers[1], _ = two.join(t, one.again(t, admin))
+		watchers[1], _ = two.join(t, one.rejoin(t, admin))
 		here, _ := one.join(t, anna)
 		for _, w := range watchers {
-			w.expectTold("joined anna")
+			w.expectPresence("joined anna")
 		}
 		here.leave()
 		elapse(time.Second)
 		there, _ := two.join(t, anna)
 		elapse(time.Minute)
 		for _, w := range watchers {
-			w.expectTold()
+			w.expectPresence()
 		}
 		there.leave()
 		elapse(3 * time.Second)
 		for _, w := range watchers {
-			w.expectTold("left anna")
+			w.expectPresence("left anna")
 		}
 	})
 }
 
-// TestIdleSocketJoinsLate checks that a socket that was opened before another
+// TestLateJoinCounts checks that a socket that was opened before another
 // one of the same user came and went is counted when it joins.
-func TestIdleSocketJoinsLate(t *testing.T) {
+func TestLateJoinCounts(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
 		admin := s.create(t)
-		anna := s.admit(t, admin, "anna")
+		anna := s.addMember(t, admin, "anna")
 		watcher, _ := s.join(t, admin)
 		idle := s.connect(t)
 		synctest.Wait()
 		other, _ := s.join(t, anna)
 		other.leave()
 		elapse(4 * time.Second)
-		watcher.expectTold("joined anna", "left anna")
+		watcher.expectPresence("joined anna", "left anna")
 		idle.send(joinFields(anna))
 		idle.next("welcome")
-		watcher.expectTold("joined anna")
+		watcher.expectPresence("joined anna")
 	})
 }
 
@@ -163,25 +163,25 @@ func TestTyping(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
 		admin := s.create(t)
-		anna := s.admit(t, admin, "anna")
+		anna := s.addMember(t, admin, "anna")
 		watcher, _ := s.join(t, admin)
 		one, _ := s.join(t, anna)
-		two, _ := s.join(t, s.again(t, anna))
-		watcher.expectTold("joined anna")
+		two, _ := s.join(t, s.rejoin(t, anna))
+		watcher.expectPresence("joined anna")
 		for range 5 {
 			one.send(fields{"type": "typing"})
 		}
-		watcher.expectTold("typing anna")
+		watcher.expectPresence("typing anna")
 		elapse(2999 * time.Millisecond)
 		one.send(fields{"type": "typing"})
-		watcher.expectTold()
+		watcher.expectPresence()
 		elapse(time.Millisecond)
 		one.send(fields{"type": "typing"})
-		watcher.expectTold("typing anna")
+		watcher.expectPresence("typing anna")
 		two.send(fields{"type": "typing"})
-		watcher.expectTold("typing anna")
-		one.expectTold() // nor is one told of oneself, in any of one's sockets
-		two.expectTold()
+		watcher.expectPresence("typing anna")
+		one.expectPresence() // nor is one told of oneself, in any of one's sockets
+		two.expectPresence()
 		if kept := s.kept(t, admin); len(kept) > 0 {
 			t.Errorf("kept %q", kept)
 		}
@@ -194,29 +194,29 @@ func TestLargeRoom(t *testing.T) {
 		admin := s.create(t)
 		watcher, _ := s.join(t, admin)
 		// Who is online elsewhere is told by the store.
-		crowd := func(kind room.EventKind, from, to int) {
+		emitRange := func(kind room.EventKind, from, to int) {
 			for i := from; i <= to; i++ {
-				s.store.tell(admin.Room.ID, room.Event{Kind: kind, UserID: fmt.Sprintf("user%03d", i)})
+				s.store.emit(admin.Room.ID, room.Event{Kind: kind, UserID: fmt.Sprintf("user%03d", i)})
 			}
 		}
-		crowd(room.EventJoined, 1, 99)
-		if told := watcher.told(); len(told) != 99 || told[98] != "joined user099" {
+		emitRange(room.EventJoined, 1, 99)
+		if told := watcher.presence(); len(told) != 99 || told[98] != "joined user099" {
 			t.Fatalf("with 100 online told %d times, last %q", len(told), told[len(told)-1])
 		}
-		crowd(room.EventJoined, 100, 300)
-		watcher.expectTold()
+		emitRange(room.EventJoined, 100, 300)
+		watcher.expectPresence()
 		elapse(time.Second)
-		watcher.expectTold("online 301")
+		watcher.expectPresence("online 301")
 		elapse(time.Minute)
-		watcher.expectTold() // nothing changes
+		watcher.expectPresence() // nothing changes
 
 		start := time.Now()
 		counts := 0
 		for i := range 40 { // something happens every quarter of a second
-			crowd(room.EventLeft, i+1, i+1)
-			s.store.tell(admin.Room.ID, room.Event{Kind: room.EventTyping, UserID: "user300"})
+			emitRange(room.EventLeft, i+1, i+1)
+			s.store.emit(admin.Room.ID, room.Event{Kind: room.EventTyping, UserID: "user300"})
 			elapse(250 * time.Millisecond)
-			for _, what := range watcher.told() {
+			for _, what := range watcher.presence() {
 				counts++
 				if want := fmt.Sprintf("online %d", 301-i-1); what != want {
 					t.Errorf("after %v: told %q, want %q", time.Since(start), what, want)
@@ -227,7 +227,7 @@ func TestLargeRoom(t *testing.T) {
 			t.Errorf("%d counts in 10 s, want one a second at most", counts)
 		}
 
-		anna := s.admit(t, admin, "anna")
+		anna := s.addMember(t, admin, "anna")
 		c, welcome := s.join(t, anna)
 		if len(welcome.Online) != 100 || !slices.Contains(welcome.Online, "anna") || !slices.IsSorted(welcome.Online) {
 			t.Errorf("%d names, sorted %v, want 100 sorted ones with one's own: %v",
@@ -237,16 +237,16 @@ func TestLargeRoom(t *testing.T) {
 			t.Errorf("onlineCount %d, want 262", welcome.OnlineCount)
 		}
 		elapse(5 * time.Second)
-		watcher.told()
+		watcher.presence()
 		c.send(fields{"type": "typing"})
-		watcher.expectTold()
+		watcher.expectPresence()
 
-		crowd(room.EventLeft, 41, 201) // 101 are left
-		watcher.expectTold()
+		emitRange(room.EventLeft, 41, 201) // 101 are left
+		watcher.expectPresence()
 		elapse(time.Second)
-		watcher.expectTold("online 101")
-		crowd(room.EventLeft, 202, 202)
-		watcher.expectTold("left user202")
+		watcher.expectPresence("online 101")
+		emitRange(room.EventLeft, 202, 202)
+		watcher.expectPresence("left user202")
 	})
 }
 
@@ -254,18 +254,18 @@ func TestRemoved(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
 		admin := s.create(t)
-		anna := s.admit(t, admin, "anna")
+		anna := s.addMember(t, admin, "anna")
 		watcher, _ := s.join(t, admin)
 		one, _ := s.join(t, anna)
-		two, _ := s.join(t, s.again(t, anna))
-		watcher.expectTold("joined anna")
+		two, _ := s.join(t, s.rejoin(t, anna))
+		watcher.expectPresence("joined anna")
 		if err := s.rooms.Remove(t.Context(), credentials(admin), "anna"); err != nil {
 			t.Fatal(err)
 		}
-		watcher.expectTold("left anna")
+		watcher.expectPresence("left anna")
 		for _, c := range []*client{one, two} {
 			c.next("removed")
-			if reason := c.closed(4403); reason != "removed" {
+			if reason := c.expectClosed(4403); reason != "removed" {
 				t.Errorf("reason %q", reason)
 			}
 		}
@@ -273,17 +273,17 @@ func TestRemoved(t *testing.T) {
 			t.Errorf("status %d for a removed member, want 401", got)
 		}
 		elapse(time.Minute)
-		watcher.expectTold()
+		watcher.expectPresence()
 	})
 }
 
-// TestRemovedUnheard checks that a removed member's message is refused, and the
+// TestRemovedOnAnotherNode checks that a removed member's message is refused, and the
 // connection closed, on a node that has not heard of the removal.
-func TestRemovedUnheard(t *testing.T) {
+func TestRemovedOnAnotherNode(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
-	anna := s.admit(t, admin, "anna")
+	anna := s.addMember(t, admin, "anna")
 	c, _ := s.join(t, anna)
 	s.store.intercept(func(method string) {
 		if method != "Post" {
@@ -294,9 +294,9 @@ func TestRemovedUnheard(t *testing.T) {
 			t.Errorf("Remove: %v", err)
 		}
 	})
-	c.say(1, "too late")
+	c.post(1, "too late")
 	c.next("removed")
-	c.closed(4403)
+	c.expectClosed(4403)
 	if kept := s.kept(t, admin); len(kept) > 0 {
 		t.Errorf("kept %q", kept)
 	}

@@ -17,8 +17,8 @@ const (
 	masked = 0x80
 )
 
-// rawFrame encodes a frame of a client's, right or wrong. first is the first
-// byte: opcode and flags.
+// rawFrame encodes a client's frame, valid or not. first is its first byte: opcode
+// and flags.
 func rawFrame(first byte, payload string) []byte {
 	b := []byte{first}
 	switch n := len(payload); {
@@ -37,8 +37,8 @@ func rawFrame(first byte, payload string) []byte {
 	return b
 }
 
-// raw sends bytes as they are.
-func (c *client) raw(frames ...[]byte) {
+// sendRaw sends bytes as they are.
+func (c *client) sendRaw(frames ...[]byte) {
 	c.tb.Helper()
 	for _, b := range frames {
 		if _, err := c.socket.NetConn().Write(b); err != nil {

@@ -3,6 +3,7 @@ package ws_test
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,63 +16,51 @@ import (
 // long is the text of a message; 300 of them are more than a megabyte.
 var long = strings.Repeat("0123456789abcdef", 256)
 
-// expectRun checks that a resumed client was given every message after the
-// given number once, in order, up to last: those of the welcome, then those of
-// replays, then live ones.
+// expectRun checks that a resumed client receives every message from after+1 to last
+// once and in order: those of the welcome, then those of replays, then live ones.
 func expectRun(t *testing.T, c *client, welcome frame, after, last uint64) {
 	t.Helper()
 	seq, replays := after, 0
-	take := func(entries []entry, size int) {
+	check := func(entries []entry, size int) {
 		t.Helper()
 		if size > 257<<10 {
-			t.Errorf("%s was given a piece of %d bytes", c.name, size)
+			t.Errorf("%s received a page of %d bytes", c.name, size)
 		}
 		for _, e := range entries {
 			if e.Seq != seq+1 {
-				t.Fatalf("%s was given message %d after %d", c.name, e.Seq, seq)
+				t.Fatalf("%s received message %d after %d", c.name, e.Seq, seq)
 			}
 			seq = e.Seq
 		}
 	}
-	take(welcome.Messages, len(welcome.raw))
+	check(welcome.Messages, len(welcome.raw))
 	if welcome.Gap {
-		t.Errorf("%s was told of a gap", c.name)
+		t.Errorf("%s received a gap", c.name)
 	}
 	live := false
 	for seq < last {
-		var f frame
-		c.until("the next message", func() bool {
-			if len(c.frames) == 0 {
-				if c.err != nil {
-					t.Fatalf("%s at %d: %v", c.name, seq, c.err)
-				}
-				return false
-			}
-			f, c.frames = c.frames[0], c.frames[1:]
-			return true
-		})
-		switch f.Type {
+		switch f := c.nextAny(); f.Type {
 		case "replay":
 			if live {
-				t.Fatalf("%s was given a replay after a live message", c.name)
+				t.Fatalf("%s received a replay after a live message", c.name)
 			}
 			replays++
-			take(f.Messages, len(f.raw))
+			check(f.Messages, len(f.raw))
 		case "message":
 			live = true
-			take([]entry{f.entry}, 0)
+			check([]entry{f.entry}, 0)
 		case "joined", "left":
 		default:
-			t.Fatalf("%s was told %.200s", c.name, f.raw)
+			t.Fatalf("%s received %.200s", c.name, f.raw)
 		}
 	}
 	if replays == 0 {
-		t.Errorf("%s was given no replay", c.name)
+		t.Errorf("%s received no replay", c.name)
 	}
 }
 
-// TestReplay resumes over more than a megabyte, many clients at once, some of
-// them slow to read, while others go on talking.
+// TestReplay resumes over more than a megabyte, many clients at once, some of them slow
+// to read, while others post messages.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, small(false)...)
@@ -80,17 +69,16 @@ func TestReplay(t *testing.T) {
 	for range before {
 		s.post(t, admin, long)
 	}
-	var posting, reading sync.WaitGroup
+	var posted atomic.Int64
+	var posters, readers sync.WaitGroup
 	for range 3 {
-		member := s.admit(t, admin, "")
-		// It ends when all of it is said.
-		posting.Go(func() {
-			for range meanwhile / 3 {
-				if _, err := s.rooms.Post(t.Context(), admin.Room.ID, member.UserID, "", 0, 0, "and on"); err != nil {
-					t.Errorf("posting: %v", err)
-					return
-				}
-				<-time.After(time.Millisecond)
+		poster, _ := s.join(t, s.addMember(t, admin, ""))
+		// It ends when its messages are posted.
+		posters.Go(func() {
+			for id := range uint64(meanwhile / 3) {
+				poster.post(id+1, "and on")
+				poster.nextOf("the echo", func(f frame) bool { return f.UserID == poster.name && f.ID == id+1 })
+				posted.Add(1)
 			}
 		})
 	}
@@ -102,48 +90,30 @@ func TestReplay(t *testing.T) {
 	var all []resumed
 	for i := range 4 {
 		after := uint64(i)
-		c, welcome := s.join(t, s.again(t, admin), fields{"after": after, "epoch": admin.Room.Epoch})
+		c, welcome := s.join(t, s.rejoin(t, admin), fields{"after": after, "epoch": admin.Room.Epoch})
 		all = append(all, resumed{c, welcome, after})
 	}
-	for range 2 { // these take their time, while pieces wait for them
-		socket, welcome := s.stalled(t, s.again(t, admin), "after", "5")
+	for range 2 { // these do not read while 30 messages are posted
+		c, welcome := s.stalled(t, s.rejoin(t, admin), "after", "5")
 		s.post(t, admin, "and on")
-		<-time.After(100 * time.Millisecond)
-		c := newClient(t, "a slow reader", socket)
-		all = append(all, resumed{c, welcome, 5})
+		enough := min(posted.Load()+30, meanwhile)
+		eventually(t, func() bool { return posted.Load() >= enough })
+		all = append(all, resumed{c.start(), welcome, 5})
 	}
-	posting.Wait()
+	posters.Wait()
 	for _, r := range all {
-		// It ends when the client has everything.
-		reading.Go(func() { expectRun(t, r.c, r.welcome, r.after, before+meanwhile+2) })
+		// It ends when the client has received all messages.
+		readers.Go(func() { expectRun(t, r.c, r.welcome, r.after, before+meanwhile+2) })
 	}
-	reading.Wait()
+	readers.Wait()
 	s.post(t, admin, "the last")
 	for _, r := range all {
 		r.c.nextMessage("the last")
 	}
 }
 
-// slowReader is a client of whose frames one is read when the test says so.
-func slowReader(t *testing.T, s *site, as room.Admission, more ...string) (next func() frame) {
-	t.Helper()
-	socket := s.open(t, joinQuery(as, more...))
-	t.Cleanup(func() { _ = socket.Close() })
-	return func() frame {
-		t.Helper()
-		if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
-		_, data, err := socket.ReadMessage()
-		if err != nil {
-			t.Fatalf("reading: %v", err)
-		}
-		return decodeFrame(t, data)
-	}
-}
-
-// TestGapDuringReplay checks that a client that is being given old messages when
-// the store loses some goes on from where the others do.
+// TestGapDuringReplay checks that a client in a replay goes on from the same message as
+// the others after the store has lost some.
 func TestGapDuringReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
@@ -152,13 +122,13 @@ func TestGapDuringReplay(t *testing.T) {
 		for range 300 {
 			s.post(t, admin, long)
 		}
-		synctest.Wait() // that it has started has been told
-		next := slowReader(t, s, s.again(t, admin), "after", "0")
+		synctest.Wait() // the room has started
+		next := s.openUnread(t, s.rejoin(t, admin), "after", "0").readOne
 		welcome := next()
 		synctest.Wait() // the first replay is on its way
-		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: "new", Seq: 7})
+		s.store.emit(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: "new", Seq: 7})
 		body := message.EncodeBody("eight", s.store.Now(), "admin", 0, "")
-		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 8, Frame: message.Frame(8, body)})
+		s.store.emit(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 8, Frame: message.Frame(8, body)})
 		synctest.Wait()
 		seq := welcome.Messages[len(welcome.Messages)-1].Seq
 		f := next()
@@ -172,21 +142,21 @@ func TestGapDuringReplay(t *testing.T) {
 			t.Error("all was replayed: the test proves nothing")
 		}
 		if f.Type != "gap" || f.Epoch != "new" || f.Seq != 7 {
-			t.Errorf("told %.100s, want the gap", f.raw)
+			t.Errorf("received %.100s, want the gap", f.raw)
 		}
 		if f = next(); f.Type != "message" || f.Seq != 8 {
-			t.Errorf("told %.100s, want message 8", f.raw)
+			t.Errorf("received %.100s, want message 8", f.raw)
 		}
 		elapse(5 * time.Second)
 		other.await("gap")
 		if f := other.next("message"); f.Seq != 8 {
-			t.Errorf("others were told %.100s", f.raw)
+			t.Errorf("others were received %.100s", f.raw)
 		}
 	})
 }
 
-// TestHistoryMovesOnDuringReplay checks that a client that reads slower than the
-// room forgets is told what it has missed.
+// TestHistoryMovesOnDuringReplay checks that a client that reads more slowly than the
+// room drops messages receives a gap for those that it has missed.
 func TestHistoryMovesOnDuringReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped, limits(func(l *room.Limits) { l.History = 300 }))
@@ -195,7 +165,7 @@ func TestHistoryMovesOnDuringReplay(t *testing.T) {
 			s.post(t, admin, long)
 		}
 		synctest.Wait()
-		next := slowReader(t, s, s.again(t, admin), "after", "0")
+		next := s.openUnread(t, s.rejoin(t, admin), "after", "0").readOne
 		welcome := next()
 		synctest.Wait()
 		for range 1000 {
@@ -216,7 +186,7 @@ func TestHistoryMovesOnDuringReplay(t *testing.T) {
 				entries = []entry{f.entry}
 			case "replay":
 			default:
-				t.Fatalf("told %.100s", f.raw)
+				t.Fatalf("received %.100s", f.raw)
 			}
 			for _, e := range entries {
 				if e.Seq != seq+1 {
@@ -226,25 +196,25 @@ func TestHistoryMovesOnDuringReplay(t *testing.T) {
 			}
 		}
 		if gaps != 1 {
-			t.Errorf("told of %d gaps, want one", gaps)
+			t.Errorf("received %d gaps, want one", gaps)
 		}
 		s.post(t, admin, "live again")
 		if f := next(); f.Type != "message" || f.Message != "live again" {
-			t.Errorf("told %.100s", f.raw)
+			t.Errorf("received %.100s", f.raw)
 		}
 	})
 }
 
-// TestStoreFailsDuringReplay checks that a replay goes on when the store is back.
+// TestStoreFailsDuringReplay checks that a replay goes on after an outage of the store.
 func TestStoreFailsDuringReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		// No ping shall be what the replay waits for.
+		// No ping may wake the replay.
 		s := newSite(t, piped, settings(func(s *ws.Settings) { s.PingInterval = time.Hour }))
 		admin := s.create(t)
 		for range 300 {
 			s.post(t, admin, long)
 		}
-		next := slowReader(t, s, s.again(t, admin), "after", "0")
+		next := s.openUnread(t, s.rejoin(t, admin), "after", "0").readOne
 		synctest.Wait() // the welcome is on its way
 		seq := uint64(0)
 		for seq < 300 {
@@ -262,13 +232,13 @@ func TestStoreFailsDuringReplay(t *testing.T) {
 		}
 		s.post(t, admin, "live again")
 		if f := next(); f.Message != "live again" {
-			t.Errorf("told %.100s", f.raw)
+			t.Errorf("received %.100s", f.raw)
 		}
 	})
 }
 
-// TestStoreBehindItsEvents checks that a message that is told of before it can
-// be read is given once to a client that is behind.
+// TestStoreBehindItsEvents checks that a client that is behind receives a message once
+// whose event arrives before the message can be read.
 func TestStoreBehindItsEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
@@ -276,11 +246,11 @@ func TestStoreBehindItsEvents(t *testing.T) {
 		for range 100 {
 			s.post(t, admin, long)
 		}
-		next := slowReader(t, s, s.again(t, admin), "after", "0")
+		next := s.openUnread(t, s.rejoin(t, admin), "after", "0").readOne
 		synctest.Wait()
 		body := message.EncodeBody("early", s.store.Now(), "admin", 0, "")
-		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 101, Frame: message.Frame(101, body)})
-		synctest.Wait() // everybody who is live has been told
+		s.store.emit(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 101, Frame: message.Frame(101, body)})
+		synctest.Wait() // live connections have it
 		seq := uint64(0)
 		for seq < 100 {
 			for _, e := range next().Messages {
@@ -293,12 +263,12 @@ func TestStoreBehindItsEvents(t *testing.T) {
 		elapse(time.Second)
 		s.post(t, admin, "early", "later")
 		if f := next(); f.Type != "replay" || f.Messages[0].Seq != 101 || f.Messages[0].Message != "early" {
-			t.Errorf("told %.100s, want message 101", f.raw)
+			t.Errorf("received %.100s, want message 101", f.raw)
 		} else if len(f.Messages) == 2 {
 			return // both were read at once
 		}
 		if f := next(); f.Type != "message" || f.Seq != 102 {
-			t.Errorf("told %.100s, want message 102", f.raw)
+			t.Errorf("received %.100s, want message 102", f.raw)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package ws_test
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -65,7 +64,7 @@ func TestRetract(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
-	annas := s.admit(t, admin, "anna")
+	annas := s.addMember(t, admin, "anna")
 	owner, _ := s.join(t, admin)
 	anna, welcome := s.join(t, annas)
 	if raw := string(welcome.raw); !strings.Contains(raw, `"retracted":[]`) {
@@ -73,9 +72,9 @@ func TestRetract(t *testing.T) {
 	}
 	owner.next("joined")
 	all := []*client{owner, anna}
-	owner.say(0, "one")
+	owner.post(0, "one")
 	anna.await("message")
-	anna.say(5, "two")
+	anna.post(5, "two")
 	anna.nextMessage("two")
 	owner.await("message")
 	owner.nextMessage("two")
@@ -91,11 +90,11 @@ func TestRetract(t *testing.T) {
 		c.nextRetracted(2)
 	}
 	owner.retract(2) // nobody is told again
-	owner.say(0, "three")
+	owner.post(0, "three")
 	for _, c := range all {
 		c.nextMessage("three")
 	}
-	anna.say(6, "four")
+	anna.post(6, "four")
 	for _, c := range all {
 		c.nextMessage("four")
 	}
@@ -110,14 +109,14 @@ func TestRetract(t *testing.T) {
 		}
 	}
 	// What was said is not to be said again.
-	anna.say(5, "two")
+	anna.post(5, "two")
 	anna.next("ack")
-	if _, welcome := s.join(t, s.again(t, admin)); !slices.Equal(welcome.Retracted, []uint64{2, 4}) {
+	if _, welcome := s.join(t, s.rejoin(t, admin)); !slices.Equal(welcome.Retracted, []uint64{2, 4}) {
 		t.Errorf("a newcomer is told that %v were retracted, want 2 and 4", welcome.Retracted)
 	} else {
 		expectRetracted(t, "welcome", welcome.Messages, 2, 4)
 	}
-	_, welcome = s.join(t, s.again(t, admin), fields{"after": 3, "epoch": welcome.Epoch})
+	_, welcome = s.join(t, s.rejoin(t, admin), fields{"after": 3, "epoch": welcome.Epoch})
 	if !slices.Equal(welcome.Retracted, []uint64{2, 4}) || len(welcome.Messages) != 1 {
 		t.Errorf("whoever comes back is told %s, want that 2 and 4 were retracted", welcome.raw)
 	}
@@ -135,20 +134,20 @@ func TestRetractedAreDropped(t *testing.T) {
 	s.retract(t, admin, 1, 2, 9, 10)
 	s.post(t, admin, numbered("n", 8)...)
 	c.until("the last message", func() bool { return len(c.frames) > 0 && c.frames[len(c.frames)-1].Seq == 18 })
-	_, welcome := s.join(t, s.again(t, admin))
+	_, welcome := s.join(t, s.rejoin(t, admin))
 	if !slices.Equal(welcome.Retracted, []uint64{9, 10}) {
 		t.Errorf("told that %v were retracted, want 9 and 10 of the newest ten", welcome.Retracted)
 	}
 	s.post(t, admin, numbered("o", 10)...)
-	_, welcome = s.join(t, s.again(t, admin))
+	_, welcome = s.join(t, s.rejoin(t, admin))
 	if len(welcome.Retracted) > 0 {
 		t.Errorf("told that %v were retracted, none of which is kept", welcome.Retracted)
 	}
 }
 
-// TestRetractBehindTheReading has a message retracted, and everybody told so, when
+// TestRetractAfterRead has a message retracted, and everybody told so, when
 // a page with its text has been read and not been sent.
-func TestRetractBehindTheReading(t *testing.T) {
+func TestRetractAfterRead(t *testing.T) {
 	for name, test := range map[string]struct {
 		method string
 		read   func(t *testing.T, s *site, c *client, as room.Admission) []entry
@@ -161,7 +160,7 @@ func TestRetractBehindTheReading(t *testing.T) {
 		}},
 		"welcome": {"after Before", func(t *testing.T, s *site, c *client, as room.Admission) []entry {
 			t.Helper()
-			_, welcome := s.join(t, s.again(t, as))
+			_, welcome := s.join(t, s.rejoin(t, as))
 			c.nextRetracted(2)
 			if !slices.Equal(welcome.Retracted, []uint64{2}) {
 				t.Errorf("told that %v were retracted, want 2", welcome.Retracted)
@@ -170,7 +169,7 @@ func TestRetractBehindTheReading(t *testing.T) {
 		}},
 		"resume": {"after After", func(t *testing.T, s *site, c *client, as room.Admission) []entry {
 			t.Helper()
-			_, welcome := s.join(t, s.again(t, as), fields{"after": 1})
+			_, welcome := s.join(t, s.rejoin(t, as), fields{"after": 1})
 			c.nextRetracted(2)
 			return welcome.Messages
 		}},
@@ -188,7 +187,7 @@ func TestRetractBehindTheReading(t *testing.T) {
 				s.store.intercept(func(method string) {
 					if method == test.method {
 						s.retract(t, admin, 2)
-						<-time.After(time.Second) // in a bubble: until all have been told
+						elapse(time.Second) // until every client has received it
 					}
 				})
 				expectRetracted(t, name, test.read(t, s, c, admin), 2)
@@ -207,7 +206,7 @@ func TestRetractDuringReplay(t *testing.T) {
 			s.post(t, admin, long)
 		}
 		other, _ := s.join(t, admin)
-		next := slowReader(t, s, s.again(t, admin), "after", "0")
+		next := s.openUnread(t, s.rejoin(t, admin), "after", "0").readOne
 		welcome := next()
 		synctest.Wait() // the first replay is on its way
 		last := welcome.Messages[len(welcome.Messages)-1].Seq
@@ -221,7 +220,7 @@ func TestRetractDuringReplay(t *testing.T) {
 			if method == "after After" && late == 0 {
 				late = last + 80
 				s.retract(t, admin, late)
-				<-time.After(time.Second)
+				elapse(time.Second)
 			}
 		})
 		seq, told := last, []uint64{}
@@ -262,35 +261,35 @@ func TestRetractDuringReplay(t *testing.T) {
 	})
 }
 
-// TestRetractedWhileCut is of a store that had lost its link: it tells messages
+// TestRetractionsAfterOutage is of a store that had lost its link: it tells messages
 // that were retracted meanwhile, and retractions that it has missed.
-func TestRetractedWhileCut(t *testing.T) {
+func TestRetractionsAfterOutage(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
 		admin := s.create(t)
 		c, _ := s.join(t, admin)
 		s.post(t, admin, "one", "two", "three")
 		synctest.Wait()
-		c.taken()
+		c.received()
 		s.retract(t, admin, 1)
 		body := message.EncodeBody("lost", s.store.Now(), "admin", 0, "")
 		frame := message.WithoutText(message.Frame(4, body))
-		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 4, Frame: frame, Retracted: true})
-		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventRetracted, Seq: 3, Oldest: 1})
+		s.store.emit(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 4, Frame: frame, Retracted: true})
+		s.store.emit(admin.Room.ID, room.Event{Kind: room.EventRetracted, Seq: 3, Oldest: 1})
 		c.nextRetracted(1)
 		if f := c.nextMessage(""); f.Seq != 4 || !strings.Contains(string(f.raw), `"retracted":true`) {
 			t.Errorf("told %s, want message 4 without its text", f.raw)
 		}
 		c.nextRetracted(3)
-		_, welcome := s.join(t, s.again(t, admin))
+		_, welcome := s.join(t, s.rejoin(t, admin))
 		if !slices.Equal(welcome.Retracted, []uint64{1, 3, 4}) {
 			t.Errorf("told that %v were retracted, want 1, 3 and 4", welcome.Retracted)
 		}
 		expectRetracted(t, "welcome", welcome.Messages, 1, 3)
 		// After a loss of messages the numbers are given out anew.
-		s.store.tell(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: admin.Room.Epoch, Seq: 2})
+		s.store.emit(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: admin.Room.Epoch, Seq: 2})
 		c.next("gap")
-		_, welcome = s.join(t, s.again(t, admin))
+		_, welcome = s.join(t, s.rejoin(t, admin))
 		if !slices.Equal(welcome.Retracted, []uint64{1}) {
 			t.Errorf("told that %v were retracted, want 1 only", welcome.Retracted)
 		}
@@ -311,7 +310,7 @@ func TestRetractionRate(t *testing.T) {
 		var told []uint64 // retractions and errors may overtake each other
 		refused := 0
 		for range 5 {
-			switch f := c.take(); {
+			switch f := c.nextAny(); {
 			case f.Type == "retracted":
 				told = append(told, f.Seq)
 			case f.Code == "rate_limited" && f.Seq > 3:
@@ -323,7 +322,7 @@ func TestRetractionRate(t *testing.T) {
 		if !slices.Equal(told, []uint64{1, 2, 3}) || refused != 2 {
 			t.Errorf("%v were retracted and %d refused, want 1 to 3 and 2", told, refused)
 		}
-		c.say(0, "as ever")
+		c.post(0, "as ever")
 		c.nextMessage("as ever")
 		elapse(time.Second)
 		c.retract(4)
@@ -331,10 +330,10 @@ func TestRetractionRate(t *testing.T) {
 		elapse(time.Minute)
 		for range 51 {
 			c.retract(11_000)
-			c.take()
+			c.nextAny()
 			elapse(time.Second / 8)
 		}
-		c.closedWith(4429)
+		c.awaitClosed(4429)
 	})
 }
 
@@ -342,7 +341,7 @@ func TestRetractFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
-	annas := s.admit(t, admin, "anna")
+	annas := s.addMember(t, admin, "anna")
 	s.post(t, annas, "one", "two")
 	c, _ := s.join(t, annas)
 	s.store.fail("Retract")
@@ -352,15 +351,15 @@ func TestRetractFails(t *testing.T) {
 	c.retract(1)
 	c.nextRetracted(1)
 	// By a member whose removal this node has not heard of.
-	mute, _ := s.join(t, s.again(t, annas))
+	mute, _ := s.join(t, s.rejoin(t, annas))
 	if logged := s.logged.String(); strings.Contains(logged, "two") {
 		t.Errorf("logged: %s", logged)
 	}
-	s.store.lose()
+	s.store.loseRooms()
 	for _, c := range []*client{c, mute} {
 		c.retract(2)
 		c.await("ended")
-		c.closedWith(4410)
+		c.awaitClosed(4410)
 	}
 }
 
@@ -368,7 +367,7 @@ func TestRetractByRemoved(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
-	annas := s.admit(t, admin, "anna")
+	annas := s.addMember(t, admin, "anna")
 	s.post(t, annas, "one")
 	c, _ := s.join(t, annas)
 	var once bool
@@ -383,21 +382,21 @@ func TestRetractByRemoved(t *testing.T) {
 	})
 	c.retract(1)
 	c.next("removed")
-	c.closed(4403)
+	c.expectClosed(4403)
 	if kept := s.kept(t, admin); !slices.Equal(kept, []string{"one"}) {
 		t.Errorf("kept %q", kept)
 	}
 }
 
-// view is what a client shows of a room.
+// view is a room as a client shows it.
 type view struct {
 	texts  map[uint64]string
-	gone   map[uint64]bool // was told to be retracted
-	newest uint64          // the last message that it was given as it came
+	gone   map[uint64]bool // retracted, by a frame
+	newest uint64          // the last message of a welcome, a replay, or by itself
 }
 
-// take notes what a frame says, and returns what a correct server never does.
-func (v *view) take(f frame) (fault string) {
+// apply applies a frame, and returns a violation of the protocol in it.
+func (v *view) apply(f frame) (violation string) {
 	switch f.Type {
 	case "welcome":
 		for _, seq := range f.Retracted {
@@ -417,7 +416,7 @@ func (v *view) take(f frame) (fault string) {
 		v.newest = f.Seq
 	case "retracted":
 		if f.Seq > v.newest {
-			return "told of a retraction before the message"
+			return "a retraction before the message"
 		}
 		v.gone[f.Seq] = true
 		if _, shown := v.texts[f.Seq]; shown {
@@ -426,17 +425,16 @@ func (v *view) take(f frame) (fault string) {
 	}
 	for _, e := range f.Messages {
 		if v.gone[e.Seq] && e.Message != "" {
-			fault = "given the text of a message that it was told is retracted"
+			violation = "the text of a message after its retraction"
 		}
 		v.texts[e.Seq] = e.Message
 	}
-	return fault
+	return violation
 }
 
-// TestRetractAtAnyTime has many retract and say things, while others come and go
-// and ask for the history. Whatever the order, nobody is told of a retraction
-// before the message, or given a text after it, and in the end all show what the
-// room keeps.
+// TestRetractAtAnyTime has users post and retract messages while others connect, leave
+// and ask for the history. In every order, no client receives a retraction before the
+// message or a text after it, and in the end each shows what the room keeps.
 func TestRetractAtAnyTime(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -444,37 +442,37 @@ func TestRetractAtAnyTime(t *testing.T) {
 	for range 200 {
 		s.post(t, admin, long)
 	}
-	var talking, watching sync.WaitGroup
+	witness, _ := s.join(t, s.rejoin(t, admin))
+	var posters, viewers sync.WaitGroup
 	quiet := make(chan struct{})
+	visited := make(chan struct{}, 3) // paces the posters, so that many visits overlap with them
 	for i := range uint64(3) {
-		// It ends when all of it is said.
-		talking.Go(func() {
+		// It ends when it has posted all its messages.
+		posters.Go(func() {
 			for n := range uint64(150) {
-				s.post(t, admin, "something")
+				s.post(t, admin, "a text")
 				s.retract(t, admin, 1+(n*7+i*67)%200, 201+n)
-				<-time.After(2 * time.Millisecond) // for others to get a word in
+				<-visited
 			}
 		})
 	}
 	for i := range 6 {
-		as := s.again(t, admin)
-		// It ends soon after the talking has.
-		watching.Go(func() {
+		as := s.rejoin(t, admin)
+		// It ends after its first visit that begins when the room is quiet.
+		viewers.Go(func() {
 			v := view{texts: make(map[uint64]string), gone: make(map[uint64]bool)}
-			for last := false; ; {
+			for last := false; !last; {
 				select {
 				case <-quiet:
 					last = true
 				default:
 				}
-				fault := s.visit(t, as, &v, i%2 == 0)
-				if fault != "" {
-					t.Error(fault)
-					return
-				}
-				if last {
-					break
-				}
+				s.visit(t, as, &v, i%2 == 0, func() {
+					select {
+					case visited <- struct{}{}:
+					default:
+					}
+				})
 			}
 			page, err := s.store.Store.After(t.Context(), admin.Room.ID, 0, 64<<20)
 			if err != nil {
@@ -489,55 +487,45 @@ func TestRetractAtAnyTime(t *testing.T) {
 			}
 		})
 	}
-	talking.Wait()
+	posters.Wait()
+	// The store has taken every retraction, but the fan-out may lag behind. It is done
+	// when a connection has received a message that was posted afterwards.
+	s.post(t, admin, "the last")
+	witness.nextOf("the last message", func(f frame) bool { return f.Message == "the last" })
 	close(quiet)
-	watching.Wait()
+	viewers.Wait()
 }
 
-// visit is one connection of a client with a view: it resumes, asks for the history
-// a few times, and leaves when it has been given all that was said by then.
-func (s *site) visit(t *testing.T, as room.Admission, v *view, resumes bool) (fault string) {
+// visit is one connection of a client with a view: it resumes, asks for the history a
+// few times, and leaves after it has received every message of its welcome's time.
+func (s *site) visit(t *testing.T, as room.Admission, v *view, resumes bool, progress func()) {
 	t.Helper()
+	c := s.connect(t)
+	defer func() { _ = c.socket.Close() }() // without a close frame
 	join := joinFields(as)
 	if resumes {
 		join["after"] = v.newest
 	}
-	socket := s.open(t, nil)
-	defer socket.Close()
-	if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		return err.Error()
-	}
-	if err := socket.WriteJSON(join); err != nil {
-		return err.Error()
-	}
+	c.send(join)
 	newest := uint64(1)
 	for histories := 0; histories < 3 || v.newest < newest; {
-		_, data, err := socket.ReadMessage()
-		if err != nil {
-			return err.Error()
-		}
-		f := frame{raw: data}
-		if err := json.Unmarshal(data, &f); err != nil {
-			return err.Error()
-		}
+		f := c.nextAny()
 		if f.Type == "welcome" && !resumes {
-			v.newest = 0 // it has missed what lies between
+			v.newest = 0 // it has missed the messages between
 		}
-		if fault := v.take(f); fault != "" {
-			return fault + ": " + string(data[:min(len(data), 200)])
+		if violation := v.apply(f); violation != "" {
+			t.Errorf("received %s: %.200s", violation, f.raw)
+			return
 		}
 		switch f.Type {
 		case "welcome":
 			newest = f.Seq
 		case "history":
 			histories++
+			progress()
 		default:
 			continue
 		}
-		ask := fields{"type": "history", "limit": 1 + int(v.newest%200)}
-		if err := socket.WriteJSON(ask); err != nil {
-			return err.Error()
-		}
+		c.send(fields{"type": "history", "limit": 1 + int(v.newest%200)})
 	}
-	return ""
 }

@@ -8,9 +8,9 @@ import (
 )
 
 // secondNode returns a site that shares the store of another one.
-func (s *site) secondNode(tb testing.TB, changes ...func(*plan)) *site {
+func (s *site) secondNode(tb testing.TB, changes ...func(*siteConfig)) *site {
 	tb.Helper()
-	return newSite(tb, append(changes, func(p *plan) { p.store = s.store })...)
+	return newSite(tb, append(changes, func(p *siteConfig) { p.store = s.store })...)
 }
 
 func TestNewerSocketOfASession(t *testing.T) {
@@ -20,17 +20,17 @@ func TestNewerSocketOfASession(t *testing.T) {
 	for name, nodes := range map[string][2]*site{"one node": {one, one}, "two nodes": {one, two}} {
 		t.Run(name, func(t *testing.T) {
 			admin := one.create(t)
-			watcher, _ := one.join(t, one.admit(t, admin, "watcher"))
+			watcher, _ := one.join(t, one.addMember(t, admin, "watcher"))
 			first, _ := nodes[0].join(t, admin)
 			watcher.next("joined")
 			second, welcome := nodes[1].joinByQuery(t, admin)
-			if reason := first.closed(4409); reason != "replaced" {
+			if reason := first.expectClosed(4409); reason != "replaced" {
 				t.Errorf("reason %q", reason)
 			}
 			if welcome.OnlineCount != 2 {
 				t.Errorf("online %v, want admin and watcher", welcome.Online)
 			}
-			second.say(1, "here")
+			second.post(1, "here")
 			second.next("started")
 			second.nextMessage("here")
 			watcher.next("started")
@@ -70,12 +70,12 @@ func TestSocketsOfASessionAtOnce(t *testing.T) {
 		}
 		for range len(clients) - 1 {
 			c := <-closed
-			c.closedWith(4409)
+			c.awaitClosed(4409)
 			delete(open, c)
 		}
 		for c := range open {
 			c.next("welcome")
-			c.say(1, "I am the one")
+			c.post(1, "I am the one")
 			c.next("started")
 			c.nextMessage("I am the one")
 		}
@@ -104,16 +104,16 @@ func TestEventsOfSocketsInAnyOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.store.tell(admin.Room.ID, room.Event{Kind: room.EventOpened, UserID: "admin", SocketID: "other", Session: tag.Tag})
+	s.store.emit(admin.Room.ID, room.Event{Kind: room.EventOpened, UserID: "admin", SocketID: "other", Session: tag.Tag})
 	s.store.intercept(nil)
 	proceed <- struct{}{}
 	c.next("welcome")
-	c.say(1, "still here")
+	c.post(1, "still here")
 	c.next("started")
 	c.nextMessage("still here")
 	// A later one replaces it.
-	s.store.tell(admin.Room.ID, room.Event{Kind: room.EventOpened, UserID: "admin", SocketID: "later", Session: tag.Tag})
-	c.closed(4409)
+	s.store.emit(admin.Room.ID, room.Event{Kind: room.EventOpened, UserID: "admin", SocketID: "later", Session: tag.Tag})
+	c.expectClosed(4409)
 }
 
 func TestSessionsOfAUser(t *testing.T) {
@@ -122,9 +122,9 @@ func TestSessionsOfAUser(t *testing.T) {
 	admin := s.create(t)
 	tabs := make([]*client, 3)
 	for i := range tabs {
-		tabs[i], _ = s.join(t, s.again(t, admin))
+		tabs[i], _ = s.join(t, s.rejoin(t, admin))
 	}
-	tabs[0].say(1, "hello")
+	tabs[0].post(1, "hello")
 	for _, tab := range tabs {
 		tab.next("started")
 		tab.nextMessage("hello")

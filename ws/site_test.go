@@ -23,36 +23,35 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
-// patience is how long a test waits for what should come at once.
-const patience = 20 * time.Second
+// waitLimit is how long a test waits for an event that should follow at once.
+const waitLimit = 20 * time.Second
 
 // site is a hub behind an HTTP server.
 type site struct {
-	store  *flakyStore
+	store  *faultyStore
 	rooms  *room.Rooms
 	hub    *ws.Hub
 	server *httptest.Server
 	// dial opens a network connection to the server.
-	dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// logged is what the hub and the HTTP server have logged.
-	logged *journal
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	logged *logBuffer // of the hub and the HTTP server
 }
 
-// plan is how a site is to be.
-type plan struct {
+// siteConfig configures a site.
+type siteConfig struct {
 	limits   room.Limits
 	settings ws.Settings
-	store    *flakyStore // nil: a new memory store
-	piped    bool        // in a synctest bubble: connections are pipes
-	secure   bool        // TLS
+	store    *faultyStore // nil: a new memory store
+	piped    bool         // in a synctest bubble: connections are pipes
+	secure   bool         // TLS
 	wrap     func(http.Handler) http.Handler
-	accepted func(net.Conn) // sees every connection of the server's
+	accepted func(net.Conn) // called for every connection of the server
 }
 
 // newSite starts a site; it is stopped when the test is over.
-func newSite(tb testing.TB, changes ...func(*plan)) *site {
+func newSite(tb testing.TB, changes ...func(*siteConfig)) *site {
 	tb.Helper()
-	p := plan{
+	p := siteConfig{
 		limits: room.Limits{
 			TTL: time.Hour, MaxTTL: 24 * time.Hour, Lobby: time.Hour, History: 10_000, MaxMessage: 4 << 10, MaxMembers: 2_000,
 		},
@@ -63,14 +62,14 @@ func newSite(tb testing.TB, changes ...func(*plan)) *site {
 		change(&p)
 	}
 	if p.store == nil {
-		p.store = &flakyStore{Store: memstore.New()}
+		p.store = &faultyStore{Store: memstore.New()}
 		tb.Cleanup(func() {
 			if err := p.store.Close(); err != nil {
 				tb.Errorf("closing the store: %v", err)
 			}
 		})
 	}
-	s := &site{store: p.store, rooms: room.NewRooms(p.store, p.limits), logged: &journal{}}
+	s := &site{store: p.store, rooms: room.NewRooms(p.store, p.limits), logged: &logBuffer{}}
 	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), s.logged, zap.DebugLevel))
 	s.hub = ws.NewHub(p.store, func() *zap.Logger { return logger })
 	p.settings.Rooms = s.rooms
@@ -105,43 +104,43 @@ func newSite(tb testing.TB, changes ...func(*plan)) *site {
 	return s
 }
 
-func limits(change func(*room.Limits)) func(*plan) {
-	return func(p *plan) { change(&p.limits) }
+func limits(change func(*room.Limits)) func(*siteConfig) {
+	return func(p *siteConfig) { change(&p.limits) }
 }
 
-func settings(change func(*ws.Settings)) func(*plan) {
-	return func(p *plan) { change(&p.settings) }
+func settings(change func(*ws.Settings)) func(*siteConfig) {
+	return func(p *siteConfig) { change(&p.settings) }
 }
 
-func piped(p *plan) { p.piped = true }
+func piped(p *siteConfig) { p.piped = true }
 
-// inBubble runs a test in a synctest bubble, where time passes only when
-// everybody waits.
+// inBubble runs a test in a synctest bubble, where time passes only while every
+// goroutine waits.
 func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, test)
 }
 
-// elapse lets time pass in a bubble, and what is due then happen.
+// elapse lets time pass in a bubble, and then waits until every goroutine does.
 func elapse(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // in a bubble it waits for nothing: it moves the clock
+	time.Sleep(d) //nolint:forbidigo // in a bubble it only moves the clock
 	synctest.Wait()
 }
 
-// eventually asks again and again until done says so.
+// eventually polls until done returns true.
 func eventually(tb testing.TB, done func() bool) {
 	tb.Helper()
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
-	for deadline := time.Now().Add(patience); !done(); <-ticker.C {
+	for deadline := time.Now().Add(waitLimit); !done(); <-ticker.C {
 		if time.Now().After(deadline) {
-			tb.Fatalf("still not after %v", patience)
+			tb.Fatalf("still not after %v", waitLimit)
 		}
 	}
 }
 
-// create makes a room and returns its admin, whose name is admin.
+// create makes a room and returns its admin, named admin.
 func (s *site) create(tb testing.TB, ttl ...time.Duration) room.Admission {
 	tb.Helper()
 	wish := room.CreateRequest{Name: "Ärger im Büro", Username: "admin"}
@@ -155,8 +154,8 @@ func (s *site) create(tb testing.TB, ttl ...time.Duration) room.Admission {
 	return admission
 }
 
-// admit makes a new member of the room that in is admitted to.
-func (s *site) admit(tb testing.TB, in room.Admission, name string) room.Admission {
+// addMember makes a new member of the room that in is admitted to.
+func (s *site) addMember(tb testing.TB, in room.Admission, name string) room.Admission {
 	tb.Helper()
 	admission, err := s.rooms.Join(context.WithoutCancel(tb.Context()), room.JoinRequest{RoomID: in.Room.ID, Username: name})
 	if err != nil {
@@ -165,12 +164,12 @@ func (s *site) admit(tb testing.TB, in room.Admission, name string) room.Admissi
 	return admission
 }
 
-// again issues another session to a member.
-func (s *site) again(tb testing.TB, of room.Admission) room.Admission {
+// rejoin issues another session to a member.
+func (s *site) rejoin(tb testing.TB, of room.Admission) room.Admission {
 	tb.Helper()
 	admission, err := s.rooms.Rejoin(tb.Context(), credentials(of))
 	if err != nil {
-		tb.Fatalf("coming back as %q: %v", of.UserID, err)
+		tb.Fatalf("rejoining as %q: %v", of.UserID, err)
 	}
 	return admission
 }
@@ -199,22 +198,22 @@ func (s *site) kept(tb testing.TB, in room.Admission) []string {
 	return texts(decodeEntries(tb, page.Entries))
 }
 
-// journal is a log that can be read while it is written.
-type journal struct {
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (j *journal) Write(p []byte) (int, error) {
+func (j *logBuffer) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(p)
 }
 
 // Sync implements zapcore.WriteSyncer.
-func (j *journal) Sync() error { return nil }
+func (j *logBuffer) Sync() error { return nil }
 
-func (j *journal) String() string {
+func (j *logBuffer) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()
@@ -255,7 +254,7 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
-// watchedListener shows the connections that it accepts.
+// watchedListener passes each connection that it accepts to accepted.
 type watchedListener struct {
 	net.Listener
 	accepted func(net.Conn)
@@ -274,7 +273,7 @@ func (s *site) get(tb testing.TB, request *http.Request) int {
 	tb.Helper()
 	transport := &http.Transport{DialContext: s.dial, DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
-	response, err := (&http.Client{Transport: transport, Timeout: patience}).Do(request)
+	response, err := (&http.Client{Transport: transport, Timeout: waitLimit}).Do(request)
 	if err != nil {
 		tb.Fatalf("HTTP request: %v", err)
 	}

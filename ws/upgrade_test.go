@@ -25,14 +25,14 @@ func (r *recorder) WriteHeader(status int)      { r.status = status; r.inner.Wri
 func (r *recorder) Unwrap() http.ResponseWriter { return r.inner }
 
 // talk checks that two clients hear each other and part in peace.
-func talk(t *testing.T, s *site) {
+func exchangeMessages(t *testing.T, s *site) {
 	t.Helper()
 	admin := s.create(t)
 	one, _ := s.join(t, admin)
-	two, _ := s.joinByQuery(t, s.admit(t, admin, "anna"))
+	two, _ := s.joinByQuery(t, s.addMember(t, admin, "anna"))
 	one.next("joined")
 	text := strings.Repeat("x", 4096)
-	one.say(1, text)
+	one.post(1, text)
 	for _, c := range []*client{one, two} {
 		c.next("started")
 		c.nextMessage(text)
@@ -43,7 +43,7 @@ func talk(t *testing.T, s *site) {
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	talk(t, newSite(t, func(p *plan) { p.secure = true }))
+	exchangeMessages(t, newSite(t, func(p *siteConfig) { p.secure = true }))
 }
 
 // TestWrappedWriter checks that a connection can be taken over from wrappers
@@ -51,7 +51,7 @@ func TestTLS(t *testing.T) {
 func TestWrappedWriter(t *testing.T) {
 	t.Parallel()
 	statuses := make(chan int, 100)
-	s := newSite(t, func(p *plan) {
+	s := newSite(t, func(p *siteConfig) {
 		p.wrap = func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				outer := &recorder{inner: &recorder{inner: w}}
@@ -66,7 +66,7 @@ func TestWrappedWriter(t *testing.T) {
 			t.Errorf("status %d was recorded, want %d", got, want)
 		}
 	}
-	talk(t, s)
+	exchangeMessages(t, s)
 	recorded(http.StatusSwitchingProtocols)
 	recorded(http.StatusSwitchingProtocols)
 	if got := s.refused(t, joinQuery(s.create(t), "after", "x")); got != http.StatusBadRequest {
@@ -80,7 +80,7 @@ func TestWrappedWriter(t *testing.T) {
 func TestServeReturns(t *testing.T) {
 	t.Parallel()
 	ended := make(chan context.Context, 100)
-	s := newSite(t, func(p *plan) {
+	s := newSite(t, func(p *siteConfig) {
 		p.wrap = func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				h.ServeHTTP(w, r)
@@ -91,7 +91,7 @@ func TestServeReturns(t *testing.T) {
 	admin := s.create(t)
 	c, _ := s.joinByQuery(t, admin)
 	<-(<-ended).Done()
-	c.say(1, "hello")
+	c.post(1, "hello")
 	c.next("started")
 	c.nextMessage("hello")
 	if logged := s.logged.String(); logged != "" {
@@ -115,28 +115,28 @@ func (s *site) requestRaw(t *testing.T, query string, more ...byte) net.Conn {
 	return conn
 }
 
-// TestClientTalksTooEarly checks that a client that does not wait for the
+// TestFrameBeforeUpgrade checks that a client that does not wait for the
 // upgrade is not heard, and leaves nothing behind.
-func TestClientTalksTooEarly(t *testing.T) {
+func TestFrameBeforeUpgrade(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
 	other, _ := s.join(t, admin)
-	anna := s.admit(t, admin, "anna")
+	anna := s.addMember(t, admin, "anna")
 	conn := s.requestRaw(t, joinQuery(anna).Encode(), rawFrame(final|opText, `{"type":"message","message":"early"}`)...)
 	defer conn.Close()
 	if f := other.next("joined"); f.UserID != "anna" {
 		t.Errorf("told %s", f.raw)
 	}
-	hungUp(t, conn)
+	awaitHangUp(t, conn)
 	other.next("left")
 	if kept := s.kept(t, admin); len(kept) > 0 {
 		t.Errorf("kept %q", kept)
 	}
 }
 
-// TestManyJoinAtOnce checks that a room is opened once for all who come.
-func TestManyJoinAtOnce(t *testing.T) {
+// TestConcurrentJoins checks that a room is opened once for all who come.
+func TestConcurrentJoins(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
@@ -154,7 +154,7 @@ func TestManyJoinAtOnce(t *testing.T) {
 		clients[i] = s.connect(t)
 	}
 	for _, c := range clients {
-		c.send(joinFields(s.again(t, admin)))
+		c.send(joinFields(s.rejoin(t, admin)))
 	}
 	for _, c := range clients {
 		c.next("welcome")
@@ -166,13 +166,13 @@ func TestManyJoinAtOnce(t *testing.T) {
 	}
 }
 
-// TestOpenerGoes checks that who waits for a room that another connection is
+// TestOpenerLeaves checks that who waits for a room that another connection is
 // opening does not suffer when that one goes away.
-func TestOpenerGoes(t *testing.T) {
+func TestOpenerLeaves(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
-	second := s.again(t, admin)
+	second := s.rejoin(t, admin)
 	s.store.hang("Watch")
 	first := s.requestRaw(t, joinQuery(admin).Encode())
 	s.store.awaitHung(t, 1)
@@ -202,8 +202,8 @@ func TestStoreHangsWhileJoining(t *testing.T) {
 		first.send(joinFields(admin))
 		elapse(time.Second)
 		second.send(joinFields(admin))
-		first.closed(websocket.CloseTryAgainLater)
-		second.closed(websocket.CloseTryAgainLater)
+		first.expectClosed(websocket.CloseTryAgainLater)
+		second.expectClosed(websocket.CloseTryAgainLater)
 		if took := time.Since(start); took != 5*time.Second {
 			t.Errorf("it took %v, want 5 s", took)
 		}
@@ -225,9 +225,9 @@ func TestFailedUpgradesOfASession(t *testing.T) {
 			conns[i] = s.requestRaw(t, joinQuery(admin).Encode(), early...)
 		}
 		for _, conn := range conns {
-			hungUp(t, conn)
+			awaitHangUp(t, conn)
 			_ = conn.Close()
 		}
 	}
-	talk(t, s)
+	exchangeMessages(t, s)
 }

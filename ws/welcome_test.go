@@ -16,7 +16,7 @@ func TestWelcome(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
-	anna, zoe := s.admit(t, admin, "anna"), s.admit(t, admin, "zoe")
+	anna, zoe := s.addMember(t, admin, "anna"), s.addMember(t, admin, "zoe")
 
 	first, empty := s.join(t, admin)
 	var keys map[string]json.RawMessage
@@ -127,7 +127,7 @@ func TestResume(t *testing.T) {
 			if test.epoch != "" {
 				more["epoch"] = test.epoch
 			}
-			c, welcome := s.join(t, s.again(t, admin), more)
+			c, welcome := s.join(t, s.rejoin(t, admin), more)
 			if got := texts(welcome.Messages); !slices.Equal(got, test.want) {
 				t.Errorf("messages %v, want %v", got, test.want)
 			}

@@ -15,10 +15,10 @@ func TestStarted(t *testing.T) {
 		admin := s.create(t)
 		clients := make([]*client, 12)
 		for i := range clients {
-			clients[i], _ = s.join(t, s.again(t, admin))
+			clients[i], _ = s.join(t, s.rejoin(t, admin))
 		}
 		for _, c := range clients { // all at once
-			c.say(1, "first")
+			c.post(1, "first")
 		}
 		now := time.Now()
 		want := frame{StartedAt: message.FormatTime(now), ExpiresAt: message.FormatTime(now.Add(time.Hour))}
@@ -62,24 +62,24 @@ func TestExpired(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
 		admin := s.create(t, 5*time.Second)
-		anna := s.admit(t, admin, "anna")
+		anna := s.addMember(t, admin, "anna")
 		one, _ := s.join(t, admin)
 		two, _ := s.join(t, anna)
-		gone, _ := s.join(t, s.admit(t, admin, "bert"))
-		one.say(1, "hello")
+		gone, _ := s.join(t, s.addMember(t, admin, "bert"))
+		one.post(1, "hello")
 		elapse(4 * time.Second)
 		gone.leave() // and is about to have left when the room ends
 		elapse(999 * time.Millisecond)
 		one.await("message")
 		two.await("message")
-		one.alive()
-		two.alive()
+		one.expectOpen()
+		two.expectOpen()
 		elapse(time.Millisecond)
 		for _, c := range []*client{one, two} {
 			if f := c.next("ended"); f.Reason != "expired" {
 				t.Errorf("reason %q", f.Reason)
 			}
-			if reason := c.closed(4410); reason != "expired" {
+			if reason := c.expectClosed(4410); reason != "expired" {
 				t.Errorf("close reason %q", reason)
 			}
 		}
@@ -88,7 +88,7 @@ func TestExpired(t *testing.T) {
 		}
 		c := s.connect(t)
 		c.send(joinFields(admin))
-		c.closed(4404)
+		c.expectClosed(4404)
 	})
 }
 
@@ -97,7 +97,7 @@ func TestDeleted(t *testing.T) {
 		s := newSite(t, piped)
 		admin := s.create(t)
 		one, _ := s.join(t, admin)
-		two, _ := s.join(t, s.again(t, admin))
+		two, _ := s.join(t, s.rejoin(t, admin))
 		if err := s.rooms.Delete(t.Context(), credentials(admin)); err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func TestDeleted(t *testing.T) {
 			if f := c.next("ended"); f.Reason != "deleted" {
 				t.Errorf("reason %q", f.Reason)
 			}
-			c.closed(4410)
+			c.expectClosed(4410)
 		}
 	})
 }
@@ -129,7 +129,7 @@ func TestEndWhileJoining(t *testing.T) {
 		c := s.connect(t)
 		c.send(joinFields(admin))
 		<-c.finished
-		for _, f := range c.taken() {
+		for _, f := range c.received() {
 			if f.Type != "ended" {
 				t.Errorf("%s: told %s", method, f.raw)
 			}
@@ -154,7 +154,7 @@ func TestPostIntoDeadRoom(t *testing.T) {
 						return
 					}
 					if silent {
-						s.store.lose()
+						s.store.loseRooms()
 						return
 					}
 					s.store.intercept(nil)
@@ -163,14 +163,14 @@ func TestPostIntoDeadRoom(t *testing.T) {
 					}
 				})
 				if ask == "Post" {
-					c.say(1, "anybody there?")
+					c.post(1, "anybody there?")
 				} else {
 					c.send(fields{"type": "history"})
 				}
 				if f := c.next("ended"); f.Reason != "deleted" {
 					t.Errorf("reason %q", f.Reason)
 				}
-				c.closed(4410)
+				c.expectClosed(4410)
 			}
 		}
 	})
@@ -186,27 +186,27 @@ func TestGap(t *testing.T) {
 	c.next("started")
 	c.nextMessage("one")
 	c.nextMessage("two")
-	s.store.tell(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: "after the failover", Seq: 1})
+	s.store.emit(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: "after the failover", Seq: 1})
 	if f := c.next("gap"); f.Epoch != "after the failover" || f.Seq != 1 {
 		t.Errorf("gap %s", f.raw)
 	}
 	body := message.EncodeBody("another two", s.store.Now(), "admin", 0, "")
-	s.store.tell(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 2, Frame: message.Frame(2, body)})
+	s.store.emit(admin.Room.ID, room.Event{Kind: room.EventMessage, Seq: 2, Frame: message.Frame(2, body)})
 	if f := c.nextMessage("another two"); f.Seq != 2 {
 		t.Errorf("seq %d, want 2", f.Seq)
 	}
 	// Whoever joins meets two epochs, as long as the store has not settled.
 	late := s.connect(t)
-	late.send(joinFields(s.again(t, admin)))
-	if reason := late.closed(1013); reason != "unavailable" {
+	late.send(joinFields(s.rejoin(t, admin)))
+	if reason := late.expectClosed(1013); reason != "unavailable" {
 		t.Errorf("reason %q", reason)
 	}
 	page, err := s.store.Before(t.Context(), admin.Room.ID, 0, 1, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.store.tell(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: page.Epoch, Seq: page.Newest})
-	if _, welcome := s.join(t, s.again(t, admin)); welcome.Epoch != page.Epoch || len(welcome.Messages) != 2 {
+	s.store.emit(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: page.Epoch, Seq: page.Newest})
+	if _, welcome := s.join(t, s.rejoin(t, admin)); welcome.Epoch != page.Epoch || len(welcome.Messages) != 2 {
 		t.Errorf("welcome after the store has settled: %s", welcome.raw)
 	}
 }

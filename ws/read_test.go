@@ -60,8 +60,8 @@ func TestRefusedFrames(t *testing.T) {
 		`{"type":"message","message":"` + strings.Repeat("é", 2049) + `"}`:        {"message_too_long", 0},
 	} {
 		t.Run(text[:min(len(text), 40)], func(t *testing.T) {
-			c, _ := s.join(t, s.again(t, admin))
-			c.text(text)
+			c, _ := s.join(t, s.rejoin(t, admin))
+			c.sendText(text)
 			c.nextError(want.code, want.id)
 			c.send(fields{"type": "history"})
 			c.next("history") // the connection lives on
@@ -90,7 +90,7 @@ func TestLongestMessage(t *testing.T) {
 		{strings.Repeat(`\ud83d\ude00`, 1024), strings.Repeat("😀", 1024)},
 		{`<b>&\u2028\"\\`, "<b>&\u2028\"\\"},
 	} {
-		c.text(`{"type":"message","message":"` + test.frame + `"}`)
+		c.sendText(`{"type":"message","message":"` + test.frame + `"}`)
 		if len(want) == 0 {
 			c.next("started")
 		}
@@ -107,13 +107,13 @@ func TestMessageRate(t *testing.T) {
 		s := newSite(t, piped, settings(func(s *ws.Settings) { s.MessageRate, s.MessageBurst = 1, 3 }))
 		admin := s.create(t)
 		c, _ := s.join(t, admin)
-		other, _ := s.join(t, s.again(t, admin))
+		other, _ := s.join(t, s.rejoin(t, admin))
 		for id := range uint64(5) {
-			c.say(id+1, "m"+strconv.FormatUint(id+1, 10))
+			c.post(id+1, "m"+strconv.FormatUint(id+1, 10))
 		}
 		synctest.Wait()
 		var told []string // echoes and errors may overtake each other
-		for _, f := range c.taken() {
+		for _, f := range c.received() {
 			told = append(told, f.Type+f.Code+strconv.FormatUint(f.ID, 10))
 		}
 		slices.Sort(told)
@@ -121,21 +121,21 @@ func TestMessageRate(t *testing.T) {
 		if !slices.Equal(told, want) {
 			t.Fatalf("told %v, want %v", told, want)
 		}
-		other.say(1, "another connection")
+		other.post(1, "another connection")
 		c.nextMessage("another connection")
 		elapse(time.Second)
-		c.say(6, "m6")
+		c.post(6, "m6")
 		c.nextMessage("m6")
 		if kept := s.kept(t, admin); !slices.Equal(kept, []string{"m1", "m2", "m3", "another connection", "m6"}) {
 			t.Errorf("kept %v", kept)
 		}
 		// A retry that was accepted before costs nothing.
 		for range 5 {
-			c.say(3, "m3")
+			c.post(3, "m3")
 			c.next("ack")
 		}
 		elapse(time.Second)
-		c.say(7, "m7")
+		c.post(7, "m7")
 		c.nextMessage("m7")
 	})
 }
@@ -147,10 +147,10 @@ func TestPingByFrame(t *testing.T) {
 	s := newSite(t, settings(func(s *ws.Settings) { s.MessageRate, s.MessageBurst = rate.Every(time.Hour), 1 }))
 	admin := s.create(t)
 	c, _ := s.join(t, admin)
-	c.say(1, "m1")
+	c.post(1, "m1")
 	c.next("started")
 	c.nextMessage("m1")
-	c.say(2, "m2")
+	c.post(2, "m2")
 	c.nextError("rate_limited", 2)
 	s.store.fail("Post", "Before")
 	for range 100 {
@@ -161,7 +161,7 @@ func TestPingByFrame(t *testing.T) {
 	}
 }
 
-func TestLimitsAreTold(t *testing.T) {
+func TestWelcomeHasLimits(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*ws.Settings){
 		`"maxMessage":4096,"messageRate":{"messages":10,"per":1000}`:  func(s *ws.Settings) { s.MessageRate, s.MessageBurst = 10, 10 },
@@ -191,30 +191,30 @@ func TestTooManyRefusals(t *testing.T) {
 			c.send(fields{"type": "shout"})
 			c.nextError("unknown_type", 0)
 		}
-		if reason := c.closed(4429); reason != "too_fast" {
+		if reason := c.expectClosed(4429); reason != "too_fast" {
 			t.Errorf("reason %q", reason)
 		}
 	})
 }
 
-func TestUnavailableIsNoRefusal(t *testing.T) {
+func TestUnavailableDoesNotCount(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, settings(func(s *ws.Settings) { s.MessageRate, s.MessageBurst = rate.Every(time.Hour), 2 }))
 	admin := s.create(t)
 	c, _ := s.join(t, admin)
 	s.store.fail("Post")
 	for range 60 { // more often than a client may be refused
-		c.say(1, "private words")
+		c.post(1, "private words")
 		c.nextError("unavailable", 1)
 	}
 	s.store.fail()
-	c.say(0, "hello")
+	c.post(0, "hello")
 	c.next("started")
 	c.nextMessage("hello")
 	// The two messages that were allowed are used up, but this one was paid for.
-	c.say(1, "private words")
+	c.post(1, "private words")
 	c.nextMessage("private words")
-	c.say(2, "more")
+	c.post(2, "more")
 	c.nextError("rate_limited", 2)
 	if logged := s.logged.String(); strings.Contains(logged, "private words") || !strings.Contains(logged, "not available") {
 		t.Errorf("the log holds a message's text, or not the failure: %.500s", logged)
@@ -257,9 +257,9 @@ func TestBadFrames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, _ := s.join(t, s.again(t, admin))
-			c.raw(test.bytes)
-			c.closedWith(test.want)
+			c, _ := s.join(t, s.rejoin(t, admin))
+			c.sendRaw(test.bytes)
+			c.awaitClosed(test.want)
 			<-c.finished
 		})
 	}
@@ -270,9 +270,9 @@ func TestBadFrames(t *testing.T) {
 	})
 }
 
-// TestBadFrameWhileTalking checks that the client learns why it was closed when
+// TestBadFrameInBusyRoom checks that the client learns why it was closed when
 // the server has other things to tell it at that moment.
-func TestBadFrameWhileTalking(t *testing.T) {
+func TestBadFrameInBusyRoom(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.create(t)
@@ -290,13 +290,13 @@ func TestBadFrameWhileTalking(t *testing.T) {
 		}
 	}()
 	for i := range 16 {
-		c, _ := s.join(t, s.again(t, admin))
+		c, _ := s.join(t, s.rejoin(t, admin))
 		if i%2 == 0 {
-			c.raw(rawFrame(final|0x3, "what?"))
-			c.closedWith(websocket.CloseProtocolError)
+			c.sendRaw(rawFrame(final|0x3, "what?"))
+			c.awaitClosed(websocket.CloseProtocolError)
 		} else {
-			c.raw(rawFrame(final|opText, strings.Repeat(" ", 256<<10)))
-			c.closedWith(websocket.CloseMessageTooBig)
+			c.sendRaw(rawFrame(final|opText, strings.Repeat(" ", 256<<10)))
+			c.awaitClosed(websocket.CloseMessageTooBig)
 		}
 	}
 	close(stop)
@@ -310,10 +310,10 @@ func TestFrameLimit(t *testing.T) {
 		c, _ := s.join(t, s.create(t))
 		frame := `{"type":"shout"}`
 		frame += strings.Repeat(" ", test.limit-len(frame))
-		c.text(frame)
+		c.sendText(frame)
 		c.nextError("unknown_type", 0)
-		c.text(frame + " ")
-		c.closed(1009)
+		c.sendText(frame + " ")
+		c.expectClosed(1009)
 	}
 }
 
@@ -322,7 +322,7 @@ func TestFragmentsAndPings(t *testing.T) {
 	s := newSite(t)
 	admin := s.create(t)
 	c, _ := s.join(t, admin)
-	c.raw(
+	c.sendRaw(
 		rawFrame(opText, "{\"type\":\"mess"),
 		rawFrame(final|opPing, "between"),
 		rawFrame(opContinuation, "age\",\"message\":\"\xc3"), // half of an é
@@ -333,7 +333,7 @@ func TestFragmentsAndPings(t *testing.T) {
 	c.next("started")
 	c.nextMessage("é")
 	longest := strings.Repeat("p", 125)
-	c.raw(rawFrame(final|opPing, longest))
+	c.sendRaw(rawFrame(final|opPing, longest))
 	c.until("three pongs", func() bool { return len(c.pongs) == 3 })
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -16,9 +15,9 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
-// TestMaxConnections ends connections in every way that there is, many at once, and
-// then counts how many more the client may have: no fewer than at first, so that
-// each was given back, and no more, so that none was given back twice.
+// TestMaxConnections ends connections in every way, many at once, and then counts how
+// many more the client may open: not fewer than at first, so each was given back, and
+// not more, so none was given back twice.
 func TestMaxConnections(t *testing.T) {
 	t.Parallel()
 	const most = 12
@@ -26,30 +25,30 @@ func TestMaxConnections(t *testing.T) {
 	admin := s.create(t)
 
 	ways := []func(){
-		func() { // without a word, before it has joined
-			if c, status := s.attempt(t, nil); status == 0 {
+		func() { // by a reset, before it has joined
+			if c, status := s.tryOpen(t, nil); status == 0 {
 				_ = c.UnderlyingConn().Close()
 			}
 		},
-		func() { // in peace, and replaced by the next of its session
-			if c, status := s.attempt(t, joinQuery(admin)); status == 0 {
-				_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(patience))
+		func() { // by a close frame, or replaced by the next one of its session
+			if c, status := s.tryOpen(t, joinQuery(admin)); status == 0 {
+				_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(waitLimit))
 				drain(c)
 			}
 		},
 		func() { // by the server, for its first frame
-			if c, status := s.attempt(t, nil); status == 0 {
+			if c, status := s.tryOpen(t, nil); status == 0 {
 				_ = c.WriteMessage(websocket.BinaryMessage, nil)
 				drain(c)
 			}
 		},
-		func() { // refused, with what it counts for taken already
-			s.attempt(t, joinQuery(admin, "sessionId", "forged"))
+		func() { // by a refusal of the join, after it was counted
+			s.tryOpen(t, joinQuery(admin, "sessionId", "forged"))
 		},
-		func() { // from a writer that cannot be taken over
+		func() { // by a writer that cannot be hijacked
 			r := s.upgradeRequest(t, nil)
 			if err := s.hub.Serve(httptest.NewRecorder(), r, ws.Settings{Rooms: s.rooms, MaxConnections: most}); err == nil {
-				t.Error("a recorder was taken over")
+				t.Error("a recorder was hijacked")
 			}
 		},
 	}
@@ -68,29 +67,29 @@ func TestMaxConnections(t *testing.T) {
 	eventually(t, func() bool { return s.hub.Stats().Connections == 0 })
 
 	for range most {
-		if c, status := s.attempt(t, nil); status != 0 {
+		if c, status := s.tryOpen(t, nil); status != 0 {
 			t.Fatalf("refused with %d", status)
 		} else {
 			defer func() { _ = c.Close() }()
 		}
 	}
-	if _, status := s.attempt(t, nil); status != http.StatusTooManyRequests {
+	if _, status := s.tryOpen(t, nil); status != http.StatusTooManyRequests {
 		t.Errorf("connection %d: %d", most+1, status)
 	}
 }
 
-// TestMaxConnectionsOfSites checks that addresses are counted apart, for the whole
-// hub, and against the limit of the site that is asked.
+// TestMaxConnectionsOfSites checks that each address is counted by itself, for the whole
+// hub, and against the limit of the site that it connects to.
 func TestMaxConnectionsOfSites(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	serve := func(client string, most int) error {
-		// A recorder cannot be taken over, and a connection is refused before that is
-		// tried.
+		// A recorder cannot be hijacked, and a connection over the limit is refused
+		// before that is tried.
 		return s.hub.Serve(httptest.NewRecorder(), s.upgradeRequest(t, nil),
 			ws.Settings{Rooms: s.rooms, Client: netip.MustParseAddr(client), MaxConnections: most})
 	}
-	taken := newSite(t, func(p *plan) {
+	taken := newSite(t, func(p *siteConfig) {
 		p.settings.Client = netip.MustParseAddr("192.0.2.1")
 		p.wrap = func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -117,22 +116,6 @@ func TestMaxConnectionsOfSites(t *testing.T) {
 			t.Errorf("%s, %d: %v", c.client, c.most, err)
 		}
 	}
-}
-
-// attempt opens a WebSocket, or returns the status with which it was refused.
-func (s *site) attempt(tb testing.TB, query url.Values) (c *websocket.Conn, status int) {
-	tb.Helper()
-	c, response, err := s.dialer().DialContext(tb.Context(), s.address(query), nil)
-	if err == nil {
-		_ = response.Body.Close()
-		return c, 0
-	}
-	if response == nil {
-		tb.Error(err)
-		return nil, -1
-	}
-	_ = response.Body.Close()
-	return nil, response.StatusCode
 }
 
 // drain reads until the connection ends.

@@ -26,21 +26,21 @@ func TestPings(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				s := newSite(t, piped, settings(everyTenSeconds))
 				admin := s.create(t)
-				anna := s.admit(t, admin, "anna")
+				anna := s.addMember(t, admin, "anna")
 				answering, _ := s.join(t, admin) // and does nothing else
 				silent, _ := s.join(t, anna)
 				silent.mu.Lock()
-				silent.deaf = true
+				silent.ignoresPings = true
 				silent.mu.Unlock()
 				answering.next("joined")
 				for second := 1; second <= 120; second++ {
 					elapse(time.Second - time.Millisecond)
 					if second == 20 {
-						silent.alive()
+						silent.expectOpen()
 					}
 					elapse(time.Millisecond)
 					if second == 20 {
-						silent.closedWith(websocket.CloseAbnormalClosure)
+						silent.awaitClosed(websocket.CloseAbnormalClosure)
 					}
 					if want := second / 10; answering.pinged() != want {
 						t.Fatalf("pinged %d times in %d s, want %d", answering.pinged(), second, want)
@@ -54,36 +54,36 @@ func TestPings(t *testing.T) {
 						}
 					}
 				}
-				answering.alive()
+				answering.expectOpen()
 			})
 		})
 	}
 }
 
-// TestWhoTalksIsAlive checks that any frame counts as a sign of life.
-func TestWhoTalksIsAlive(t *testing.T) {
+// TestFramesKeepAlive checks that any frame counts as a sign of life.
+func TestFramesKeepAlive(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped, settings(everyTenSeconds))
 		admin := s.create(t)
 		talking, _ := s.join(t, admin)
-		pinging, _ := s.join(t, s.again(t, admin))
+		pinging, _ := s.join(t, s.rejoin(t, admin))
 		for _, c := range []*client{talking, pinging} {
 			c.mu.Lock()
-			c.deaf = true
+			c.ignoresPings = true
 			c.mu.Unlock()
 		}
 		for range 10 {
 			elapse(15 * time.Second)
-			talking.say(0, "here")
+			talking.post(0, "here")
 			if err := pinging.socket.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		talking.alive()
-		pinging.alive()
+		talking.expectOpen()
+		pinging.expectOpen()
 		elapse(20 * time.Second)
-		talking.closedWith(websocket.CloseAbnormalClosure)
-		pinging.closedWith(websocket.CloseAbnormalClosure)
+		talking.awaitClosed(websocket.CloseAbnormalClosure)
+		pinging.awaitClosed(websocket.CloseAbnormalClosure)
 	})
 }
 
@@ -94,13 +94,13 @@ func TestUnreachable(t *testing.T) {
 		s := newSite(t, piped, settings(everyTenSeconds))
 		admin := s.create(t)
 		watcher, _ := s.join(t, admin)
-		socket := s.open(t, joinQuery(s.admit(t, admin, "anna"))) // nobody reads
+		socket := s.open(t, joinQuery(s.addMember(t, admin, "anna"))) // nobody reads
 		defer socket.Close()
-		watcher.expectTold("joined anna")
+		watcher.expectPresence("joined anna")
 		elapse(20*time.Second + 2999*time.Millisecond)
 		synctest.Wait()
-		watcher.expectTold()
+		watcher.expectPresence()
 		elapse(time.Millisecond)
-		watcher.expectTold("left anna")
+		watcher.expectPresence("left anna")
 	})
 }
