@@ -17,8 +17,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
-// audience joins n connections to a room, whose frames are counted and thrown
-// away. wait waits until so many frames in all have come since the joining.
+// audience joins n connections to a room, and counts and discards their frames. wait
+// waits until that many frames have arrived in total since the join.
 func audience(b *testing.B, s *site, in room.Admission, n int) (wait func(frames int64)) {
 	b.Helper()
 	var frames, wanted atomic.Int64
@@ -53,7 +53,7 @@ func audience(b *testing.B, s *site, in room.Admission, n int) (wait func(frames
 	}
 }
 
-// discardFrame reads a frame of less than 64 KiB that a server has sent.
+// discardFrame reads a server's frame of less than 64 KiB.
 func discardFrame(r *bufio.Reader) error {
 	header, err := r.Peek(2)
 	if err != nil {
@@ -70,8 +70,8 @@ func discardFrame(r *bufio.Reader) error {
 	return err
 }
 
-// BenchmarkBroadcast posts one message at a time to rooms of different sizes
-// and waits until everybody has it. It measures server and clients together.
+// BenchmarkBroadcast posts one message at a time to rooms of different sizes and waits
+// until every client has it. It measures server and clients together.
 func BenchmarkBroadcast(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) {
@@ -138,8 +138,8 @@ func BenchmarkJoin(b *testing.B) {
 	}
 }
 
-// BenchmarkSay is a message from the socket of its sender back to it: what the
-// server does and allocates for one.
+// BenchmarkSay sends a message and reads its echo, without allocations of the client:
+// it measures the server's cost of one message.
 func BenchmarkSay(b *testing.B) {
 	s := newSite(b, settings(func(s *ws.Settings) { s.MessageRate = rate.Inf }))
 	admin := s.create(b)
@@ -152,14 +152,14 @@ func BenchmarkSay(b *testing.B) {
 	if _, _, err := socket.ReadMessage(); err != nil { // the welcome
 		b.Fatal(err)
 	}
-	// A masked frame, though under the mask of zeros (RFC 6455, section 5.3).
+	// A frame masked with zeros (RFC 6455, section 5.3).
 	payload := `{"type":"message","message":"` + strings.Repeat("all work and no play ", 4) + `"}`
-	said := append([]byte{0x81, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
+	message := append([]byte{0x81, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
 	conn := socket.NetConn()
 	r := bufio.NewReader(conn)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := conn.Write(said); err != nil {
+		if _, err := conn.Write(message); err != nil {
 			b.Fatal(err)
 		}
 		if err := discardFrame(r); err != nil {

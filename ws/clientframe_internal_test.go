@@ -11,8 +11,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
-// FuzzDecodeFrame checks that whatever a client sends is either refused in one
-// of two ways or has numbers that every part of the system can hold.
+// FuzzDecodeFrame checks that every frame is either refused in one of two ways, or has
+// numbers that every part of the system can represent.
 func FuzzDecodeFrame(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"join","roomId":"r","userId":"u","sessionId":"s","after":41,"epoch":"e"}`,
@@ -78,8 +78,8 @@ func FuzzDecodeFrame(f *testing.F) {
 	})
 }
 
-// TestNamesAreExact checks that a field has one name: readers in between, who take
-// names as they are, must not see another frame than the server.
+// TestNamesAreExact checks that a field has one name: a proxy that matches names exactly
+// must not see another frame than the server.
 func TestNamesAreExact(t *testing.T) {
 	for _, data := range []string{
 		`{"TYPE":"message","Message":"hi","ID":1}`,

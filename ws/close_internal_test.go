@@ -10,9 +10,9 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
-// TestJoinWhileGoingAway expects that whoever joins in the moment in which the hub
-// begins to close is told when to come back, as those are who were there before.
-// That moment is too short for a test from outside.
+// TestJoinWhileGoingAway checks that a client that joins while the hub begins to close
+// receives a time to reconnect, as earlier clients do. That moment is too short for a
+// test from outside.
 func TestJoinWhileGoingAway(t *testing.T) {
 	for range 20 {
 		f := closeFrameOf(fmt.Errorf("joining: %w", apierror.ErrGoingAway))

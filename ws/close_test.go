@@ -80,10 +80,10 @@ func TestServerCloses(t *testing.T) {
 	}
 }
 
-// TestCloseUnanswered checks that a client that does not answer a close frame is
-// not waited for without end, whether it is silent or goes on talking.
+// TestCloseUnanswered checks that the server waits for a limited time for a client that
+// does not answer a close frame, silent or not.
 func TestCloseUnanswered(t *testing.T) {
-	for name, talking := range map[string]bool{"silent": false, "talking": true} {
+	for name, sending := range map[string]bool{"silent": false, "sending": true} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				s := newSite(t, piped)
@@ -97,7 +97,7 @@ func TestCloseUnanswered(t *testing.T) {
 				// It ends when the server closes the connection.
 				go func() {
 					defer close(done)
-					for talking {
+					for sending {
 						elapse(100 * time.Millisecond)
 						if _, err := c.socket.NetConn().Write(rawFrame(final|opText, `{"type":"message","message":"x"}`)); err != nil {
 							return
@@ -120,7 +120,7 @@ func TestCloseUnanswered(t *testing.T) {
 	}
 }
 
-// goingAway checks a close reason retry=<ms>.
+// expectGoingAway checks a close reason retry=<ms>.
 func (c *client) expectGoingAway() time.Duration {
 	c.tb.Helper()
 	reason := c.awaitClosed(websocket.CloseGoingAway)
@@ -149,14 +149,14 @@ func TestHubCloses(t *testing.T) {
 	start := time.Now()
 	s.hub.Close()
 	if took := time.Since(start); took > time.Second {
-		t.Errorf("closing took %v, though everybody answers", took)
+		t.Errorf("closing took %v, though every client answers", took)
 	}
 	retries := make(map[time.Duration]bool)
 	for _, c := range append(clients, late) {
 		retries[c.expectGoingAway()] = true
 	}
 	if len(retries) < 6 {
-		t.Errorf("of 12 clients so many are told different times: %d", len(retries))
+		t.Errorf("12 clients received only %d different times", len(retries))
 	}
 	if got := s.refused(t, nil); got != http.StatusServiceUnavailable {
 		t.Errorf("status %d after the hub was closed, want 503", got)
@@ -167,8 +167,8 @@ func TestHubCloses(t *testing.T) {
 	s.hub.Close()
 }
 
-// TestHubClosesStalled checks that nobody can hold the closing up: neither
-// clients that take nothing, nor a store that does not answer.
+// TestHubClosesStalled checks that closing is not delayed by clients that do not read,
+// nor by a store that does not answer.
 func TestHubClosesStalled(t *testing.T) {
 	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {

@@ -18,8 +18,9 @@ func (c *client) pinged() int {
 	return c.pings
 }
 
-// TestPings checks who stays and who is dropped, in a quiet room and in a busy
-// one: what a client is sent says nothing about whether it lives.
+// TestPings checks that a client that answers pings stays and one that does not is
+// dropped, in a quiet room and in a busy one: frames to a client do not show that it
+// lives.
 func TestPings(t *testing.T) {
 	for name, busy := range map[string]bool{"quiet": false, "busy": true} {
 		t.Run(name, func(t *testing.T) {
@@ -27,7 +28,7 @@ func TestPings(t *testing.T) {
 				s := newSite(t, piped, settings(everyTenSeconds))
 				admin := s.create(t)
 				anna := s.addMember(t, admin, "anna")
-				answering, _ := s.join(t, admin) // and does nothing else
+				answering, _ := s.join(t, admin) // and sends nothing else
 				silent, _ := s.join(t, anna)
 				silent.mu.Lock()
 				silent.ignoresPings = true
@@ -46,11 +47,11 @@ func TestPings(t *testing.T) {
 						t.Fatalf("pinged %d times in %d s, want %d", answering.pinged(), second, want)
 					}
 					if busy {
-						s.post(t, admin, "talk")
+						s.post(t, admin, "a text")
 					}
 					if second == 23 {
 						if f := answering.await("left"); f.UserID != "anna" {
-							t.Errorf("told %s", f.raw)
+							t.Errorf("received %s", f.raw)
 						}
 					}
 				}
@@ -60,41 +61,41 @@ func TestPings(t *testing.T) {
 	}
 }
 
-// TestFramesKeepAlive checks that any frame counts as a sign of life.
+// TestFramesKeepAlive checks that any frame shows that the client lives.
 func TestFramesKeepAlive(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped, settings(everyTenSeconds))
 		admin := s.create(t)
-		talking, _ := s.join(t, admin)
+		poster, _ := s.join(t, admin)
 		pinging, _ := s.join(t, s.rejoin(t, admin))
-		for _, c := range []*client{talking, pinging} {
+		for _, c := range []*client{poster, pinging} {
 			c.mu.Lock()
 			c.ignoresPings = true
 			c.mu.Unlock()
 		}
 		for range 10 {
 			elapse(15 * time.Second)
-			talking.post(0, "here")
+			poster.post(0, "here")
 			if err := pinging.socket.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		talking.expectOpen()
+		poster.expectOpen()
 		pinging.expectOpen()
 		elapse(20 * time.Second)
-		talking.awaitClosed(websocket.CloseAbnormalClosure)
+		poster.awaitClosed(websocket.CloseAbnormalClosure)
 		pinging.awaitClosed(websocket.CloseAbnormalClosure)
 	})
 }
 
-// TestUnreachable checks that a client that takes nothing any more is dropped,
-// though its connection never fails.
+// TestUnreachable checks that a client that reads nothing any more is dropped, even if
+// its connection never fails.
 func TestUnreachable(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped, settings(everyTenSeconds))
 		admin := s.create(t)
 		watcher, _ := s.join(t, admin)
-		socket := s.open(t, joinQuery(s.addMember(t, admin, "anna"))) // nobody reads
+		socket := s.open(t, joinQuery(s.addMember(t, admin, "anna"))) // it does not read
 		defer socket.Close()
 		watcher.expectPresence("joined anna")
 		elapse(20*time.Second + 2999*time.Millisecond)

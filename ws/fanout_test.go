@@ -9,8 +9,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
-// TestFlushInterval checks who waits: in a room with more than 64 connections
-// what is said within the interval after a message, and nothing else.
+// TestFlushInterval checks which messages wait: in a room with more than 64 connections,
+// those posted within the interval after another one.
 func TestFlushInterval(t *testing.T) {
 	const interval = 100 * time.Millisecond
 	for _, members := range []int{64, 65} {
@@ -24,7 +24,7 @@ func TestFlushInterval(t *testing.T) {
 				}
 				elapse(time.Second)
 				last.received()
-				told := func() (messages int) {
+				delivered := func() (messages int) {
 					synctest.Wait()
 					for _, f := range last.received() {
 						if f.Type == "message" {
@@ -35,22 +35,22 @@ func TestFlushInterval(t *testing.T) {
 				}
 
 				s.post(t, admin, "at once")
-				if n := told(); n != 1 {
+				if n := delivered(); n != 1 {
 					t.Fatalf("a message into a quiet room: %d came at once", n)
 				}
 				s.post(t, admin, "two", "three")
-				n := told()
+				n := delivered()
 				elapse(interval - time.Millisecond)
-				if n += told(); members <= 64 && n != 2 || members > 64 && n != 0 {
+				if n += delivered(); members <= 64 && n != 2 || members > 64 && n != 0 {
 					t.Errorf("%d of 2 came within the interval", n)
 				}
 				elapse(time.Millisecond)
-				if n += told(); n != 2 {
+				if n += delivered(); n != 2 {
 					t.Errorf("%d of 2 came when the interval was over", n)
 				}
 				elapse(2 * interval)
 				s.post(t, admin, "at once")
-				if n := told(); n != 1 {
+				if n := delivered(); n != 1 {
 					t.Errorf("a message into a room that is quiet again: %d came at once", n)
 				}
 			})

@@ -11,22 +11,22 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// faultyStore is a store that can fail, or hold calls up, at will.
+// faultyStore is a store with faults that tests switch on.
 type faultyStore struct {
 	room.Store
 
 	mu      sync.Mutex
 	failing map[string]bool
 	hanging map[string]bool
-	hung    int                         // calls that hang
-	lost    bool                        // all rooms, and nobody was told
-	forgets bool                        // what is posted, once it has accepted that
-	denies  bool                        // that it has what it had accepted, once
+	hung    int                         // calls that have hung
+	lost    bool                        // all rooms, without an event
+	forgets bool                        // posts that it has accepted
+	denies  bool                        // once, that it has earlier posts
 	before  func(method string)         // called before each call that doesn't fail
 	watcher map[string]func(room.Event) // of each room that was watched
 }
 
-// fail makes methods answer room.ErrUnavailable from now on.
+// fail makes these methods, and no others, fail with room.ErrUnavailable.
 func (s *faultyStore) fail(methods ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,8 +36,8 @@ func (s *faultyStore) fail(methods ...string) {
 	}
 }
 
-// hang makes methods answer room.ErrUnavailable when their context is done, and
-// not sooner.
+// hang makes these methods, and no others, fail with room.ErrUnavailable only when their
+// context ends.
 func (s *faultyStore) hang(methods ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *faultyStore) hang(methods ...string) {
 	}
 }
 
-// awaitHung waits until n calls have come that hang.
+// awaitHung waits until n calls hang.
 func (s *faultyStore) awaitHung(tb testing.TB, n int) {
 	tb.Helper()
 	eventually(tb, func() bool {
@@ -57,29 +57,29 @@ func (s *faultyStore) awaitHung(tb testing.TB, n int) {
 	})
 }
 
-// lose makes the store know no room any more, without telling anybody.
+// loseRooms makes the store lose all rooms, without an event.
 func (s *faultyStore) loseRooms() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost = true
 }
 
-// forget makes the store accept posts and not keep them, from now on or not any
-// more: as one does that dies before others have heard of them.
+// dropPosts makes the store accept posts without storing them, or ends that. A Redis
+// master does so that dies before it has replicated them.
 func (s *faultyStore) dropPosts(forgets bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgets = forgets
 }
 
-// deny makes the store say once, of a post, that earlier ones are lost.
+// reportLossOnce makes the store answer one post as if it had lost earlier ones.
 func (s *faultyStore) reportLossOnce() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.denies = true
 }
 
-// intercept has before called before each call that doesn't fail, with the
+// intercept makes the store call before ahead of each call that doesn't fail, with the
 // name of the method.
 func (s *faultyStore) intercept(before func(method string)) {
 	s.mu.Lock()
@@ -87,8 +87,8 @@ func (s *faultyStore) intercept(before func(method string)) {
 	s.before = before
 }
 
-// emit sends an event to whoever watches a room, as if the store did. Nothing
-// else may happen in the room meanwhile.
+// emit sends an event to the watcher of a room, as if it came from the store. No other
+// event may happen in the room meanwhile.
 func (s *faultyStore) emit(roomID string, e room.Event) {
 	s.mu.Lock()
 	watcher := s.watcher[roomID]

@@ -19,10 +19,9 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// FuzzConnection sends bytes where frames are due, before or after the join.
-// Whatever they are, the server sends nothing but frames that are right, closes with a
-// code as soon as the bytes are a violation or a close frame, and is rid of the
-// connection when that ends.
+// FuzzConnection sends arbitrary bytes before or after the join. The server must send
+// only valid frames, close with a code after a violation or a close frame, and keep no
+// connection after its end.
 func FuzzConnection(f *testing.F) {
 	text := func(s string) []byte { return rawFrame(final|opText, s) }
 	for _, seed := range [][][]byte{
@@ -67,7 +66,7 @@ func FuzzConnection(f *testing.F) {
 			data, ends = append(data, rawFrame(final|opClose, "\x03\xe8")...), true
 		}
 		written := make(chan struct{})
-		// It ends when everything is written or the connection is closed, below.
+		// It ends when all bytes are written, or the connection is closed below.
 		go func() {
 			defer close(written)
 			_, _ = conn.Write(data)
@@ -94,7 +93,7 @@ func FuzzConnection(f *testing.F) {
 	})
 }
 
-// upgraded opens a WebSocket, and returns its connection with what is read from it.
+// upgraded opens a WebSocket, and returns its network connection and a reader of it.
 func (s *site) upgraded(t *testing.T) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn := s.requestRaw(t, "")
@@ -114,7 +113,7 @@ func (s *site) upgraded(t *testing.T) (net.Conn, *bufio.Reader) {
 }
 
 // readServer reads frames up to a close frame, and returns its code, or up to the end
-// of the connection. It fails if the server has sent something that it never may.
+// of the connection. It fails if the server has sent an invalid frame.
 func readServer(r *bufio.Reader) (closed uint16, err error) {
 	for {
 		first, payload, err := readServerFrame(r)
@@ -145,8 +144,8 @@ func readServer(r *bufio.Reader) (closed uint16, err error) {
 	}
 }
 
-// readServerFrame reads a frame, which must not be masked, and as short as it can be
-// written (RFC 6455, sections 5.1 and 5.2).
+// readServerFrame reads a frame, which must not be masked and must have the shortest
+// header (RFC 6455, sections 5.1 and 5.2).
 func readServerFrame(r *bufio.Reader) (first byte, payload []byte, err error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -175,14 +174,14 @@ func readServerFrame(r *bufio.Reader) (first byte, payload []byte, err error) {
 	return head[0], payload, err
 }
 
-// clientFrame is the head of a frame of a client's.
+// clientFrame is the header of a client's frame.
 type clientFrame struct {
 	first, second byte
 	size          uint64
 }
 
-// splitFrames returns the heads of all frames in data, and whether the last of them is
-// whole.
+// splitFrames returns the headers of all frames in data, and whether the last frame is
+// complete.
 func splitFrames(data []byte) (whole bool, heads []clientFrame) {
 	for len(data) > 0 {
 		if len(data) < 2 {
@@ -196,7 +195,7 @@ func splitFrames(data []byte) (whole bool, heads []clientFrame) {
 			rest += 4
 		}
 		if len(data) < rest {
-			h.size = 0 // nobody looks at it yet
+			h.size = 0 // it is not complete
 			return false, append(heads, h)
 		}
 		if length > 0 {
@@ -214,8 +213,8 @@ func splitFrames(data []byte) (whole bool, heads []clientFrame) {
 	return true, heads
 }
 
-// violates reports whether data has a head that a client must not send, or announces a
-// message of more bytes than the limit.
+// violates reports whether data has a header that a client must not send, or a message
+// of more bytes than the limit.
 func violates(data []byte, limit uint64) bool {
 	_, heads := splitFrames(data)
 	open, size := false, uint64(0)

@@ -26,16 +26,16 @@ func TestHistory(t *testing.T) {
 		want []string
 		more bool
 	}{
-		"default":              {fields{}, all[250:], true},
-		"limit":                {fields{"limit": 3}, all[297:], true},
-		"largest limit":        {fields{"limit": 200}, all[100:], true},
-		"before":               {fields{"before": 101, "limit": 2}, all[98:100], true},
-		"the first":            {fields{"before": 2}, all[:1], false},
-		"up to the first":      {fields{"before": 51, "limit": 50}, all[:50], false},
-		"one short of it":      {fields{"before": 51, "limit": 49}, all[1:50], true},
-		"before the first":     {fields{"before": 1}, nil, false},
-		"before what may come": {fields{"before": 9007199254740991, "limit": 1}, all[299:], true},
-		"null is absent":       {fields{"before": nil, "limit": nil}, all[250:], true},
+		"default":            {fields{}, all[250:], true},
+		"limit":              {fields{"limit": 3}, all[297:], true},
+		"largest limit":      {fields{"limit": 200}, all[100:], true},
+		"before":             {fields{"before": 101, "limit": 2}, all[98:100], true},
+		"the first":          {fields{"before": 2}, all[:1], false},
+		"up to the first":    {fields{"before": 51, "limit": 50}, all[:50], false},
+		"one short of it":    {fields{"before": 51, "limit": 49}, all[1:50], true},
+		"before the first":   {fields{"before": 1}, nil, false},
+		"before a later one": {fields{"before": 9007199254740991, "limit": 1}, all[299:], true},
+		"null is absent":     {fields{"before": nil, "limit": nil}, all[250:], true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.ask["type"] = "history"
@@ -91,7 +91,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestHistoryRate is of a client that asks for the history without end.
+// TestHistoryRate checks the rate limit of requests for the history.
 func TestHistoryRate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)

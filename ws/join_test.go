@@ -114,7 +114,7 @@ func TestUpgradeRefused(t *testing.T) {
 			}
 		})
 	}
-	// What was refused has left nobody in the room.
+	// The refused requests have left no user in the room.
 	if _, welcome := s.join(t, s.addMember(t, admin, "anna")); !slices.Contains(welcome.Online, "anna") {
 		t.Errorf("online %v, want anna", welcome.Online)
 	}

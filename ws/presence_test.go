@@ -11,29 +11,29 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// told returns who was said to have joined, left and typed since last asked,
-// and fails if there was anything else.
+// presence returns the received joined, left, typing and online frames, and fails if
+// others were received.
 func (c *client) presence() []string {
 	c.tb.Helper()
 	synctest.Wait()
-	var told []string
+	var got []string
 	for _, f := range c.received() {
 		switch f.Type {
 		case "joined", "left", "typing":
-			told = append(told, f.Type+" "+f.UserID)
+			got = append(got, f.Type+" "+f.UserID)
 		case "online":
-			told = append(told, fmt.Sprintf("online %d", f.OnlineCount))
+			got = append(got, fmt.Sprintf("online %d", f.OnlineCount))
 		default:
-			c.tb.Errorf("%s was told %.200s", c.name, f.raw)
+			c.tb.Errorf("%s received %.200s", c.name, f.raw)
 		}
 	}
-	return told
+	return got
 }
 
 func (c *client) expectPresence(want ...string) {
 	c.tb.Helper()
 	if got := c.presence(); !slices.Equal(got, want) {
-		c.tb.Errorf("%s was told %q, want %q", c.name, got, want)
+		c.tb.Errorf("%s received %q, want %q", c.name, got, want)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestPresence(t *testing.T) {
 		watcher, _ := s.join(t, admin)
 		first, _ := s.join(t, anna)
 		watcher.expectPresence("joined anna")
-		first.expectPresence() // not of oneself
+		first.expectPresence() // not its own arrival
 
 		second, welcome := s.join(t, s.rejoin(t, anna))
 		if !slices.Equal(welcome.Online, []string{"admin", "anna"}) || welcome.OnlineCount != 2 {
@@ -53,10 +53,10 @@ func TestPresence(t *testing.T) {
 		}
 		first.leave()
 		elapse(time.Minute)
-		watcher.expectPresence() // she still has a socket
+		watcher.expectPresence() // another connection is left
 		second.expectPresence()
 
-		// Away for less than 3 s, politely or not.
+		// Away for less than 3 s, with a close frame or without.
 		second.leave()
 		elapse(2999 * time.Millisecond)
 		second, _ = s.join(t, anna)
@@ -81,8 +81,7 @@ func TestPresence(t *testing.T) {
 	})
 }
 
-// TestPresenceOnTwoNodes checks that a user who moves from one node to
-// another has not left.
+// TestPresenceOnTwoNodes checks that a user has not left by reconnecting to another node.
 func TestPresenceOnTwoNodes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		one := newSite(t, piped)
@@ -131,7 +130,7 @@ func TestLateJoinCounts(t *testing.T) {
 	})
 }
 
-// TestEmptyRoom checks that a node forgets a room that nobody is in.
+// TestEmptyRoom checks that a node stops watching a room without connections.
 func TestEmptyRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
@@ -180,7 +179,7 @@ func TestTyping(t *testing.T) {
 		watcher.expectPresence("typing anna")
 		two.send(fields{"type": "typing"})
 		watcher.expectPresence("typing anna")
-		one.expectPresence() // nor is one told of oneself, in any of one's sockets
+		one.expectPresence() // no connection of the same user receives it
 		two.expectPresence()
 		if kept := s.kept(t, admin); len(kept) > 0 {
 			t.Errorf("kept %q", kept)
@@ -193,15 +192,15 @@ func TestLargeRoom(t *testing.T) {
 		s := newSite(t, piped)
 		admin := s.create(t)
 		watcher, _ := s.join(t, admin)
-		// Who is online elsewhere is told by the store.
+		// The store reports the users of other nodes.
 		emitRange := func(kind room.EventKind, from, to int) {
 			for i := from; i <= to; i++ {
 				s.store.emit(admin.Room.ID, room.Event{Kind: kind, UserID: fmt.Sprintf("user%03d", i)})
 			}
 		}
 		emitRange(room.EventJoined, 1, 99)
-		if told := watcher.presence(); len(told) != 99 || told[98] != "joined user099" {
-			t.Fatalf("with 100 online told %d times, last %q", len(told), told[len(told)-1])
+		if got := watcher.presence(); len(got) != 99 || got[98] != "joined user099" {
+			t.Fatalf("with 100 online received %d frames, last %q", len(got), got[len(got)-1])
 		}
 		emitRange(room.EventJoined, 100, 300)
 		watcher.expectPresence()
@@ -212,14 +211,14 @@ func TestLargeRoom(t *testing.T) {
 
 		start := time.Now()
 		counts := 0
-		for i := range 40 { // something happens every quarter of a second
+		for i := range 40 { // a change every quarter of a second
 			emitRange(room.EventLeft, i+1, i+1)
 			s.store.emit(admin.Room.ID, room.Event{Kind: room.EventTyping, UserID: "user300"})
 			elapse(250 * time.Millisecond)
 			for _, what := range watcher.presence() {
 				counts++
 				if want := fmt.Sprintf("online %d", 301-i-1); what != want {
-					t.Errorf("after %v: told %q, want %q", time.Since(start), what, want)
+					t.Errorf("after %v: received %q, want %q", time.Since(start), what, want)
 				}
 			}
 		}
@@ -230,7 +229,7 @@ func TestLargeRoom(t *testing.T) {
 		anna := s.addMember(t, admin, "anna")
 		c, welcome := s.join(t, anna)
 		if len(welcome.Online) != 100 || !slices.Contains(welcome.Online, "anna") || !slices.IsSorted(welcome.Online) {
-			t.Errorf("%d names, sorted %v, want 100 sorted ones with one's own: %v",
+			t.Errorf("%d names, sorted %v, want 100 sorted ones with its own: %v",
 				len(welcome.Online), slices.IsSorted(welcome.Online), welcome.Online)
 		}
 		if welcome.OnlineCount != 262 {
@@ -277,8 +276,8 @@ func TestRemoved(t *testing.T) {
 	})
 }
 
-// TestRemovedOnAnotherNode checks that a removed member's message is refused, and the
-// connection closed, on a node that has not heard of the removal.
+// TestRemovedOnAnotherNode checks that a removed member's message is refused and the
+// connection closed before the event of the removal arrives.
 func TestRemovedOnAnotherNode(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -26,12 +26,12 @@ func TestEcho(t *testing.T) {
 		t.Errorf("echo %s, want neither id nor session", raw)
 	}
 	listener.next("started")
-	heard := listener.nextMessage("with an id")
-	if heard.ID != 7 || heard.Session != welcome.Session {
-		t.Errorf("the others were told %s", heard.raw)
+	received := listener.nextMessage("with an id")
+	if received.ID != 7 || received.Session != welcome.Session {
+		t.Errorf("the others received %s", received.raw)
 	}
-	if strings.Contains(string(heard.raw), admin.SessionID) {
-		t.Error("the secret session id was told")
+	if strings.Contains(string(received.raw), admin.SessionID) {
+		t.Error("the secret session id was sent")
 	}
 }
 
@@ -121,8 +121,8 @@ func TestUnavailableHoldsLaterIDs(t *testing.T) {
 	c.post(3, "three")
 	c.nextMessage("three")
 
-	// The message was stored, but nobody could say so. Who has seen its echo has
-	// nothing to say again, and goes on.
+	// The message was stored, but answered unavailable. A client that has received its
+	// echo does not resend it.
 	other, _ := s.join(t, s.rejoin(t, admin))
 	s.store.fail("after Post")
 	c.post(4, "four")
@@ -140,8 +140,8 @@ func TestUnavailableHoldsLaterIDs(t *testing.T) {
 	}
 }
 
-// A new message must not slip in between those that the client has to send
-// again: these would then be taken for duplicates, acknowledged and lost.
+// TestUnavailableHoldsNewIDs checks that a new message is not stored ahead of those that
+// the client must resend: the store would take these for duplicates.
 func TestUnavailableHoldsNewIDs(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -237,7 +237,7 @@ func TestOrderOfAConnection(t *testing.T) {
 	}
 	for _, order := range orders[1:] {
 		if !slices.Equal(order, orders[0]) {
-			t.Error("two clients were told different orders")
+			t.Error("two clients received different orders")
 		}
 	}
 }

@@ -71,7 +71,7 @@ func TestRefusedFrames(t *testing.T) {
 		t.Errorf("stored: %.200q", kept)
 	}
 	if info, err := s.rooms.Info(t.Context(), admin.Room.ID); err != nil || !info.StartedAt.IsZero() {
-		t.Errorf("what was refused has started the room (%v)", err)
+		t.Errorf("a refused frame has started the room (%v)", err)
 	}
 }
 
@@ -98,7 +98,7 @@ func TestLongestMessage(t *testing.T) {
 		want = append(want, test.message)
 	}
 	if kept := s.kept(t, admin); !slices.Equal(kept, want) {
-		t.Error("what is kept is not what was said")
+		t.Error("the kept messages are not those that were posted")
 	}
 }
 
@@ -112,14 +112,14 @@ func TestMessageRate(t *testing.T) {
 			c.post(id+1, "m"+strconv.FormatUint(id+1, 10))
 		}
 		synctest.Wait()
-		var told []string // echoes and errors may overtake each other
+		var got []string // echoes and errors may overtake each other
 		for _, f := range c.received() {
-			told = append(told, f.Type+f.Code+strconv.FormatUint(f.ID, 10))
+			got = append(got, f.Type+f.Code+strconv.FormatUint(f.ID, 10))
 		}
-		slices.Sort(told)
+		slices.Sort(got)
 		want := []string{"errorrate_limited4", "errorrate_limited5", "message1", "message2", "message3", "started0"}
-		if !slices.Equal(told, want) {
-			t.Fatalf("told %v, want %v", told, want)
+		if !slices.Equal(got, want) {
+			t.Fatalf("received %v, want %v", got, want)
 		}
 		other.post(1, "another connection")
 		c.nextMessage("another connection")
@@ -129,7 +129,7 @@ func TestMessageRate(t *testing.T) {
 		if kept := s.kept(t, admin); !slices.Equal(kept, []string{"m1", "m2", "m3", "another connection", "m6"}) {
 			t.Errorf("kept %v", kept)
 		}
-		// A retry that was accepted before costs nothing.
+		// Resending an accepted message does not count.
 		for range 5 {
 			c.post(3, "m3")
 			c.next("ack")
@@ -140,8 +140,8 @@ func TestMessageRate(t *testing.T) {
 	})
 }
 
-// A page cannot see the pings of the protocol, and is answered its own, whatever
-// it is not allowed any more.
+// TestPingByFrame checks that ping frames are answered beyond all limits, because a page
+// has no access to WebSocket pings.
 func TestPingByFrame(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, settings(func(s *ws.Settings) { s.MessageRate, s.MessageBurst = rate.Every(time.Hour), 1 }))
@@ -211,7 +211,7 @@ func TestUnavailableDoesNotCount(t *testing.T) {
 	c.post(0, "hello")
 	c.next("started")
 	c.nextMessage("hello")
-	// The two messages that were allowed are used up, but this one was paid for.
+	// Both messages of the burst are used up, and this one was counted before.
 	c.post(1, "private words")
 	c.nextMessage("private words")
 	c.post(2, "more")
@@ -270,8 +270,8 @@ func TestBadFrames(t *testing.T) {
 	})
 }
 
-// TestBadFrameInBusyRoom checks that the client learns why it was closed when
-// the server has other things to tell it at that moment.
+// TestBadFrameInBusyRoom checks that the client receives the close code even if other
+// frames are queued for it.
 func TestBadFrameInBusyRoom(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -285,7 +285,7 @@ func TestBadFrameInBusyRoom(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				s.post(t, admin, "talk")
+				s.post(t, admin, "a text")
 			}
 		}
 	}()

@@ -14,27 +14,26 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
-// retract has a client retract a message.
+// retract sends a retraction.
 func (c *client) retract(seq uint64) {
 	c.tb.Helper()
 	c.send(fields{"type": "retract", "seq": seq})
 }
 
-// nextRetracted returns the next frame, which must say that a message was
-// retracted.
+// nextRetracted reads the next frame, which must be the retraction of a message.
 func (c *client) nextRetracted(seq uint64) {
 	c.tb.Helper()
 	if f := c.next("retracted"); f.Seq != seq {
-		c.tb.Fatalf("%s was told %s, want that %d was retracted", c.name, f.raw, seq)
+		c.tb.Fatalf("%s received %s, want the retraction of %d", c.name, f.raw, seq)
 	}
 }
 
-// nextRefusal returns the next frame, which must refuse a retraction.
+// nextRefusal reads the next frame, which must be the refusal of a retraction.
 func (c *client) nextRefusal(code string, seq uint64) {
 	c.tb.Helper()
 	f := c.next("error")
 	if f.Code != code || f.Seq != seq || f.ID != 0 || f.Message == "" {
-		c.tb.Fatalf("%s was told %s, want error %s of message %d with a text", c.name, f.raw, code, seq)
+		c.tb.Fatalf("%s received %s, want error %s of message %d with a text", c.name, f.raw, code, seq)
 	}
 }
 
@@ -48,8 +47,8 @@ func (s *site) retract(tb testing.TB, in room.Admission, seqs ...uint64) {
 	}
 }
 
-// expectRetracted fails unless exactly these of the messages are retracted, and
-// the others have a text.
+// expectRetracted fails unless exactly the wanted messages are retracted, and the others
+// have a text.
 func expectRetracted(tb testing.TB, what string, entries []entry, want ...uint64) {
 	tb.Helper()
 	for _, e := range entries {
@@ -89,7 +88,7 @@ func TestRetract(t *testing.T) {
 	for _, c := range all {
 		c.nextRetracted(2)
 	}
-	owner.retract(2) // nobody is told again
+	owner.retract(2) // no client receives it again
 	owner.post(0, "three")
 	for _, c := range all {
 		c.nextMessage("three")
@@ -108,23 +107,23 @@ func TestRetract(t *testing.T) {
 			t.Errorf("a retracted message is %+v, want anna's with id and session", got)
 		}
 	}
-	// What was said is not to be said again.
+	// A retracted message is acknowledged, so that it is not resent.
 	anna.post(5, "two")
 	anna.next("ack")
 	if _, welcome := s.join(t, s.rejoin(t, admin)); !slices.Equal(welcome.Retracted, []uint64{2, 4}) {
-		t.Errorf("a newcomer is told that %v were retracted, want 2 and 4", welcome.Retracted)
+		t.Errorf("the welcome of a new client has %v retracted, want 2 and 4", welcome.Retracted)
 	} else {
 		expectRetracted(t, "welcome", welcome.Messages, 2, 4)
 	}
 	_, welcome = s.join(t, s.rejoin(t, admin), fields{"after": 3, "epoch": welcome.Epoch})
 	if !slices.Equal(welcome.Retracted, []uint64{2, 4}) || len(welcome.Messages) != 1 {
-		t.Errorf("whoever comes back is told %s, want that 2 and 4 were retracted", welcome.raw)
+		t.Errorf("the welcome of a resumed client is %s, want 2 and 4 retracted", welcome.raw)
 	}
 	expectRetracted(t, "resume", welcome.Messages, 4)
 }
 
-// TestRetractedAreDropped checks that those who come are told of what is kept
-// only.
+// TestRetractedAreDropped checks that a welcome lists only retracted messages that the
+// room keeps.
 func TestRetractedAreDropped(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, limits(func(l *room.Limits) { l.History = 10 }))
@@ -136,17 +135,17 @@ func TestRetractedAreDropped(t *testing.T) {
 	c.until("the last message", func() bool { return len(c.frames) > 0 && c.frames[len(c.frames)-1].Seq == 18 })
 	_, welcome := s.join(t, s.rejoin(t, admin))
 	if !slices.Equal(welcome.Retracted, []uint64{9, 10}) {
-		t.Errorf("told that %v were retracted, want 9 and 10 of the newest ten", welcome.Retracted)
+		t.Errorf("%v are retracted, want 9 and 10 of the newest ten", welcome.Retracted)
 	}
 	s.post(t, admin, numbered("o", 10)...)
 	_, welcome = s.join(t, s.rejoin(t, admin))
 	if len(welcome.Retracted) > 0 {
-		t.Errorf("told that %v were retracted, none of which is kept", welcome.Retracted)
+		t.Errorf("%v are retracted, and none of these is kept", welcome.Retracted)
 	}
 }
 
-// TestRetractAfterRead has a message retracted, and everybody told so, when
-// a page with its text has been read and not been sent.
+// TestRetractAfterRead retracts a message, in front of all clients, when a page with its
+// text has been read from the store and not been sent.
 func TestRetractAfterRead(t *testing.T) {
 	for name, test := range map[string]struct {
 		method string
@@ -163,7 +162,7 @@ func TestRetractAfterRead(t *testing.T) {
 			_, welcome := s.join(t, s.rejoin(t, as))
 			c.nextRetracted(2)
 			if !slices.Equal(welcome.Retracted, []uint64{2}) {
-				t.Errorf("told that %v were retracted, want 2", welcome.Retracted)
+				t.Errorf("%v are retracted, want 2", welcome.Retracted)
 			}
 			return welcome.Messages
 		}},
@@ -196,8 +195,8 @@ func TestRetractAfterRead(t *testing.T) {
 	}
 }
 
-// TestRetractDuringReplay retracts messages that a client has been given, and
-// others that it has yet to be given.
+// TestRetractDuringReplay retracts messages that a replay has given to a client, and
+// others that follow.
 func TestRetractDuringReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
@@ -214,7 +213,7 @@ func TestRetractDuringReplay(t *testing.T) {
 		for _, seq := range []uint64{1, 300} {
 			other.nextRetracted(seq)
 		}
-		// One that is part of a piece that has been read and not been sent.
+		// One of a page that has been read and not been sent.
 		late := uint64(0)
 		s.store.intercept(func(method string) {
 			if method == "after After" && late == 0 {
@@ -223,7 +222,7 @@ func TestRetractDuringReplay(t *testing.T) {
 				elapse(time.Second)
 			}
 		})
-		seq, told := last, []uint64{}
+		seq, retracted := last, []uint64{}
 		for seq < 300 {
 			f := next()
 			switch f.Type {
@@ -231,7 +230,7 @@ func TestRetractDuringReplay(t *testing.T) {
 				if f.Seq > seq {
 					t.Errorf("message %d was retracted before it came", f.Seq)
 				}
-				told = append(told, f.Seq)
+				retracted = append(retracted, f.Seq)
 			case "replay":
 				expectRetracted(t, "replay", f.Messages, late, 300)
 				for _, e := range f.Messages {
@@ -241,27 +240,27 @@ func TestRetractDuringReplay(t *testing.T) {
 					seq = e.Seq
 				}
 			default:
-				t.Fatalf("told %.100s", f.raw)
+				t.Fatalf("received %.100s", f.raw)
 			}
 		}
 		if late == 0 {
 			t.Fatal("nothing was read any more: the test proves nothing")
 		}
-		if !slices.Equal(told, []uint64{1}) {
-			t.Errorf("told that %v were retracted, want 1, as the others came without their texts", told)
+		if !slices.Equal(retracted, []uint64{1}) {
+			t.Errorf("%v were retracted, want 1, as the others had no text", retracted)
 		}
 		s.retract(t, admin, 200)
 		s.post(t, admin, "live")
 		if f := next(); f.Type != "retracted" || f.Seq != 200 {
-			t.Errorf("told %.100s, want that 200 was retracted", f.raw)
+			t.Errorf("received %.100s, want the retraction of 200", f.raw)
 		}
 		if f := next(); f.Message != "live" {
-			t.Errorf("told %.100s, want a live message", f.raw)
+			t.Errorf("received %.100s, want a live message", f.raw)
 		}
 	})
 }
 
-// TestRetractionsAfterOutage is of a store that had lost its link: it tells messages
+// TestRetractionsAfterOutage is of a store after a lost connection: it emits messages
 // that were retracted meanwhile, and retractions that it has missed.
 func TestRetractionsAfterOutage(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -278,20 +277,20 @@ func TestRetractionsAfterOutage(t *testing.T) {
 		s.store.emit(admin.Room.ID, room.Event{Kind: room.EventRetracted, Seq: 3, Oldest: 1})
 		c.nextRetracted(1)
 		if f := c.nextMessage(""); f.Seq != 4 || !strings.Contains(string(f.raw), `"retracted":true`) {
-			t.Errorf("told %s, want message 4 without its text", f.raw)
+			t.Errorf("received %s, want message 4 without its text", f.raw)
 		}
 		c.nextRetracted(3)
 		_, welcome := s.join(t, s.rejoin(t, admin))
 		if !slices.Equal(welcome.Retracted, []uint64{1, 3, 4}) {
-			t.Errorf("told that %v were retracted, want 1, 3 and 4", welcome.Retracted)
+			t.Errorf("%v are retracted, want 1, 3 and 4", welcome.Retracted)
 		}
 		expectRetracted(t, "welcome", welcome.Messages, 1, 3)
-		// After a loss of messages the numbers are given out anew.
+		// After a loss of messages, their numbers are reused.
 		s.store.emit(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: admin.Room.Epoch, Seq: 2})
 		c.next("gap")
 		_, welcome = s.join(t, s.rejoin(t, admin))
 		if !slices.Equal(welcome.Retracted, []uint64{1}) {
-			t.Errorf("told that %v were retracted, want 1 only", welcome.Retracted)
+			t.Errorf("%v are retracted, want 1 only", welcome.Retracted)
 		}
 	})
 }
@@ -307,23 +306,23 @@ func TestRetractionRate(t *testing.T) {
 		for seq := range uint64(5) {
 			c.retract(seq + 1)
 		}
-		var told []uint64 // retractions and errors may overtake each other
+		var retracted []uint64 // retractions and errors may overtake each other
 		refused := 0
 		for range 5 {
 			switch f := c.nextAny(); {
 			case f.Type == "retracted":
-				told = append(told, f.Seq)
+				retracted = append(retracted, f.Seq)
 			case f.Code == "rate_limited" && f.Seq > 3:
 				refused++
 			default:
-				t.Errorf("told %s", f.raw)
+				t.Errorf("received %s", f.raw)
 			}
 		}
-		if !slices.Equal(told, []uint64{1, 2, 3}) || refused != 2 {
-			t.Errorf("%v were retracted and %d refused, want 1 to 3 and 2", told, refused)
+		if !slices.Equal(retracted, []uint64{1, 2, 3}) || refused != 2 {
+			t.Errorf("%v were retracted and %d refused, want 1 to 3 and 2", retracted, refused)
 		}
-		c.post(0, "as ever")
-		c.nextMessage("as ever")
+		c.post(0, "not limited")
+		c.nextMessage("not limited")
 		elapse(time.Second)
 		c.retract(4)
 		c.nextRetracted(4)
@@ -350,13 +349,12 @@ func TestRetractFails(t *testing.T) {
 	s.store.fail()
 	c.retract(1)
 	c.nextRetracted(1)
-	// By a member whose removal this node has not heard of.
-	mute, _ := s.join(t, s.rejoin(t, annas))
+	second, _ := s.join(t, s.rejoin(t, annas))
 	if logged := s.logged.String(); strings.Contains(logged, "two") {
 		t.Errorf("logged: %s", logged)
 	}
 	s.store.loseRooms()
-	for _, c := range []*client{c, mute} {
+	for _, c := range []*client{c, second} {
 		c.retract(2)
 		c.await("ended")
 		c.awaitClosed(4410)

@@ -17,7 +17,7 @@ func TestStarted(t *testing.T) {
 		for i := range clients {
 			clients[i], _ = s.join(t, s.rejoin(t, admin))
 		}
-		for _, c := range clients { // all at once
+		for _, c := range clients { // concurrently
 			c.post(1, "first")
 		}
 		now := time.Now()
@@ -37,7 +37,7 @@ func TestStarted(t *testing.T) {
 		synctest.Wait()
 		for _, c := range clients {
 			if types := c.types(); len(types) > 0 {
-				t.Errorf("told of a second start: %v", types)
+				t.Errorf("received a second start: %v", types)
 			}
 		}
 	})
@@ -68,7 +68,7 @@ func TestExpired(t *testing.T) {
 		gone, _ := s.join(t, s.addMember(t, admin, "bert"))
 		one.post(1, "hello")
 		elapse(4 * time.Second)
-		gone.leave() // and is about to have left when the room ends
+		gone.leave() // so that its leaveGrace ends after the room
 		elapse(999 * time.Millisecond)
 		one.await("message")
 		two.await("message")
@@ -110,8 +110,8 @@ func TestDeleted(t *testing.T) {
 	})
 }
 
-// TestEndWhileJoining checks that whoever joins while the room ends is told so
-// in one of the two ways, and never left hanging.
+// TestEndWhileJoining checks that a client that joins while the room ends is closed with
+// one of the two codes for that.
 func TestEndWhileJoining(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -131,7 +131,7 @@ func TestEndWhileJoining(t *testing.T) {
 		<-c.finished
 		for _, f := range c.received() {
 			if f.Type != "ended" {
-				t.Errorf("%s: told %s", method, f.raw)
+				t.Errorf("%s: received %s", method, f.raw)
 			}
 		}
 		if c.closedCode() != 4404 && c.closedCode() != 4410 {
@@ -140,8 +140,8 @@ func TestEndWhileJoining(t *testing.T) {
 	}
 }
 
-// TestPostIntoDeadRoom checks that a message that finds the room gone ends the
-// connection, whether or not the store tells of the end.
+// TestPostIntoDeadRoom checks that a post to an ended room ends the connection, with or
+// without an event of the room's end.
 func TestPostIntoDeadRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		for _, silent := range []bool{false, true} {
@@ -163,7 +163,7 @@ func TestPostIntoDeadRoom(t *testing.T) {
 					}
 				})
 				if ask == "Post" {
-					c.post(1, "anybody there?")
+					c.post(1, "too late")
 				} else {
 					c.send(fields{"type": "history"})
 				}
@@ -176,7 +176,7 @@ func TestPostIntoDeadRoom(t *testing.T) {
 	})
 }
 
-// TestGap checks what clients are told when the store has lost messages.
+// TestGap checks the frames that clients receive after the store has lost messages.
 func TestGap(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -195,7 +195,7 @@ func TestGap(t *testing.T) {
 	if f := c.nextMessage("another two"); f.Seq != 2 {
 		t.Errorf("seq %d, want 2", f.Seq)
 	}
-	// Whoever joins meets two epochs, as long as the store has not settled.
+	// A join fails as long as the store and its events are in different epochs.
 	late := s.connect(t)
 	late.send(joinFields(s.rejoin(t, admin)))
 	if reason := late.expectClosed(1013); reason != "unavailable" {
@@ -207,7 +207,7 @@ func TestGap(t *testing.T) {
 	}
 	s.store.emit(admin.Room.ID, room.Event{Kind: room.EventGap, Epoch: page.Epoch, Seq: page.Newest})
 	if _, welcome := s.join(t, s.rejoin(t, admin)); welcome.Epoch != page.Epoch || len(welcome.Messages) != 2 {
-		t.Errorf("welcome after the store has settled: %s", welcome.raw)
+		t.Errorf("welcome in one epoch: %s", welcome.raw)
 	}
 }
 

@@ -34,13 +34,13 @@ func TestNewerSocketOfASession(t *testing.T) {
 			second.next("started")
 			second.nextMessage("here")
 			watcher.next("started")
-			watcher.nextMessage("here") // and nobody joined or left
+			watcher.nextMessage("here") // and no joined or left
 		})
 	}
 }
 
-// TestSocketsOfASessionAtOnce checks that of sockets that are opened at once
-// exactly one stays.
+// TestSocketsOfASessionAtOnce checks that exactly one stays of several sockets that are
+// opened concurrently.
 func TestSocketsOfASessionAtOnce(t *testing.T) {
 	t.Parallel()
 	one := newSite(t)
@@ -75,15 +75,15 @@ func TestSocketsOfASessionAtOnce(t *testing.T) {
 		}
 		for c := range open {
 			c.next("welcome")
-			c.post(1, "I am the one")
+			c.post(1, "the one")
 			c.next("started")
-			c.nextMessage("I am the one")
+			c.nextMessage("the one")
 		}
 	}
 }
 
-// TestEventsOfSocketsInAnyOrder checks that a socket is not closed by the news
-// of an older one.
+// TestEventsOfSocketsInAnyOrder checks that the event of an older socket does not close
+// a newer one.
 func TestEventsOfSocketsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -98,8 +98,8 @@ func TestEventsOfSocketsInAnyOrder(t *testing.T) {
 	c := s.connect(t)
 	c.send(joinFields(admin))
 	<-entering
-	// The connection has its place in the room. On another node the session has
-	// opened a socket a moment before, which is told of now.
+	// The connection is registered. The event of an earlier socket of the session, on
+	// another node, arrives now.
 	tag, err := room.VerifySession(admin.Room.Key, admin.Room.ID, admin.UserID, admin.SessionID)
 	if err != nil {
 		t.Fatal(err)

@@ -9,14 +9,14 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// TestLossBeforeEcho has the store lose messages that it had accepted and nobody
-// was told of.
+// TestLossBeforeEcho has the store lose messages that it had accepted, before any client
+// received them.
 func TestLossBeforeEcho(t *testing.T) {
 	t.Parallel()
 	for name, next := range map[string]func(t *testing.T, s *site, c *client, as room.Admission) *client{
-		// The client must not go past them. When it comes back, it learns what the
-		// store has.
-		"the next is said": func(t *testing.T, s *site, c *client, as room.Admission) *client {
+		// The connection is closed. When the client reconnects, it learns the last id that
+		// the store has.
+		"the next is posted": func(t *testing.T, s *site, c *client, as room.Admission) *client {
 			t.Helper()
 			c.post(4, "four")
 			c.expectClosed(websocket.CloseTryAgainLater)
@@ -26,8 +26,8 @@ func TestLossBeforeEcho(t *testing.T) {
 			}
 			return c
 		},
-		// They are not taken for stored.
-		"they are said again": func(_ *testing.T, _ *site, c *client, _ room.Admission) *client { return c },
+		// They are stored.
+		"they are resent": func(_ *testing.T, _ *site, c *client, _ room.Admission) *client { return c },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,8 +55,8 @@ func TestLossBeforeEcho(t *testing.T) {
 	}
 }
 
-// TestLossAfterEcho has the store lose messages that everybody was told of, so that
-// there is nothing to be said again: the client does not notice.
+// TestLossAfterEcho has the store lose messages that every client has received: the
+// sender does not resend them.
 func TestLossAfterEcho(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// recorder notes the status of a response, and shows nothing of the writer that
-// it wraps but by Unwrap, as Caddy's writers do.
+// recorder records the status of a response. It gives access to the writer that it wraps
+// only by Unwrap, as Caddy's writers do.
 type recorder struct {
 	inner  http.ResponseWriter
 	status int
@@ -24,7 +24,8 @@ func (r *recorder) Write(b []byte) (int, error) { return r.inner.Write(b) }
 func (r *recorder) WriteHeader(status int)      { r.status = status; r.inner.WriteHeader(status) }
 func (r *recorder) Unwrap() http.ResponseWriter { return r.inner }
 
-// talk checks that two clients hear each other and part in peace.
+// exchangeMessages checks that two clients receive each other's messages and close
+// normally.
 func exchangeMessages(t *testing.T, s *site) {
 	t.Helper()
 	admin := s.create(t)
@@ -46,8 +47,8 @@ func TestTLS(t *testing.T) {
 	exchangeMessages(t, newSite(t, func(p *siteConfig) { p.secure = true }))
 }
 
-// TestWrappedWriter checks that a connection can be taken over from wrappers
-// that only unwrap, and that they learn the status before the handler returns.
+// TestWrappedWriter checks that a connection can be hijacked from wrappers that only
+// unwrap, and that they record the status before the handler returns.
 func TestWrappedWriter(t *testing.T) {
 	t.Parallel()
 	statuses := make(chan int, 100)
@@ -75,8 +76,8 @@ func TestWrappedWriter(t *testing.T) {
 	recorded(http.StatusBadRequest)
 }
 
-// TestServeReturns checks that the handler returns while the connection lives on,
-// and that the end of the request is not that of the connection.
+// TestServeReturns checks that the handler returns while the connection is open, and that
+// the end of the request does not end the connection.
 func TestServeReturns(t *testing.T) {
 	t.Parallel()
 	ended := make(chan context.Context, 100)
@@ -115,8 +116,8 @@ func (s *site) requestRaw(t *testing.T, query string, more ...byte) net.Conn {
 	return conn
 }
 
-// TestFrameBeforeUpgrade checks that a client that does not wait for the
-// upgrade is not heard, and leaves nothing behind.
+// TestFrameBeforeUpgrade checks that a client that sends frames before the upgrade is
+// closed, and that its message is not stored.
 func TestFrameBeforeUpgrade(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -126,7 +127,7 @@ func TestFrameBeforeUpgrade(t *testing.T) {
 	conn := s.requestRaw(t, joinQuery(anna).Encode(), rawFrame(final|opText, `{"type":"message","message":"early"}`)...)
 	defer conn.Close()
 	if f := other.next("joined"); f.UserID != "anna" {
-		t.Errorf("told %s", f.raw)
+		t.Errorf("received %s", f.raw)
 	}
 	awaitHangUp(t, conn)
 	other.next("left")
@@ -135,7 +136,7 @@ func TestFrameBeforeUpgrade(t *testing.T) {
 	}
 }
 
-// TestConcurrentJoins checks that a room is opened once for all who come.
+// TestConcurrentJoins checks that concurrent joins watch a room once.
 func TestConcurrentJoins(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -166,8 +167,8 @@ func TestConcurrentJoins(t *testing.T) {
 	}
 }
 
-// TestOpenerLeaves checks that who waits for a room that another connection is
-// opening does not suffer when that one goes away.
+// TestOpenerLeaves checks that a join that waits for another connection to open the room
+// succeeds though that connection ends.
 func TestOpenerLeaves(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -190,8 +191,8 @@ func TestOpenerLeaves(t *testing.T) {
 	waiting.next("welcome")
 }
 
-// TestStoreHangsWhileJoining checks that a join gets its answer though the store
-// gives none.
+// TestStoreHangsWhileJoining checks that a join is answered in time though the store does
+// not answer.
 func TestStoreHangsWhileJoining(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
@@ -212,8 +213,8 @@ func TestStoreHangsWhileJoining(t *testing.T) {
 	})
 }
 
-// TestFailedUpgradesOfASession checks that a connection that has failed can be
-// closed by what happens in the room, such as a newer one of its session.
+// TestFailedUpgradesOfASession checks that an event of the room, such as a newer
+// connection of the session, can close a connection whose upgrade has failed.
 func TestFailedUpgradesOfASession(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
