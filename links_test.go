@@ -1,6 +1,7 @@
 package ephemeralchat_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -104,5 +105,48 @@ func TestMapOfDocuments(t *testing.T) {
 	}
 	if !strings.Contains(string(readme), "make test") {
 		t.Error("README.md does not name make test")
+	}
+}
+
+// TestNamedTests checks that every test that a document names exists.
+func TestNamedTests(t *testing.T) {
+	existing, _ := declaredTests(t)
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`").FindAllStringSubmatch(string(text), -1) {
+			if !existing[match[1]] {
+				t.Errorf("%s names %s, which does not exist", document, match[1])
+			}
+		}
+	}
+}
+
+// TestNamedMessages checks that docs/troubleshoot.md explains messages that the module
+// logs.
+func TestNamedMessages(t *testing.T) {
+	section := sections(t, "docs/troubleshoot.md")["Messages in the log"]
+	var source strings.Builder
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		content, err := os.ReadFile(path) //nolint:gosec // G122: only the test walks the source
+		source.Write(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(section, -1)
+	if len(messages) == 0 {
+		t.Error("no message is explained")
+	}
+	for _, match := range messages {
+		if !strings.Contains(source.String(), `"`+match[1]+`"`) {
+			t.Errorf("no code logs %q", match[1])
+		}
 	}
 }
