@@ -7,80 +7,80 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
 
-// credentials are what a member identifies itself by.
+// credentials identify a member.
 type credentials struct {
 	RoomID    string `json:"roomId"`
 	UserID    string `json:"userId"`
 	SessionID string `json:"sessionId"`
 }
 
-// refusal is an answer of the API that is not 200.
-type refusal struct {
+// apiError is a response of the API other than 200.
+type apiError struct {
 	status int
 	code   string
 }
 
 // Error implements error.
-func (r refusal) Error() string { return fmt.Sprint(r.status, " ", r.code) }
+func (e apiError) Error() string { return fmt.Sprint(e.status, " ", e.code) }
 
-// isRefusal reports whether an answer is a certain refusal.
-func isRefusal(err error, code string) bool {
-	var r refusal
-	return errors.As(err, &r) && r.code == code
+// hasCode reports whether the API responded with a code.
+func hasCode(err error, code string) bool {
+	var e apiError
+	return errors.As(err, &e) && e.code == code
 }
 
-// call calls an endpoint of a node once, and fills answer if it succeeds.
-func (l *Lab) call(ctx context.Context, n *node, endpoint string, body, answer any) error {
+// call calls an endpoint of a node once, and decodes the response if it is 200.
+func (x *experiment) call(ctx context.Context, n *node, endpoint string, body, response any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.link.address+endpoint, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.proxy.Addr()+endpoint, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := l.http.Do(request)
+	got, err := x.http.Do(request)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = response.Body.Close() }()
-	if text, err = io.ReadAll(response.Body); err != nil {
+	defer func() { _ = got.Body.Close() }()
+	if text, err = io.ReadAll(got.Body); err != nil {
 		return err
 	}
-	if response.StatusCode != http.StatusOK {
+	if got.StatusCode != http.StatusOK {
 		var problem struct{ Code string }
-		_ = json.Unmarshal(text, &problem) // a refusal without a code has none
-		return refusal{response.StatusCode, problem.Code}
+		_ = json.Unmarshal(text, &problem) // not every error has a code
+		return apiError{got.StatusCode, problem.Code}
 	}
-	if answer == nil {
+	if response == nil {
 		return nil
 	}
-	return json.Unmarshal(text, answer)
+	return json.Unmarshal(text, response)
 }
 
-// insist calls an endpoint of one node after the other until there is an answer
-// that is not "unavailable". An earlier call may have been carried out, its answer
-// lost.
-func (l *Lab) insist(ctx context.Context, d *dice, endpoint string, body, answer any) error {
+// retry calls an endpoint of random nodes until the response is not "unavailable".
+// An earlier call may have been executed, its response lost.
+func (x *experiment) retry(ctx context.Context, r *rand.Rand, endpoint string, body, response any) error {
 	for {
-		err := l.call(ctx, l.nodes[d.n(len(l.nodes))], endpoint, body, answer)
-		var r refusal
-		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &r) && r.status < http.StatusInternalServerError:
+		err := x.call(ctx, x.nodes[r.IntN(len(x.nodes))], endpoint, body, response)
+		var e apiError
+		if err == nil || errors.As(err, &e) && e.status < http.StatusInternalServerError {
 			return err
-		case errors.As(err, &r) && r.status == http.StatusInternalServerError:
-			l.journal.violate("internal-error", endpoint+" is answered "+err.Error(), nil)
 		}
-		if !pause(ctx, d.between(100*time.Millisecond, 500*time.Millisecond)) {
+		if e.status == http.StatusInternalServerError {
+			x.journal.violate("internal-error", endpoint+" returns "+err.Error(), nil)
+		}
+		if !poll.Pause(ctx, between(r, 100*time.Millisecond, 500*time.Millisecond)) {
 			return ctx.Err()
 		}
 	}

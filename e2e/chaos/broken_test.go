@@ -12,17 +12,17 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/chaos"
 )
 
-// broken are builds in which something is missing, and what the laboratory must
-// find then.
+// broken are builds that lack a part, and the violations that an experiment must find
+// in them.
 var broken = map[string]struct {
 	file     string
-	from, to string // what is replaced, and by what
+	from, to string // text to replace, and its replacement
 	faults   []string
 	kinds    []string // of violations that show it
 	set      func(*chaos.Options)
 }{
-	// Messages that are sent again because it is not known whether they were stored
-	// are stored twice.
+	// A message that its client sends again, because it does not know whether the first
+	// was stored, is stored twice.
 	"duplicates": {
 		file:   "redisstore/scripts/post.lua",
 		from:   "if not below(highest, id) then",
@@ -30,8 +30,8 @@ var broken = map[string]struct {
 		faults: []string{"redis-mute", "redis-reset", "redis-kill"},
 		kinds:  []string{"doubled", "order"},
 	},
-	// What is said while a node's connection for events is broken is not made up
-	// for.
+	// A node does not catch up with messages that were posted while its connection for
+	// events was broken.
 	"resynchronization": {
 		file:   "redisstore/sync.go",
 		from:   "	f.live = false\n	switch {",
@@ -39,14 +39,14 @@ var broken = map[string]struct {
 		faults: []string{"subscriber-cut"},
 		kinds:  []string{"delivery", "end", "order", "outbox", "presence"},
 	},
-	// Keys that come into being after the start of a room outlive it.
+	// A key that is created after the start of a room outlives it.
 	"deadline": {
 		file:  "redisstore/scripts/post.lua",
 		from:  "redis.call('PEXPIREAT', KEYS[2], deadline)",
 		to:    "",
 		kinds: []string{"expiry", "keys"},
 	},
-	// Connections that have ended are not forgotten.
+	// A connection that has ended is never released.
 	"connections": {
 		file:  "ws/hub.go",
 		from:  "	delete(h.conns, c)",
@@ -56,8 +56,8 @@ var broken = map[string]struct {
 	},
 }
 
-// TestBroken lets the laboratory look at builds that are broken on purpose. What it
-// would not find in them it would not find in others.
+// TestBroken runs experiments with builds that are broken on purpose, and expects a
+// violation of each. It shows that an experiment can fail.
 func TestBroken(t *testing.T) {
 	for name, b := range broken {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestBroken(t *testing.T) {
 			}
 			if !slices.ContainsFunc(report.Violations, func(v chaos.Violation) bool { return slices.Contains(b.kinds, v.Kind) }) {
 				report.Write(t.Output())
-				t.Errorf("it is not found")
+				t.Errorf("no violation is found")
 				return
 			}
 			t.Logf("found after %s: %s: %s", time.Since(start).Round(100*time.Millisecond), report.Violations[0].Kind, report.Violations[0].What)
@@ -93,7 +93,7 @@ func overlaid(t *testing.T, file, from, to string) string {
 		t.Fatal(err)
 	}
 	if n := strings.Count(string(text), from); n != 1 {
-		t.Fatalf("%s has %q %d times: this test has to follow", file, from, n)
+		t.Fatalf("%s has %q %d times: update this test", file, from, n)
 	}
 	patched := filepath.Join(dir, filepath.Base(file))
 	if err := os.WriteFile(patched, []byte(strings.Replace(string(text), from, to, 1)), 0o600); err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	seed   = flag.Uint64("seed", 0, "of the faults; 0 takes one at random")
+	seed   = flag.Uint64("seed", 0, "of the faults; 0 chooses one at random")
 	length = flag.Duration("length", 20*time.Second, "how long faults are injected into each topology")
 )
 
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "ephemeral-chat-lab-")
+	dir, err := os.MkdirTemp("", "ephemeral-chat-chaos-")
 	if err != nil {
 		return fail(err)
 	}
@@ -46,11 +46,11 @@ func run(m *testing.M) int {
 }
 
 func fail(err error) int {
-	fmt.Fprintln(os.Stderr, "lab:", err)
+	fmt.Fprintln(os.Stderr, "chaos:", err)
 	return 1
 }
 
-// build builds Caddy with the module of this checkout.
+// build builds Caddy with the module under test.
 func build(binary string, flags ...string) error {
 	cmd := exec.Command("go", append(append([]string{"build", "-buildvcs=false", "-o", binary}, flags...), "./cmd/caddy")...)
 	cmd.Dir = repository()
@@ -60,7 +60,7 @@ func build(binary string, flags ...string) error {
 	return nil
 }
 
-// repository is the directory of the module that is tested.
+// repository returns the directory of the module under test.
 func repository() string {
 	dir, err := filepath.Abs("../..")
 	if err != nil {
@@ -69,22 +69,21 @@ func repository() string {
 	return dir
 }
 
-// options are those of a run that a test waits for.
+// options returns those of an experiment in a test.
 func options(t *testing.T, topology string) chaos.Options {
 	t.Helper()
-	o := chaos.Options{
-		Caddy: caddyBinary, Topology: topology, Seed: *seed, Duration: *length,
-		Round: 20 * time.Second, Rooms: 18, Members: 6,
-		Tolerance: 2 * time.Second, // the race detector makes everything slow
-		Dir:       t.TempDir(), Log: t.Output(),
-	}
+	o := chaos.DefaultOptions()
+	o.Caddy, o.Topology, o.Seed, o.Duration = caddyBinary, topology, *seed, *length
+	o.Round, o.Rooms, o.Members = 20*time.Second, 18, 6
+	o.Tolerance = 2 * time.Second // the race detector slows all down
+	o.Dir, o.Log = t.TempDir(), t.Output()
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64()
 	}
 	return o
 }
 
-// TestFaults is a short run over each topology.
+// TestFaults runs a short experiment on each topology.
 func TestFaults(t *testing.T) {
 	for _, topology := range chaos.Topologies {
 		t.Run(topology, func(t *testing.T) {
@@ -97,7 +96,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%s: %s", v.Kind, v.What)
 			}
 			if report.FaultCount() < 5 || report.Counts["messages"] < 100 {
-				t.Errorf("little has happened: %d faults, %d messages", report.FaultCount(), report.Counts["messages"])
+				t.Errorf("only %d faults and %d messages", report.FaultCount(), report.Counts["messages"])
 			}
 		})
 	}

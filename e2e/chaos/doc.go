@@ -1,23 +1,25 @@
-// Package lab is a laboratory of faults: several Caddy processes that share a
-// Redis topology, proxies between all of them, and hundreds of light clients that
-// behave as the protocol asks. While these talk in rooms that come and go, faults
-// are injected at random, from a seed; what every client is told is compared with
-// what the others are told and with what Redis has in the end.
+// Package chaos tests the module under faults: several Caddy processes share Redis,
+// hundreds of clients that follow the protocol post in rooms that come and go, and a
+// nemesis injects faults at random, from a seed. A checker compares what all clients
+// received, and what Redis stores.
 //
 // The parts:
 //
-//   - a topology (standalone, sentinel, cluster) runs the Redis servers and says
-//     which faults they can suffer and what may be lost by them;
-//   - a link is a TCP proxy that resets, delays, silences and refuses;
+//   - a topology runs the Redis servers, and lists the faults that it can suffer and
+//     those that may lose messages;
+//   - TCP proxies between all processes reset, delay, drop and refuse;
 //   - a node is a Caddy process;
-//   - a client keeps to "Writing a client" of docs/protocol.md and notes at once
-//     what no server may do to it;
-//   - a chat is a room with its clients, and what they have seen taken together;
-//   - the schedule injects faults, the journal notes them and the violations.
+//   - a protocolClient follows "Writing a client" of docs/protocol.md. Its history
+//     checks each frame for violations of the protocol;
+//   - a room is its clients, and the union of their histories;
+//   - the workload creates rooms, posts, joins, leaves, removes and deletes;
+//   - the nemesis injects faults; the journal records faults and violations.
 //
-// Time goes in rounds: faults for a while, then quiet. When it is quiet, every
-// client must be back, have everything, and know who else is there, within 20 s.
+// An experiment is a sequence of rounds: faults for a while, then quiet. Within 20 s
+// of quiet, every client must be connected again, have every message, and list all
+// others as online.
 //
-// It imports nothing of the module that it tests. What it reads in Redis is what
-// docs/redis.md describes. It needs Linux, for /proc.
+// The package imports nothing of the module that it tests but redisstore/redistest,
+// which runs Redis. It reads in Redis what docs/redis.md describes. It needs Linux,
+// for /proc.
 package chaos

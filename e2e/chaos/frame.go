@@ -2,7 +2,7 @@ package chaos
 
 import "time"
 
-// entry is a message as everybody gets it.
+// entry is a message as all clients receive it.
 type entry struct {
 	Seq       uint64 `json:"seq"`
 	Message   string `json:"message"`
@@ -34,11 +34,11 @@ type outgoing struct {
 	Message string `json:"message"`
 	ID      uint64 `json:"id"`
 
-	first time.Time // when it was said
-	tried bool      // it has been sent
+	posted time.Time
+	sent   bool // at least once
 }
 
-// parseTime reads a time of the protocol; zero if there is none.
+// parseTime parses a time of the protocol; zero if there is none.
 func parseTime(text string) time.Time {
 	at, err := time.Parse("2006-01-02T15:04:05.000Z", text)
 	if err != nil {

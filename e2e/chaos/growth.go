@@ -7,43 +7,43 @@ import (
 )
 
 const (
-	// fewestSamples is how many it takes to judge whether a process grows: after a
-	// quarter of them, in which pools and caches fill, a first and a last third of
-	// two each.
-	fewestSamples = 8
+	// minSamples is the least number of samples that are judged: without the first
+	// quarter, in which pools and caches fill, the first and the last third have two
+	// each.
+	minSamples = 8
 	// allowedGoroutines and allowedFiles may come and go, allowedHeap and
-	// allowedResident are in bytes. The latter is generous: how much of what is free
-	// the runtime gives back, and when, depends on how busy the machine is.
+	// allowedResident are in bytes. The latter is generous: the amount of free memory
+	// that the runtime returns, and when, depends on the load of the machine.
 	allowedGoroutines = 10
 	allowedFiles      = 10
 	allowedHeap       = 1 << 20
 	allowedResident   = 16 << 20
-	// Pools of connections to Redis fill for as long as there are faults: each has so
-	// many connections at most, and may refer to the buffers of as many that are
-	// closed, in bytes with what else belongs to one.
+	// Connection pools to Redis fill while faults last: each has at most poolSize
+	// connections, and may refer to the buffers of as many closed ones, of
+	// connectionSize bytes each.
 	poolSize       = 20
 	connectionSize = 20 << 10
 )
 
-// Growth is how much of something a process took early in its life and late, and by
-// how much that may differ.
+// Growth is the use of a resource early in a process's life and late, and the allowed
+// difference.
 type Growth struct {
 	What        string
 	First, Last float64
 	Allowed     float64
 }
 
-// Excessive reports whether it has grown by more than is allowed.
+// Excessive reports whether the growth exceeds the allowed one.
 func (g Growth) Excessive() bool { return g.Last-g.First > g.Allowed }
 
 // String implements fmt.Stringer.
 func (g Growth) String() string { return fmt.Sprintf("%s %.5g → %.5g", g.What, g.First, g.Last) }
 
-// Growth compares the first third of the samples with the last, by their medians,
-// without the first quarter. It returns nil if there are too few.
+// Growth compares the medians of the first and the last third of the samples, without
+// the first quarter. It returns nil if there are too few.
 func (p *Process) Growth() []Growth {
 	n := len(p.Samples)
-	if n < fewestSamples {
+	if n < minSamples {
 		return nil
 	}
 	warm := p.Samples[(n+3)/4:]
@@ -61,8 +61,8 @@ func (p *Process) Growth() []Growth {
 	}
 }
 
-// median is that of a value of the samples; of an even number of them, the mean of
-// the two in the middle.
+// median returns that of a value of the samples; of an even number, the mean of the
+// middle two.
 func median(samples []Sample, value func(*Sample) float64) float64 {
 	values := make([]float64, 0, len(samples))
 	for i := range samples {
@@ -72,22 +72,19 @@ func median(samples []Sample, value func(*Sample) float64) float64 {
 	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }
 
-// inspectGrowth looks for processes that take more and more of the machine.
-func (l *Lab) inspectGrowth() {
-	l.mu.Lock()
-	processes := slices.Clone(l.processes)
-	l.mu.Unlock()
-	for _, p := range processes {
+// checkGrowth checks that no process grows.
+func (x *experiment) checkGrowth() {
+	for _, p := range x.processes {
 		for _, g := range p.Growth() {
 			if g.Excessive() {
-				l.journal.violate("growth", fmt.Sprintf("%s: %s in %d samples; profiles are in its directory", p.Node, g, len(p.Samples)), nil)
+				x.journal.violate("growth", fmt.Sprintf("%s: %s in %d samples; profiles are in its directory", p.Node, g, len(p.Samples)), nil)
 			}
 		}
 	}
 }
 
-// writeGrowth writes what the nodes took of the machine: the process of each that
-// was measured most.
+// writeGrowth writes some samples of each node's process that has most of them, and
+// their growth.
 func (r *Report) writeGrowth(line func(format string, args ...any)) {
 	longest := make(map[string]*Process)
 	var nodes []string
@@ -100,20 +97,18 @@ func (r *Report) writeGrowth(line func(format string, args ...any)) {
 		}
 	}
 	for _, name := range nodes {
-		p := longest[name]
-		for i, s := range p.Samples {
-			if i > 2 && i < len(p.Samples)-3 && i%max(1, len(p.Samples)/10) != 0 {
-				continue
+		n := len(longest[name].Samples)
+		for i, s := range longest[name].Samples {
+			if i <= 2 || i >= n-3 || i%max(1, n/10) == 0 {
+				line("  %s, sample %3d: %s", name, i+1, s)
 			}
-			line("  %s, rest %3d: %5d goroutines, %4d descriptors, %6.2f MiB heap, %6.1f MiB held, %6.1f MiB resident", name, i+1,
-				s.Goroutines, s.Files, mebibytes(s.Heap), mebibytes(s.Held), mebibytes(s.Resident))
 		}
 	}
 	for _, name := range nodes {
 		p := longest[name]
 		growth := p.Growth()
 		if growth == nil {
-			line("  %s: growth is not judged, by %d samples of a process; it takes %d", name, len(p.Samples), fewestSamples)
+			line("  %s: growth is not judged by %d samples of a process, but by %d or more", name, len(p.Samples), minSamples)
 			continue
 		}
 		words := make([]string, 0, len(growth))

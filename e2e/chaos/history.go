@@ -7,233 +7,210 @@ import (
 	"time"
 )
 
-// record is what one client has been told. The client's mu guards it.
-type record struct {
-	opened time.Time // when the connection of the moment was
-	tag    string    // of the session
-	known  bool      // there was a welcome
-	epoch  string
-	after  uint64
-	view   []*entry // what the client shows, ascending, without holes
-	acked  map[uint64]string
-	online map[string]bool
+// history is the observations of one client. The client's mu guards it.
+type history struct {
+	opened  time.Time // when the current connection was
+	session string    // its tag in messages
+	joined  bool      // the client has received welcome
+	epoch   string
+	after   uint64
+	view    []*entry // messages that the client shows, ascending, without holes
+	acked   map[uint64]string
+	online  map[string]bool
 
-	toldDeadline bool      // on the connection of the moment,
-	removal      time.Time // when somebody asked to remove this client; zero if nobody did
-	removed      time.Time // when that was confirmed
-	over         string    // why it does not come back; "" if it does
+	knowsDeadline bool      // received on the current connection
+	removing      time.Time // when the removal of this client was requested; zero if it was not
+	removed       time.Time // when that was confirmed
+	over          string    // why it does not reconnect; "" if it does
 
-	complaints []complaint
-	traces     []traced // the newest, oldest first
+	violations []Violation // not yet reported
+	traces     []traced    // the newest, oldest first
 }
 
-type complaint struct{ kind, what string }
-
-// traced is something that a client did or heard.
+// traced is an action or observation of a client.
 type traced struct {
-	at   time.Time
-	what string
-	a, b uint64
-	text string
+	at     time.Time
+	format string
+	args   []any
 }
 
 const keptTraces = 300
 
-func (r *record) trace(what string, a, b uint64, text string) {
-	if len(r.traces) >= 2*keptTraces {
-		r.traces = append(r.traces[:0], r.traces[keptTraces:]...)
+func (h *history) trace(format string, args ...any) {
+	if len(h.traces) >= 2*keptTraces {
+		h.traces = append(h.traces[:0], h.traces[keptTraces:]...)
 	}
-	r.traces = append(r.traces, traced{time.Now(), what, a, b, text})
+	h.traces = append(h.traces, traced{time.Now(), format, args})
 }
 
-func (r *record) complainLocked(kind, format string, args ...any) {
-	r.complaints = append(r.complaints, complaint{kind, fmt.Sprintf(format, args...)})
+func (h *history) violateLocked(kind, format string, args ...any) {
+	h.violations = append(h.violations, Violation{Kind: kind, What: fmt.Sprintf(format, args...)})
 }
 
-func (c *client) complain(kind, format string, args ...any) {
+func (c *protocolClient) violate(kind, format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.complainLocked(kind, format, args...)
+	c.violateLocked(kind, format, args...)
 }
 
-// report hands complaints to the journal. The caller holds nothing.
-func (c *client) report() {
+// report hands violations to the journal. The caller holds no lock.
+func (c *protocolClient) report() {
 	c.mu.Lock()
-	complaints := c.complaints
-	c.complaints = nil
+	violations := c.violations
+	c.violations = nil
 	c.mu.Unlock()
-	for _, found := range complaints {
-		c.chat.violate(found.kind, c.me.UserID+": "+found.what, c)
+	for _, v := range violations {
+		c.room.violate(v.Kind, c.me.UserID+": "+v.What, c)
 	}
 }
 
-// hear takes a frame in. The caller holds mu.
-func (r *record) hear(c *client, f *frame, now time.Time) {
+// receive records and checks a frame. The caller holds mu.
+func (h *history) receive(c *protocolClient, f *frame, now time.Time) {
+	if f.Type != "message" {
+		h.trace("%s: user %s, seq %d, id %d, last id %d, epoch %s, %d messages, gap %t, %s%s%s",
+			f.Type, f.UserID, f.Seq, f.ID, f.LastID, f.Epoch, len(f.Messages), f.Gap, f.Code, f.Reason, f.ExpiresAt)
+	}
 	switch f.Type {
 	case "welcome":
-		r.hearWelcome(c, f, now)
+		h.receiveWelcome(c, f, now)
 	case "replay":
-		r.trace("replay of", uint64(len(f.Messages)), 0, "")
-		for i := range f.Messages {
-			r.hearMessage(c, &f.Messages[i], now)
-		}
+		h.receiveMessages(c, f.Messages, now)
 	case "message":
-		r.hearMessage(c, &f.entry, now)
+		h.receiveMessages(c, []entry{f.entry}, now)
 	case "gap":
-		r.hearGap(c, f)
+		h.receiveGap(c, f)
 	case "ack":
-		r.trace("ack", f.ID, 0, "")
-		r.settle(c, f.ID, false, now)
+		h.acknowledge(c, f.ID, false, now)
 	case "error":
-		r.trace("error", f.ID, 0, f.Code)
 		if f.Code != "unavailable" {
-			r.complainLocked("refused", "message %d: %s", f.ID, f.Code)
+			h.violateLocked("refused", "message %d: %s", f.ID, f.Code)
 		} else if f.ID > 0 {
-			c.retry(f.ID)
+			c.resend(f.ID)
 		}
 	case "started":
-		r.trace("started", 0, 0, f.ExpiresAt)
-		r.hearDeadline(c, f.ExpiresAt)
+		h.receiveDeadline(c, f.ExpiresAt)
 	case "joined":
-		r.trace("joined", 0, 0, f.UserID)
-		r.online[f.UserID] = true
+		h.online[f.UserID] = true
 	case "left":
-		r.trace("left", 0, 0, f.UserID)
-		delete(r.online, f.UserID)
+		delete(h.online, f.UserID)
 	case "removed":
-		r.trace("removed", 0, 0, "")
-		if r.removal.IsZero() && !c.chat.forgives() {
-			r.complainLocked("membership", "told removed, though nobody has removed this client")
+		if h.removing.IsZero() && !c.room.mayHaveLost() {
+			h.violateLocked("membership", "received removed, without a removal")
 		}
 	case "ended":
-		r.trace("ended", 0, 0, f.Reason)
-		r.finish(f.Reason)
-		c.chat.ended(c, f.Reason, now)
+		h.finish(f.Reason)
+		c.room.ended(c, f.Reason, now)
 	}
 }
 
-func (r *record) finish(reason string) {
-	if r.over == "" {
-		r.over = reason
+func (h *history) finish(reason string) {
+	if h.over == "" {
+		h.over = reason
 	}
 }
 
-func (r *record) hearWelcome(c *client, f *frame, now time.Time) {
-	r.trace(fmt.Sprintf("welcome with %d messages, gap %t, last id", len(f.Messages), f.Gap), f.LastID, f.Seq, f.Epoch)
-	if !r.removed.IsZero() && r.opened.After(r.removed) && !c.chat.forgives() {
-		r.complainLocked("removed", "welcome, though removed %s before", now.Sub(r.removed))
+func (h *history) receiveWelcome(c *protocolClient, f *frame, now time.Time) {
+	if !h.removed.IsZero() && h.opened.After(h.removed) && !c.room.mayHaveLost() {
+		h.violateLocked("removed", "welcome %s after the removal", now.Sub(h.removed))
 	}
-	if r.tag != "" && r.tag != f.Session {
-		r.complainLocked("session", "the tag of the session has changed")
+	if h.session != "" && h.session != f.Session {
+		h.violateLocked("session", "the tag of the session has changed")
 	}
 	if f.UserID != c.me.UserID {
-		r.complainLocked("session", "welcomed as %q", f.UserID)
+		h.violateLocked("session", "welcomed as %q", f.UserID)
 	}
-	r.tag = f.Session
-	switch {
-	case !r.known:
-		r.known, r.epoch = true, f.Epoch
-		r.begin(f)
-	case f.Gap:
-		if !c.chat.forgives() {
-			r.complainLocked("gap", "welcome with gap after %d of %s", r.after, r.epoch)
+	h.session = f.Session
+	if !h.joined || f.Gap || f.Epoch != h.epoch {
+		switch {
+		case !h.joined:
+		case !f.Gap:
+			h.violateLocked("epoch", "welcome with epoch %s and no gap after %d of %s", f.Epoch, h.after, h.epoch)
+		case !c.room.mayHaveLost():
+			h.violateLocked("gap", "welcome with gap after %d of %s", h.after, h.epoch)
 		}
-		r.epoch = f.Epoch
-		r.begin(f)
-	case f.Epoch != r.epoch:
-		r.complainLocked("epoch", "welcome with epoch %s and no gap after %d of %s", f.Epoch, r.after, r.epoch)
-		r.epoch = f.Epoch
-		r.begin(f)
+		// The messages of this welcome replace the view.
+		h.joined, h.epoch, h.view, h.after = true, f.Epoch, nil, 0
+		if len(f.Messages) > 0 {
+			h.after = f.Messages[0].Seq - 1
+		} else if f.Gap {
+			h.after = f.Seq
+		}
 	}
-	for i := range f.Messages {
-		r.hearMessage(c, &f.Messages[i], now)
-	}
-	r.settle(c, f.LastID, false, now)
-	r.online = make(map[string]bool, len(f.Online))
+	h.receiveMessages(c, f.Messages, now)
+	h.acknowledge(c, f.LastID, false, now)
+	h.online = make(map[string]bool, len(f.Online))
 	for _, user := range f.Online {
-		r.online[user] = true
+		h.online[user] = true
 	}
-	r.hearDeadline(c, f.Room.ExpiresAt)
+	h.receiveDeadline(c, f.Room.ExpiresAt)
 }
 
-// begin forgets what the client shows: the messages of a welcome take its place.
-func (r *record) begin(f *frame) {
-	r.view, r.after = nil, 0
-	if len(f.Messages) > 0 {
-		r.after = f.Messages[0].Seq - 1
-	} else if f.Gap {
-		r.after = f.Seq
+func (h *history) receiveMessages(c *protocolClient, messages []entry, now time.Time) {
+	for i := range messages {
+		e := &messages[i]
+		if e.Seq != h.after+1 {
+			h.violateLocked("order", "message %d after %d, without gap", e.Seq, h.after)
+			h.view = nil
+		}
+		h.after = e.Seq
+		h.view = append(h.view, c.room.observe(c, h.epoch, e))
+		if e.Session == h.session && e.ID > 0 {
+			h.acknowledge(c, e.ID, true, now)
+		}
+		h.trace("message %d of %s with id %d", e.Seq, e.UserID, e.ID)
 	}
 }
 
-func (r *record) hearMessage(c *client, e *entry, now time.Time) {
-	if e.Seq != r.after+1 {
-		r.complainLocked("order", "message %d after %d, without gap", e.Seq, r.after)
-		r.view = nil
+func (h *history) receiveGap(c *protocolClient, f *frame) {
+	if !c.room.mayHaveLost() {
+		h.violateLocked("gap", "gap to %d of %s, after %d of %s", f.Seq, f.Epoch, h.after, h.epoch)
 	}
-	r.after = e.Seq
-	kept := c.chat.intern(c, r.epoch, e)
-	r.view = append(r.view, kept)
-	own := uint64(0)
-	if e.Session == r.tag && e.ID > 0 {
-		own = e.ID
-		r.settle(c, e.ID, true, now)
+	keep := 0 // under a new epoch, no earlier message is certain
+	if f.Seq <= h.after && f.Epoch == h.epoch {
+		keep = max(0, len(h.view)-int(h.after-f.Seq))
 	}
-	r.trace("message", e.Seq, own, e.UserID)
-}
-
-func (r *record) hearGap(c *client, f *frame) {
-	r.trace("gap to", f.Seq, r.after, f.Epoch)
-	if !c.chat.forgives() {
-		r.complainLocked("gap", "gap to %d of %s, after %d of %s", f.Seq, f.Epoch, r.after, r.epoch)
-	}
-	keep := 0
-	if f.Seq <= r.after && f.Epoch == r.epoch {
-		keep = max(0, len(r.view)-int(r.after-f.Seq))
-	}
-	// Under a new epoch, nothing of what was told before is certain.
-	r.view = slices.Clip(r.view[:keep])
-	r.after, r.epoch = f.Seq, f.Epoch
+	h.view = slices.Clip(h.view[:keep])
+	h.after, h.epoch = f.Seq, f.Epoch
 	if len(c.outbox) > 0 {
-		c.retry(c.outbox[0].ID)
+		c.resend(c.outbox[0].ID)
 	}
-	c.lab.journal.count("gaps", 1)
+	c.experiment.journal.count("gaps", 1)
 }
 
-func (r *record) hearDeadline(c *client, text string) {
+func (h *history) receiveDeadline(c *protocolClient, text string) {
 	at := parseTime(text)
 	if at.IsZero() {
 		return
 	}
-	r.toldDeadline = true
-	if others := c.chat.toldDeadline(at); len(others) > 1 && !c.chat.forgives() {
-		r.complainLocked("deadline", "told %s, and somebody was told otherwise: %v", text, others)
+	h.knowsDeadline = true
+	if all := c.room.observeDeadline(at); len(all) > 1 && !c.room.mayHaveLost() {
+		h.violateLocked("deadline", "received %s, other clients received others: %v", text, all)
 	}
 }
 
-// settle notes that the messages up to an id are stored. Where messages can be lost,
-// only the echo of one says that for certain: what was lost unheard, before one that
-// was not, is taken for a duplicate of it.
-func (r *record) settle(c *client, id uint64, echo bool, now time.Time) {
+// acknowledge notes that the messages up to an id are stored. Where messages can be
+// lost, only the echo of one proves that: the server takes a lost message with a
+// lower id than a stored one for a duplicate.
+func (h *history) acknowledge(c *protocolClient, id uint64, echo bool, now time.Time) {
 	for len(c.outbox) > 0 && c.outbox[0].ID <= id {
 		o := c.outbox[0]
-		if o.ID == id && echo || c.lab.topology.lossless() {
-			r.acked[o.ID] = r.epoch
+		if o.ID == id && echo || c.experiment.topology.lossless {
+			h.acked[o.ID] = h.epoch
 		}
-		c.lab.journal.waited(o.first, now)
+		c.experiment.journal.stored(o.posted, now)
 		c.outbox = c.outbox[1:]
 	}
 }
 
-// state describes the client, for who has to find out what went wrong.
-func (c *client) state(start time.Time) []string {
+// state describes the client, as the context of a violation.
+func (c *protocolClient) state() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lines := []string{fmt.Sprintf("%s: connected %t to node %d, %d visits, over %q, after %d of %s, %d shown, %d not settled, said %d, online %v",
-		c.me.UserID, c.present, c.node, c.visits, c.over, c.after, c.epoch, len(c.view), len(c.outbox), c.said,
+	lines := []string{fmt.Sprintf("%s: connected %t to node %d, %d connections, over %q, after %d of %s, %d shown, %d not stored, posted %d, online %v",
+		c.me.UserID, c.connected, c.node, c.connections, c.over, c.after, c.epoch, len(c.view), len(c.outbox), c.lastID,
 		slices.Sorted(maps.Keys(c.online)))}
 	for _, t := range c.traces[max(0, len(c.traces)-keptTraces):] {
-		lines = append(lines, fmt.Sprintf("  %9.3f %s %d %d %s", t.at.Sub(start).Seconds(), t.what, t.a, t.b, t.text))
+		lines = append(lines, fmt.Sprintf("  %9.3f ", c.experiment.journal.since(t.at))+fmt.Sprintf(t.format, t.args...))
 	}
 	return lines
 }

@@ -3,207 +3,185 @@ package chaos
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// happening is a fault that was injected.
-type happening struct {
-	kind       string
-	on         string
-	what       string
-	lossy      bool
-	start, end time.Time // end is zero while it lasts
-}
-
-// Violation is something that no correct server does.
+// Violation is a violated invariant.
 type Violation struct {
 	At      time.Time
-	Kind    string   // one word for what was broken
-	What    string   // what happened
-	Context []string // what the clients and the laboratory know of it
+	Kind    string   // names the invariant
+	What    string   // describes how it was violated
+	Context []string // the histories of clients, and the latest faults
 }
 
-// journal is what has happened, and what should not have. It is safe for
-// concurrent use.
+// journal records faults, violations and statistics. It is safe for concurrent use.
 type journal struct {
+	out   io.Writer
+	start time.Time
+	stop  func() // called with each violation
+
 	mu         sync.Mutex
-	out        io.Writer
-	start      time.Time
-	faults     []*happening
+	faults     []*injection
 	violations []Violation
 	counts     map[string]int
-	outages    map[string][]time.Duration // how long messages waited, by kind of fault
-	late       []time.Duration            // how long after their deadlines rooms have ended
-	stop       func()                     // called with the first violation; nil: nothing is
+	outages    map[string][]time.Duration // times from post to storage, by kind of fault
+	late       []time.Duration            // delays of rooms' ends after their deadlines
 }
 
-// shownViolations is how many violations of a kind are written with all that is
-// known.
+// shownViolations is the number of violations of a kind that are logged with their
+// context.
 const shownViolations = 4
 
-func newJournal(out io.Writer) *journal {
-	return &journal{out: out, start: time.Now(), counts: make(map[string]int), outages: make(map[string][]time.Duration)}
+func newJournal(out io.Writer, stop func()) *journal {
+	return &journal{
+		out: out, start: time.Now(), stop: stop, counts: make(map[string]int), outages: make(map[string][]time.Duration),
+	}
 }
 
-// say writes a line. The caller holds mu.
-func (j *journal) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(j.out, "%9.3f  %s\n", time.Since(j.start).Seconds(), fmt.Sprintf(format, args...)) // a log that cannot be written is no violation
+// logLocked writes a line. The caller holds mu.
+func (j *journal) logLocked(format string, args ...any) {
+	_, _ = fmt.Fprintf(j.out, "%9.3f  %s\n", j.since(time.Now()), fmt.Sprintf(format, args...)) // a failing log is no violation
 }
 
-func (j *journal) note(format string, args ...any) {
+func (j *journal) since(at time.Time) float64 { return at.Sub(j.start).Seconds() }
+
+func (j *journal) log(format string, args ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.say(format, args...)
+	j.logLocked(format, args...)
 }
 
-func (j *journal) count(what string, n int) {
+func (j *journal) count(name string, n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.counts[what] += n
+	j.counts[name] += n
 }
 
-// begin notes a fault.
-func (j *journal) begin(f *fault) *happening {
+// begin records a fault.
+func (j *journal) begin(f *fault, random *rand.Rand) *injection {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	h := &happening{kind: f.kind, on: f.on, lossy: f.lossy, start: time.Now()}
-	j.faults = append(j.faults, h)
-	return h
+	in := &injection{kind: f.kind, on: f.on, lossy: f.lossy, random: random, journal: j, start: time.Now()}
+	j.faults = append(j.faults, in)
+	return in
 }
 
-// describe notes what exactly a fault does.
-func (j *journal) describe(h *happening, what string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	h.what = what
-	j.say("fault %s on %s: %s", h.kind, h.on, what)
+// note records the details of a fault.
+func (in *injection) note(format string, args ...any) {
+	in.journal.mu.Lock()
+	defer in.journal.mu.Unlock()
+	in.detail = fmt.Sprintf(format, args...)
+	in.journal.logLocked("fault %s on %s: %s", in.kind, in.on, in.detail)
 }
 
-// finish notes that a fault is over.
-func (j *journal) finish(h *happening, err error) {
+// finish records the end of a fault.
+func (j *journal) finish(in *injection, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	h.end = time.Now()
+	in.end = time.Now()
 	if err != nil {
-		j.say("fault %s on %s: %v", h.kind, h.on, err)
+		j.logLocked("fault %s on %s: %v", in.kind, in.on, err)
 	}
 }
 
-// during returns the faults that have lasted in an interval or the time before it
-// that it takes to get over one.
-func (j *journal) during(from, to time.Time, after time.Duration, which func(*happening) bool) []*happening {
+// overlaps reports whether a fault, and the time that it takes to recover, overlap
+// an interval. The caller holds journal.mu.
+func (in *injection) overlaps(from, to time.Time, recovery time.Duration) bool {
+	return in.start.Before(to) && (in.end.IsZero() || in.end.Add(recovery).After(from))
+}
+
+// disturbed reports whether a fault on one of some parts overlaps an interval.
+func (j *journal) disturbed(from, to time.Time, parts ...string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var found []*happening
-	for _, h := range slices.Backward(j.faults) {
-		if h.start.Before(from.Add(-2 * time.Minute)) {
-			break // none lasts so long
-		}
-		if h.start.Before(to) && (h.end.IsZero() || h.end.Add(after).After(from)) && which(h) {
-			copied := *h
-			found = append(found, &copied)
-		}
-	}
-	return found
+	return slices.ContainsFunc(j.faults, func(in *injection) bool {
+		return in.overlaps(from, to, 0) && slices.Contains(parts, in.on)
+	})
 }
 
-// mayHaveLost reports whether something that was acknowledged after a moment may
-// have been lost by a fault of the topology.
+// mayHaveLost reports whether a message that was acknowledged after a moment may
+// have been lost: one that is written during a lossy fault, or shortly before, when
+// replicas are a little behind.
 func (j *journal) mayHaveLost(since time.Time) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, h := range slices.Backward(j.faults) {
-		// What is written while a fault lasts may be lost by it, and replicas are a
-		// little behind before.
-		if h.lossy && (h.end.IsZero() || h.end.Add(2*downAfter).After(since)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(j.faults, func(in *injection) bool {
+		return in.lossy && in.overlaps(since, time.Now(), 2*downAfter)
+	})
 }
 
-// violate notes a violation.
+// violate records a violation.
 func (j *journal) violate(kind, what string, context []string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := time.Now()
-	for _, h := range j.faults {
-		if h.end.IsZero() || h.end.After(now.Add(-15*time.Second)) {
-			context = append(context, fmt.Sprintf("fault %s on %s from %.3f to %.3f: %s", h.kind, h.on,
-				h.start.Sub(j.start).Seconds(), h.end.Sub(j.start).Seconds(), h.what))
+	for _, in := range j.faults {
+		if in.overlaps(now, now, 15*time.Second) {
+			context = append(context, fmt.Sprintf("fault %s on %s from %.3f to %.3f: %s",
+				in.kind, in.on, j.since(in.start), j.since(in.end), in.detail))
 		}
 	}
 	shown := 0
-	for _, v := range j.violations {
-		if v.Kind == kind {
+	for i := range j.violations {
+		if j.violations[i].Kind == kind {
 			shown++
 		}
 	}
 	j.violations = append(j.violations, Violation{now, kind, what, context})
-	j.say("VIOLATION %s: %s", kind, what)
+	j.logLocked("VIOLATION %s: %s", kind, what)
 	if shown < shownViolations {
 		for _, line := range context {
-			j.say("    %s", line)
+			j.logLocked("    %s", line)
 		}
 	}
-	if j.stop != nil {
-		j.stop()
-	}
+	j.stop()
 }
 
-// waited notes how long a message took from being said to being seen stored, on
-// account of the fault that explains it best: the one of the topology, else of a
+// stored records that a message was posted and then seen stored. It attributes the
+// time between to the fault that explains it best: one of the topology, else of a
 // node, else any.
-func (j *journal) waited(from, to time.Time) {
+func (j *journal) stored(posted, seen time.Time) {
 	const noticeable = 300 * time.Millisecond
-	if to.Sub(from) < noticeable {
+	if seen.Sub(posted) < noticeable {
 		return
 	}
-	var best *happening
-	rank := func(h *happening) int {
+	rank := func(in *injection) int {
 		switch {
-		case h.on == "topology":
+		case in.on == topologyPart:
+			return 3
+		case strings.HasPrefix(in.kind, "node-"):
 			return 2
-		case strings.HasPrefix(h.kind, "node-"):
-			return 1
 		default:
-			return 0
-		}
-	}
-	for _, h := range j.during(from, to, 2*downAfter, func(*happening) bool { return true }) {
-		if best == nil || rank(h) > rank(best) {
-			best = h
-		}
-	}
-	kind := "none"
-	if best != nil {
-		kind = best.kind
-		if best.start.After(from) {
-			from = best.start
+			return 1
 		}
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.outages[kind] = append(j.outages[kind], to.Sub(from))
+	kind, best, from := "none", 0, posted
+	for _, in := range slices.Backward(j.faults) {
+		if in.overlaps(posted, seen, 2*downAfter) && rank(in) > best {
+			kind, best, from = in.kind, rank(in), posted
+			if in.start.After(posted) {
+				from = in.start
+			}
+		}
+	}
+	j.outages[kind] = append(j.outages[kind], seen.Sub(from))
+}
+
+// ended records the delay of a room's end after its deadline.
+func (j *journal) ended(late time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.late = append(j.late, late)
 }
 
 func (j *journal) violationCount() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return len(j.violations)
-}
-
-func (j *journal) counted(what string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.counts[what]
-}
-
-func (j *journal) faultCount() int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return len(j.faults)
 }

@@ -7,96 +7,95 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
 
-// schedule injects faults.
-type schedule struct {
-	lab   *Lab
-	r     *rand.Rand // decides what happens when
-	kinds []fault
+// healTimeout bounds the time in which a topology becomes healthy after its last
+// fault.
+const healTimeout = 60 * time.Second
+
+// nemesis injects faults.
+type nemesis struct {
+	experiment *experiment
+	random     *rand.Rand
+	faults     []fault
 
 	mu   sync.Mutex
-	busy map[string]bool // what suffers a fault
+	busy map[string]bool // parts that suffer a fault
 }
 
-func newSchedule(l *Lab) *schedule {
-	s := &schedule{lab: l, r: rand.New(rand.NewPCG(l.o.Seed, 0)), kinds: l.mishaps(), busy: make(map[string]bool)}
-	if len(l.o.Faults) > 0 {
-		s.kinds = slices.DeleteFunc(s.kinds, func(f fault) bool { return !slices.Contains(l.o.Faults, f.kind) })
+func newNemesis(x *experiment) *nemesis {
+	m := &nemesis{experiment: x, random: newRandom(x.o.Seed, 0), faults: x.faults(), busy: make(map[string]bool)}
+	if len(x.o.Faults) > 0 {
+		m.faults = slices.DeleteFunc(m.faults, func(f fault) bool { return !slices.Contains(x.o.Faults, f.kind) })
 	}
-	return s
+	return m
 }
 
-// run injects faults for a while, and returns when they are over and the topology
-// is healthy again.
-func (s *schedule) run(ctx context.Context, length time.Duration) error {
+// run injects faults for a while, and returns when they are over and the topology is
+// healthy again.
+func (m *nemesis) run(ctx context.Context, length time.Duration) error {
 	faulty, stop := context.WithTimeout(ctx, length)
 	defer stop()
-	var under sync.WaitGroup
-	for pause(faulty, exponential(s.r, s.lab.o.Pace)) {
-		if f := s.pick(faulty); f != nil {
-			r := rand.New(rand.NewPCG(s.r.Uint64(), 0))
-			h := s.lab.journal.begin(f)
-			// It ends when the fault is over, which is soon once faulty is done.
-			under.Go(func() {
-				err := f.inject(faulty, r, func(what string) { s.lab.journal.describe(h, what) })
-				if f.lossy {
-					// A master that has been replaced takes writes, which are lost, until it
-					// is told.
-					err = errors.Join(err, until(ctx, healTime, s.lab.topology.healthy))
-				}
-				s.lab.journal.finish(h, err)
-				s.release(f.on)
-			})
+	x := m.experiment
+	var injecting sync.WaitGroup
+	for poll.Pause(faulty, exponential(m.random, x.o.Pace)) {
+		f := m.pick(faulty)
+		if f == nil {
+			continue
 		}
+		in := x.journal.begin(f, newRandom(m.random.Uint64(), 0))
+		// Ends when the fault is undone, which is soon once faulty is done.
+		injecting.Go(func() {
+			err := f.inject(faulty, in)
+			if f.lossy {
+				// A master that was replaced accepts writes, which are lost, until the others
+				// demote it.
+				err = errors.Join(err, poll.Until(ctx, healTimeout, x.topology.healthy))
+			}
+			x.journal.finish(in, err)
+			m.release(f.on)
+		})
 	}
-	under.Wait()
+	injecting.Wait()
 	if ctx.Err() != nil {
 		return nil
 	}
-	return until(ctx, healTime, s.lab.topology.healthy)
+	return poll.Until(ctx, healTimeout, x.topology.healthy)
 }
 
-// healTime is in which a topology must be healthy after its last fault.
-const healTime = 60 * time.Second
-
-// pick chooses a fault that can happen now, and reserves what suffers it; nil if
-// what was chosen cannot.
-func (s *schedule) pick(ctx context.Context) *fault {
+// pick chooses a fault and reserves the part that suffers it; nil if five choices in
+// a row are not possible now.
+func (m *nemesis) pick(ctx context.Context) *fault {
 	total := 0
-	for i := range s.kinds {
-		total += s.kinds[i].weight
-	}
-	if total == 0 {
-		return nil
+	for i := range m.faults {
+		total += m.faults[i].weight
 	}
 	for range 5 {
-		at := s.r.IntN(total)
-		i := slices.IndexFunc(s.kinds, func(f fault) bool { at -= f.weight; return at < 0 })
-		if f := &s.kinds[i]; s.reserve(ctx, f.on) {
-			return f
+		at := m.random.IntN(max(1, total))
+		i := slices.IndexFunc(m.faults, func(f fault) bool { at -= f.weight; return at < 0 })
+		if i >= 0 && m.reserve(ctx, m.faults[i].on) {
+			return &m.faults[i]
 		}
 	}
 	return nil
 }
 
-func (s *schedule) reserve(ctx context.Context, what string) bool {
-	s.mu.Lock()
-	if s.busy[what] {
-		s.mu.Unlock()
+func (m *nemesis) reserve(ctx context.Context, part string) bool {
+	m.mu.Lock()
+	wasBusy := m.busy[part]
+	m.busy[part] = true
+	m.mu.Unlock()
+	if !wasBusy && part == topologyPart && m.experiment.topology.healthy(ctx) != nil {
+		m.release(part)
 		return false
 	}
-	s.busy[what] = true
-	s.mu.Unlock()
-	if what == "topology" && s.lab.topology.healthy(ctx) != nil {
-		s.release(what)
-		return false
-	}
-	return true
+	return !wasBusy
 }
 
-func (s *schedule) release(what string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.busy, what)
+func (m *nemesis) release(part string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.busy, part)
 }

@@ -3,6 +3,7 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,33 +15,38 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/loopback"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/process"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/tcpproxy"
 )
 
 const (
-	// pingInterval is the one that nodes are told: short, so that connections that
-	// a fault has killed in silence are noticed within a round.
+	// pingInterval is short, so that clients notice within a round that a fault has
+	// silently killed their connection.
 	pingInterval = 3 * time.Second
-	// lobby is how long rooms may wait to be started.
+	// lobby is the time after which a room that was not started expires.
 	lobby = 15 * time.Second
-	// startTime and stopTime are in which a Caddy must be up and down.
-	startTime = 30 * time.Second
-	stopTime  = 15 * time.Second
+	// startTimeout and stopTimeout bound the start and the end of a Caddy.
+	startTimeout = 30 * time.Second
+	stopTimeout  = 15 * time.Second
 )
 
-// node is a Caddy process, and the link between it and its clients.
+// node is a Caddy process, and the proxy between it and its clients.
 type node struct {
 	name   string
 	dir    string
 	binary string
-	listen string // without the link
+	listen string // without the proxy
 	admin  string
-	link   *link
-	*process
+	proxy  *tcpproxy.Proxy
+	client http.Client // of the admin API
+	*process.Process
 }
 
-// newNode writes a node's Caddyfile and starts it.
-func newNode(ctx context.Context, binary, dir, name, store string) (*node, error) {
-	n := &node{name: name, dir: filepath.Join(dir, name), binary: binary}
+// startNode writes a node's Caddyfile and starts it.
+func startNode(ctx context.Context, binary, dir, store string) (_ *node, err error) {
+	n := &node{name: filepath.Base(dir), dir: dir, binary: binary}
+	n.client = http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startTimeout}
 	if err := os.MkdirAll(n.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -51,8 +57,7 @@ func newNode(ctx context.Context, binary, dir, name, store string) (*node, error
 		}
 		*address = loopback.Address(port)
 	}
-	var err error
-	if n.link, err = newLink(ctx, n.listen); err != nil {
+	if n.proxy, err = tcpproxy.Start(ctx, n.listen); err != nil {
 		return nil, err
 	}
 	text := fmt.Sprintf(`{
@@ -77,34 +82,30 @@ http://%s {
 	if err := os.WriteFile(n.config(), []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	if err := n.start(); err != nil {
+	if err := n.start(ctx); err != nil {
+		n.close()
 		return nil, err
-	}
-	if err := n.awaitListening(ctx); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, n.log())
 	}
 	return n, nil
 }
 
 func (n *node) config() string { return filepath.Join(n.dir, "Caddyfile") }
 
-// start starts the process, for the first time or after it has ended.
-func (n *node) start() error {
+// start starts the process, also after it has ended, and returns when it listens.
+func (n *node) start(ctx context.Context) (err error) {
 	cmd := exec.Command(n.binary, "run", "--config", n.config(), "--adapter", "caddyfile")
+	cmd.Dir = n.dir
 	cmd.Env = append(os.Environ(),
 		"GORACE=atexit_sleep_ms=0",
 		"HOME="+n.dir,
 		"XDG_CONFIG_HOME="+filepath.Join(n.dir, "config"),
 		"XDG_DATA_HOME="+filepath.Join(n.dir, "data"))
-	p, err := startProcess(n.dir, "caddy", cmd)
-	n.process = p
-	return err
-}
-
-func (n *node) awaitListening(ctx context.Context) error {
-	return until(ctx, startTime, func(ctx context.Context) error {
-		if n.ended() {
-			return fmt.Errorf("%s has ended: %w", n.name, n.err)
+	if n.Process, err = process.Start(cmd, filepath.Join(n.dir, "caddy.log")); err != nil {
+		return err
+	}
+	err = poll.Until(ctx, startTimeout, func(ctx context.Context) error {
+		if n.Ended() {
+			return nil
 		}
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", n.listen)
 		if err == nil {
@@ -112,68 +113,65 @@ func (n *node) awaitListening(ctx context.Context) error {
 		}
 		return err
 	})
+	if err == nil && n.Ended() {
+		err = errors.New("it has ended")
+	}
+	if err != nil {
+		return fmt.Errorf("%s does not start: %w\n%s", n.name, err, n.Log())
+	}
+	return nil
 }
 
-// reload loads the configuration anew, as caddy reload --force does.
+// close ends the node and its proxy.
+func (n *node) close() {
+	n.proxy.Close()
+	if n.Process != nil {
+		_ = n.Kill() // it may have ended
+	}
+}
+
+// reload loads the same configuration again, as caddy reload --force does.
 func (n *node) reload(ctx context.Context) error {
 	text, err := os.ReadFile(n.config())
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.admin+"/load", bytes.NewReader(text))
+	_, err = n.request(ctx, http.MethodPost, "/load", text)
+	return err
+}
+
+// get returns a resource of the node's admin API.
+func (n *node) get(ctx context.Context, path string) ([]byte, error) {
+	return n.request(ctx, http.MethodGet, path, nil)
+}
+
+func (n *node) request(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+n.admin+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	request.Header.Set("Content-Type", "text/caddyfile")
-	request.Header.Set("Cache-Control", "must-revalidate") // also when it is the same
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startTime}
-	response, err := client.Do(request)
+	request.Header.Set("Cache-Control", "must-revalidate") // reload the same configuration, too
+	response, err := n.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("reload of %s: %w", n.name, err)
+		return nil, fmt.Errorf("%s: %w", n.name, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(response.Body) // it is for people
-		return fmt.Errorf("reload of %s: %s %s", n.name, response.Status, body)
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s %s: %s %s", n.name, method, path, response.Status, text)
 	}
-	return nil
+	return text, err
 }
 
-// close ends the node and its link.
-func (n *node) close() {
-	n.link.close()
-	if n.process != nil && !n.ended() {
-		_ = n.kill() // it may have ended
-	}
-}
-
-// complaint returns what the processes of a node have written that no correct
-// program writes, or "".
-func (n *node) complaint() string {
-	text := n.log()
+// crash returns the part of the node's log in which Go reports a data race, a panic
+// or a fatal error; "" if it reports none.
+func (n *node) crash() string {
+	text := n.Log()
 	for _, sign := range []string{"DATA RACE", "panic:", "panic serving", "fatal error:"} {
 		if at := strings.Index(text, sign); at >= 0 {
 			return text[at:min(len(text), at+6000)]
 		}
 	}
 	return ""
-}
-
-// ask asks the node's admin API for something.
-func (n *node) ask(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.admin+path, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s of %s: %s", path, n.name, response.Status)
-	}
-	return text, err
 }

@@ -9,78 +9,69 @@ import (
 	"time"
 )
 
-// Options say what is tried, and for how long.
+// Options configure an experiment. DefaultOptions has values for all but Caddy,
+// Topology, Seed and Dir.
 type Options struct {
 	// Caddy is the path of the program under test.
 	Caddy string
 	// Topology is one of Topologies.
 	Topology string
-	// Seed decides which faults come when, and what clients do. What comes of it
-	// also depends on how the machine runs the processes.
+	// Seed determines which faults come when, and the actions of clients. The outcome
+	// also depends on how the machine schedules the processes.
 	Seed uint64
-	// Duration is how long faults are injected, with the quiet times between them.
+	// Duration is the time during which faults are injected, with the quiet times
+	// between them.
 	Duration time.Duration
-	// Round is how long there are faults between two quiet times; 40 s if zero.
+	// Round is the time of faults between two quiet times.
 	Round time.Duration
-	// Rest is how long it is at least until all rooms end once, so that what nodes
-	// take of the machine can be compared; 1 minute if zero.
-	Rest time.Duration
-	// Pace is the mean time between two faults; 700 ms if zero.
+	// MeasureEvery is the least time between two measurements of the nodes. All rooms
+	// end before each.
+	MeasureEvery time.Duration
+	// Pace is the mean time between two faults.
 	Pace time.Duration
-	// Faults are the kinds that are injected; none means all that the topology can
+	// Faults are the kinds that are injected; empty means all that the topology can
 	// suffer.
 	Faults []string
-	// Nodes is the number of Caddy processes, 3 if zero. The first of them is never
-	// killed, so that it shows what grows with time.
+	// Nodes is the number of Caddy processes. The first one is never killed, so that
+	// it shows a slow growth.
 	Nodes int
-	// Rooms is how many there are at a time; 32 if zero. A third of them last for a
-	// round, the others have short lives.
+	// Rooms is the number of rooms at a time. A third of them last for a round, the
+	// others are short-lived.
 	Rooms int
-	// Members is how many each room begins with; 7 if zero.
+	// Members is the number of clients with which each room begins.
 	Members int
-	// Talk is the mean time between two messages of a client; 1500 ms if zero.
-	Talk time.Duration
-	// StopEarly ends everything with the first violation.
+	// PostEvery is the mean time between two messages of a client.
+	PostEvery time.Duration
+	// StopEarly ends the experiment with the first violation.
 	StopEarly bool
-	// Tolerance is added to what ends rooms in time, for slow machines and slow
+	// Tolerance is added to the time limits of invariants, for slow machines and slow
 	// builds.
 	Tolerance time.Duration
-	// Dir is where the processes keep their files and logs. It must be empty.
+	// Dir is an empty directory for files and logs of the processes.
 	Dir string
-	// Log takes a line for each fault, each violation with what is known of it, and
-	// now and then one of progress.
+	// Log receives a line for each fault, each violation with its context, and lines
+	// of progress.
 	Log io.Writer
 }
 
-func (o *Options) complete() error {
+// DefaultOptions returns the options of a usual experiment.
+func DefaultOptions() Options {
+	return Options{
+		Duration: time.Minute, Round: 40 * time.Second, MeasureEvery: time.Minute, Pace: 700 * time.Millisecond,
+		Nodes: 3, Rooms: 32, Members: 7, PostEvery: 1500 * time.Millisecond, Log: io.Discard,
+	}
+}
+
+func (o *Options) validate() error {
 	switch {
 	case o.Caddy == "":
-		return errors.New("lab: no program to test")
+		return errors.New("chaos: no program to test")
 	case o.Dir == "":
-		return errors.New("lab: no directory")
+		return errors.New("chaos: no directory")
 	case o.Duration <= 0:
-		return errors.New("lab: no duration")
+		return errors.New("chaos: no duration")
 	case !slices.Contains(Topologies, o.Topology):
-		return fmt.Errorf("lab: no topology %q; there are %s", o.Topology, strings.Join(Topologies, ", "))
-	}
-	for _, d := range []struct {
-		value *time.Duration
-		usual time.Duration
-	}{{&o.Round, 40 * time.Second}, {&o.Rest, time.Minute}, {&o.Pace, 700 * time.Millisecond}, {&o.Talk, 1500 * time.Millisecond}} {
-		if *d.value <= 0 {
-			*d.value = d.usual
-		}
-	}
-	for _, n := range []struct {
-		value *int
-		usual int
-	}{{&o.Nodes, 3}, {&o.Rooms, 32}, {&o.Members, 7}} {
-		if *n.value <= 0 {
-			*n.value = n.usual
-		}
-	}
-	if o.Log == nil {
-		o.Log = io.Discard
+		return fmt.Errorf("chaos: no topology %q; there are %s", o.Topology, strings.Join(Topologies, ", "))
 	}
 	return nil
 }

@@ -6,36 +6,31 @@ import (
 	"time"
 )
 
-// dice are a source of random numbers that several goroutines use.
-type dice struct {
-	mu sync.Mutex
-	r  *rand.Rand
+// lockedSource makes a rand.Rand safe for concurrent use.
+type lockedSource struct {
+	mu  sync.Mutex
+	pcg *rand.PCG
 }
 
-// newDice returns dice for whoever has a number.
-func newDice(seed, number uint64) *dice { return &dice{r: rand.New(rand.NewPCG(seed, number))} }
-
-func (d *dice) n(n int) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.r.IntN(n)
+// Uint64 implements rand.Source.
+func (s *lockedSource) Uint64() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pcg.Uint64()
 }
 
-// chance is true with a probability.
-func (d *dice) chance(p float64) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.r.Float64() < p
+// newRandom returns one of the random sequences of a seed.
+func newRandom(seed, sequence uint64) *rand.Rand {
+	return rand.New(&lockedSource{pcg: rand.NewPCG(seed, sequence)})
 }
 
-func (d *dice) between(least, most time.Duration) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return between(d.r, least, most)
+// between returns a random time from an interval.
+func between(r *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(r.Int64N(int64(most-least)+1))
 }
 
-func (d *dice) exponential(mean time.Duration) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return exponential(d.r, mean)
+// exponential returns a random time until the next of independent events, at most
+// four times the mean.
+func exponential(r *rand.Rand, mean time.Duration) time.Duration {
+	return time.Duration(min(r.ExpFloat64(), 4) * float64(mean))
 }

@@ -8,62 +8,56 @@ import (
 	"time"
 )
 
-// Report is what a run has found.
+// Report is the result of an experiment.
 type Report struct {
 	Topology   string
 	Seed       uint64
 	Rounds     int
-	Faults     map[string]int // how often each kind was injected
+	Faults     map[string]int // number of injections by kind
 	Counts     map[string]int // messages, deliveries, reconnects, …
-	Outages    map[string]Outage
-	Settled    Outage // how long it took until all was right, after the last fault of a round
-	Late       Outage // how long after their deadlines rooms have ended
+	Outages    map[string]Durations
+	Converged  Durations // from the last fault of a round until all clients agreed
+	Late       Durations // from deadlines until clients received the ends of rooms
 	Violations []Violation
 	Processes  []*Process // of the nodes, as far as they were measured
 }
 
-// Outage is how long something took, how often.
-type Outage struct {
+// Durations summarizes measured times.
+type Durations struct {
 	Count           int
 	Median, Longest time.Duration
 }
 
-func outageOf(all []time.Duration) Outage {
+func summarize(all []time.Duration) Durations {
 	if len(all) == 0 {
-		return Outage{}
+		return Durations{}
 	}
 	all = slices.Sorted(slices.Values(all))
-	return Outage{len(all), all[len(all)/2], all[len(all)-1]}
+	return Durations{len(all), all[len(all)/2].Round(time.Millisecond), all[len(all)-1].Round(time.Millisecond)}
 }
 
-// lateness notes how long after its deadline a client was told of it.
-func (j *journal) lateness(late time.Duration) {
+func (x *experiment) report() *Report {
+	j := x.journal
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.late = append(j.late, late)
-}
-
-func (l *Lab) report() *Report {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.journal.mu.Lock()
-	defer l.journal.mu.Unlock()
 	r := &Report{
-		Topology: l.o.Topology, Seed: l.o.Seed, Rounds: l.rounds,
-		Faults: make(map[string]int), Counts: maps.Clone(l.journal.counts), Outages: make(map[string]Outage),
-		Settled: outageOf(l.settled), Late: outageOf(l.journal.late),
-		Violations: slices.Clone(l.journal.violations), Processes: slices.Clone(l.processes),
+		Topology: x.o.Topology, Seed: x.o.Seed, Rounds: x.rounds,
+		Faults: make(map[string]int), Counts: maps.Clone(j.counts), Outages: make(map[string]Durations),
+		Converged: summarize(x.converged), Late: summarize(j.late),
+		Violations: slices.Clone(j.violations), Processes: slices.Clone(x.processes),
 	}
-	for _, h := range l.journal.faults {
-		r.Faults[h.kind]++
+	for _, in := range j.faults {
+		r.Faults[in.kind]++
 	}
-	for kind, all := range l.journal.outages {
-		r.Outages[kind] = outageOf(all)
+	for kind, all := range j.outages {
+		r.Outages[kind] = summarize(all)
 	}
 	return r
 }
 
-// FaultCount is how many faults were injected.
+// FaultCount returns the number of injected faults.
 func (r *Report) FaultCount() int {
 	n := 0
 	for _, count := range r.Faults {
@@ -72,13 +66,12 @@ func (r *Report) FaultCount() int {
 	return n
 }
 
-// Write writes the report for people.
+// Write writes the report as text.
 func (r *Report) Write(w io.Writer) {
 	line := func(format string, args ...any) {
-		_, _ = fmt.Fprintf(w, format+"\n", args...) // there is nobody to tell
+		_, _ = fmt.Fprintf(w, format+"\n", args...) // a report that cannot be written is no violation
 	}
-	line("topology %s, seed %d: %d faults in %d rounds, %d violations", r.Topology, r.Seed, r.FaultCount(), r.Rounds, len(r.Violations))
-	line("")
+	line("topology %s, seed %d: %d faults in %d rounds, %d violations\n", r.Topology, r.Seed, r.FaultCount(), r.Rounds, len(r.Violations))
 	line("  %-18s %8s %28s", "fault", "injected", "messages held up: number, median, longest")
 	kinds := slices.Sorted(maps.Keys(r.Faults))
 	if _, ok := r.Outages["none"]; ok {
@@ -86,18 +79,16 @@ func (r *Report) Write(w io.Writer) {
 	}
 	for _, kind := range kinds {
 		o := r.Outages[kind]
-		line("  %-18s %8d %10d %10s %10s", kind, r.Faults[kind], o.Count, o.Median.Round(10*time.Millisecond), o.Longest.Round(10*time.Millisecond))
+		line("  %-18s %8d %10d %10s %10s", kind, r.Faults[kind], o.Count, o.Median, o.Longest)
 	}
 	line("")
-	for _, what := range slices.Sorted(maps.Keys(r.Counts)) {
-		line("  %-18s %8d", what, r.Counts[what])
+	for _, name := range slices.Sorted(maps.Keys(r.Counts)) {
+		line("  %-18s %8d", name, r.Counts[name])
 	}
-	line("")
-	line("  all was right after %s (median), %s (longest) of quiet", r.Settled.Median.Round(10*time.Millisecond), r.Settled.Longest.Round(10*time.Millisecond))
-	line("  rooms ended %s (median), %s (longest) after their deadlines", r.Late.Median.Round(time.Millisecond), r.Late.Longest.Round(time.Millisecond))
-	line("")
+	line("\n  clients agreed after %s (median), %s (longest) of quiet", r.Converged.Median, r.Converged.Longest)
+	line("  rooms ended %s (median), %s (longest) after their deadlines\n", r.Late.Median, r.Late.Longest)
 	r.writeGrowth(line)
-	for i, v := range r.Violations {
-		line("  VIOLATION %d %s: %s", i+1, v.Kind, v.What)
+	for i := range r.Violations {
+		line("  VIOLATION %d %s: %s", i+1, r.Violations[i].Kind, r.Violations[i].What)
 	}
 }

@@ -8,13 +8,16 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
 
-// emptyTime is in which a node must have closed all rooms and connections after the
-// last client has gone: one that went without a word is missed after two pings.
-const emptyTime = 20 * time.Second
+// drainTimeout bounds the time from the end of the last client until a node has no
+// rooms and no connections: it notices a connection without a close frame after two
+// pings.
+const drainTimeout = 20 * time.Second
 
-// Process is one process of a node, and what it took of the machine in each rest.
+// Process is one process of a node, with its samples.
 type Process struct {
 	Node    string
 	Pools   int // of connections to Redis
@@ -22,75 +25,69 @@ type Process struct {
 	pid     int
 }
 
-// Sample is what a process takes of the machine when it has no rooms and no
-// connections, after everything that is garbage was collected.
+// Sample is the use of resources by a process that has no rooms and no connections,
+// after a garbage collection.
 type Sample struct {
-	At         time.Time
 	Goroutines int
 	Files      int // descriptors
-	Heap       int // bytes of objects that are in use
-	Held       int // bytes that the Go runtime has of the system and has not given back
+	Heap       int // bytes of objects in use
+	Held       int // bytes that the Go runtime has not returned to the system
 	Resident   int // bytes of the process in memory
 }
 
-// rest waits until the short lives of rooms have ended, and measures the nodes. The
-// rooms of a round have ended before.
-func (l *Lab) rest(ctx context.Context) {
-	l.living.Lock()
-	defer l.living.Unlock()
-	l.measure(ctx)
-}
-
-// measure takes a sample of each node. All clients have gone.
-func (l *Lab) measure(ctx context.Context) {
-	l.http.CloseIdleConnections()
-	for _, n := range l.nodes {
-		if err := until(ctx, emptyTime+l.o.Tolerance, n.empty); err != nil {
-			if ctx.Err() == nil {
-				l.journal.violate("left", err.Error(), nil)
-			}
-			continue
-		}
-		if err := l.sample(ctx, n); err != nil && ctx.Err() == nil {
-			l.journal.violate("measure", fmt.Sprintf("%s cannot be measured: %v", n.name, err), nil)
-		}
-	}
-}
-
-func (l *Lab) sample(ctx context.Context, n *node) error {
-	p := l.processOf(n)
-	s, err := n.sample(ctx, fmt.Sprintf("%d-%d", p.pid, len(p.Samples)+1))
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	p.Samples = append(p.Samples, s)
-	l.mu.Unlock()
-	l.journal.note("rest: %s has %d goroutines, %d descriptors, %.2f MiB heap, %.1f MiB held, %.1f MiB resident",
-		n.name, s.Goroutines, s.Files, mebibytes(s.Heap), mebibytes(s.Held), mebibytes(s.Resident))
-	return nil
-}
-
-// processOf returns the process that a node runs in.
-func (l *Lab) processOf(n *node) *Process {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	pid := n.cmd.Process.Pid
-	for _, p := range l.processes {
-		if p.Node == n.name && p.pid == pid {
-			return p
-		}
-	}
-	p := &Process{Node: n.name, Pools: l.topology.pools(), pid: pid}
-	l.processes = append(l.processes, p)
-	return p
+// String implements fmt.Stringer.
+func (s Sample) String() string {
+	return fmt.Sprintf("%5d goroutines, %4d descriptors, %6.2f MiB heap, %6.1f MiB held, %6.1f MiB resident",
+		s.Goroutines, s.Files, mebibytes(s.Heap), mebibytes(s.Held), mebibytes(s.Resident))
 }
 
 func mebibytes(bytes int) float64 { return float64(bytes) / (1 << 20) }
 
-// empty reports what a node still has open.
-func (n *node) empty(ctx context.Context) error {
-	text, err := n.ask(ctx, "/ephemeral_chat/")
+// measure waits until the short-lived rooms have ended, and takes a sample of each
+// node. The rooms of a round have ended before.
+func (x *experiment) measure(ctx context.Context) {
+	x.shortLived.Lock()
+	defer x.shortLived.Unlock()
+	x.http.CloseIdleConnections()
+	for _, n := range x.nodes {
+		if err := poll.Until(ctx, drainTimeout+x.o.Tolerance, n.drained); err != nil {
+			if ctx.Err() == nil {
+				x.journal.violate("left", err.Error(), nil)
+			}
+			continue
+		}
+		p := x.processOf(n)
+		s, err := n.sample(ctx, fmt.Sprintf("%d-%d", p.pid, len(p.Samples)+1))
+		if err != nil {
+			if ctx.Err() == nil {
+				x.journal.violate("measure", fmt.Sprintf("%s cannot be measured: %v", n.name, err), nil)
+			}
+			continue
+		}
+		x.mu.Lock()
+		p.Samples = append(p.Samples, s)
+		x.mu.Unlock()
+		x.journal.log("%s has %s", n.name, s)
+	}
+}
+
+// processOf returns the current process of a node.
+func (x *experiment) processOf(n *node) *Process {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, p := range x.processes {
+		if p.Node == n.name && p.pid == n.PID() {
+			return p
+		}
+	}
+	p := &Process{Node: n.name, Pools: x.topology.pools, pid: n.PID()}
+	x.processes = append(x.processes, p)
+	return p
+}
+
+// drained returns an error while the node has connections or rooms.
+func (n *node) drained(ctx context.Context) error {
+	text, err := n.get(ctx, "/ephemeral_chat/")
 	if err != nil {
 		return err
 	}
@@ -108,12 +105,12 @@ func (n *node) empty(ctx context.Context) error {
 	return nil
 }
 
-// sample measures the node, and leaves its profiles in files with a name, for who
-// has to find out what has grown.
+// sample measures the node, and writes its profiles to files whose names contain
+// name.
 func (n *node) sample(ctx context.Context, name string) (s Sample, err error) {
-	// The first collection leaves what pools keep for one more.
+	// The first collection leaves the content of sync.Pool for one more.
 	for _, profile := range []string{"goroutine", "heap?gc=1", "heap?gc=1"} {
-		content, err := n.ask(ctx, "/debug/pprof/"+profile)
+		content, err := n.get(ctx, "/debug/pprof/"+profile)
 		if err != nil {
 			return s, err
 		}
@@ -122,48 +119,42 @@ func (n *node) sample(ctx context.Context, name string) (s Sample, err error) {
 			return s, err
 		}
 	}
-	s.At = time.Now()
-	heap, err := n.ask(ctx, "/debug/pprof/heap?debug=1")
+	heap, err := n.get(ctx, "/debug/pprof/heap?debug=1")
 	if err != nil {
 		return s, err
 	}
-	var system, released int
-	for what, value := range map[string]*int{"HeapAlloc": &s.Heap, "Sys": &system, "HeapReleased": &released} {
-		if err := scanAfter(string(heap), "\n# "+what+" = ", value); err != nil {
-			return s, err
-		}
-	}
-	s.Held = system - released
-	goroutines, err := n.ask(ctx, "/debug/pprof/goroutine?debug=1")
+	goroutines, err := n.get(ctx, "/debug/pprof/goroutine?debug=1")
 	if err != nil {
 		return s, err
 	}
-	if err := scanAfter(string(goroutines), "goroutine profile: total ", &s.Goroutines); err != nil {
+	proc := fmt.Sprint("/proc/", n.PID())
+	status, err := os.ReadFile(proc + "/status")
+	if err != nil {
 		return s, err
 	}
-	pid := fmt.Sprint("/proc/", n.cmd.Process.Pid)
-	files, err := os.ReadDir(pid + "/fd")
+	files, err := os.ReadDir(proc + "/fd")
 	if err != nil {
 		return s, err
 	}
 	s.Files = len(files)
-	status, err := os.ReadFile(pid + "/status")
-	if err != nil {
-		return s, err
+	var system, released int
+	for _, number := range []struct {
+		text   []byte
+		prefix string
+		value  *int
+	}{
+		{heap, "\n# HeapAlloc = ", &s.Heap},
+		{heap, "\n# Sys = ", &system},
+		{heap, "\n# HeapReleased = ", &released},
+		{goroutines, "goroutine profile: total ", &s.Goroutines},
+		{status, "\nVmRSS:", &s.Resident},
+	} {
+		_, after, _ := strings.Cut(string(number.text), number.prefix)
+		if _, err := fmt.Sscan(after, number.value); err != nil {
+			return s, fmt.Errorf("no number after %q: %w", number.prefix, err)
+		}
 	}
-	if err := scanAfter(string(status), "\nVmRSS:", &s.Resident); err != nil {
-		return s, err
-	}
+	s.Held = system - released
 	s.Resident <<= 10 // it is in KiB
 	return s, nil
-}
-
-// scanAfter reads the number that follows a prefix in a text.
-func scanAfter(text, prefix string, number *int) error {
-	_, after, ok := strings.Cut(text, prefix)
-	if !ok {
-		return fmt.Errorf("no %q", prefix)
-	}
-	_, err := fmt.Sscan(after, number)
-	return err
 }

@@ -3,263 +3,272 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// chat is a room with its clients, and what they have seen taken together.
-type chat struct {
-	lab     *Lab
-	id      string
-	kind    string
-	admin   credentials
-	asked   time.Time // before it was created
-	dice    *dice
-	talking atomic.Bool // clients say something
-
-	running sync.WaitGroup // goroutines of the clients
+// room is a room with its clients, and the union of their histories.
+type room struct {
+	experiment *experiment
+	id         string
+	kind       string
+	admin      credentials
+	requested  time.Time // before it was created
+	random     *rand.Rand
+	active     atomic.Bool    // clients post
+	running    sync.WaitGroup // goroutines of the clients
 
 	mu        sync.Mutex
-	clients   []*client
+	clients   []*protocolClient
 	entries   map[entry]*entry
-	places    map[place][]*entry   // what was seen under a number; one, but for lost messages
-	texts     map[string]uint64    // where a text was seen, if nothing is ever lost
-	deadlines []time.Time          // all that were told
-	deleting  time.Time            // when it was first asked to be deleted
-	conflicts []place              // numbers under which several messages were seen
-	removed   map[string]time.Time // when somebody's removal was confirmed
+	positions map[position][]*entry // entries observed at a position: one, unless messages were lost
+	texts     map[string]uint64     // sequence number of each text, if the topology is lossless
+	deadlines []time.Time           // all that clients received
+	deleting  time.Time             // when its deletion was first requested
+	conflicts []position            // with several entries
+	removed   map[string]time.Time  // when each removal was confirmed
 }
 
-// place is a number of a message.
-type place struct {
+// position is the place of a message in the room's sequence.
+type position struct {
 	epoch string
 	seq   uint64
 }
 
-// openRoom makes a room and lets members join it.
-func (l *Lab) openRoom(ctx context.Context, kind string, ttl time.Duration, members int) (*chat, error) {
-	ch := &chat{
-		lab: l, kind: kind, asked: time.Now(), dice: newDice(l.o.Seed, l.people.Add(1)),
-		entries: make(map[entry]*entry), places: make(map[place][]*entry), texts: make(map[string]uint64),
+// createRoom creates a room with a number of members. It returns the room also if
+// some of them cannot join.
+func (x *experiment) createRoom(ctx context.Context, kind string, ttl time.Duration, members int) (*room, error) {
+	r := &room{
+		experiment: x, kind: kind, requested: time.Now(), random: x.newRandom(),
+		entries: make(map[entry]*entry), positions: make(map[position][]*entry), texts: make(map[string]uint64),
 		removed: make(map[string]time.Time),
 	}
 	request := map[string]any{"roomName": kind, "username": "admin", "ttl": int(ttl.Seconds())}
-	if err := l.insist(ctx, ch.dice, "/createRoom", request, &ch.admin); err != nil {
+	if err := x.retry(ctx, r.random, "/createRoom", request, &r.admin); err != nil {
 		return nil, err
 	}
-	ch.id = ch.admin.RoomID
-	ch.add(ctx, ch.admin)
+	r.id = r.admin.RoomID
+	r.add(ctx, r.admin)
 	for i := range members - 1 {
-		if err := ch.invite(ctx, fmt.Sprint("m", i)); err != nil {
-			return ch, err
+		if err := r.join(ctx, fmt.Sprint("m", i)); err != nil {
+			return r, err
 		}
 	}
-	return ch, nil
+	return r, nil
 }
 
-// invite lets somebody join.
-func (ch *chat) invite(ctx context.Context, name string) error {
-	var who credentials
-	err := ch.lab.insist(ctx, ch.dice, "/joinRoom", map[string]any{"roomId": ch.id, "username": name}, &who)
-	if err != nil {
-		return err
+// join adds a member.
+func (r *room) join(ctx context.Context, name string) error {
+	var member credentials
+	err := r.experiment.retry(ctx, r.random, "/joinRoom", map[string]any{"roomId": r.id, "username": name}, &member)
+	if err == nil {
+		r.add(ctx, member)
 	}
-	ch.add(ctx, who)
-	return nil
+	return err
 }
 
-func (ch *chat) add(ctx context.Context, who credentials) {
-	c := &client{
-		lab: ch.lab, chat: ch, me: who, dice: newDice(ch.lab.o.Seed, ch.lab.people.Add(1)), wake: make(chan struct{}, 1),
-		record: record{acked: make(map[uint64]string), online: make(map[string]bool)},
+func (r *room) add(ctx context.Context, member credentials) {
+	c := &protocolClient{
+		experiment: r.experiment, room: r, me: member, random: r.experiment.newRandom(),
+		history: history{acked: make(map[uint64]string), online: make(map[string]bool)},
 	}
 	c.start(ctx)
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	ch.clients = append(ch.clients, c)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clients = append(r.clients, c)
 }
 
-func (ch *chat) everybody() []*client {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	return slices.Clone(ch.clients)
+func (r *room) allClients() []*protocolClient {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.clients)
 }
 
-// staying are those that have not quit, nor been removed, nor seen the end.
-func (ch *chat) staying() []*client {
-	return slices.DeleteFunc(ch.everybody(), func(c *client) bool { return c.isOver() })
+// remaining returns the clients that have not quit, were not removed and have not
+// seen the room's end.
+func (r *room) remaining() []*protocolClient {
+	return slices.DeleteFunc(r.allClients(), (*protocolClient).isOver)
 }
 
-// forgives reports whether what was acknowledged in the room may have been lost.
-func (ch *chat) forgives() bool { return ch.forgivesSince(ch.asked) }
+// mayHaveLost reports whether acknowledged writes to the room may have been lost.
+func (r *room) mayHaveLost() bool { return r.mayHaveLostSince(r.requested) }
 
-func (ch *chat) forgivesSince(at time.Time) bool {
-	return !ch.lab.topology.lossless() && ch.lab.journal.mayHaveLost(at)
+func (r *room) mayHaveLostSince(at time.Time) bool {
+	return !r.experiment.topology.lossless && r.experiment.journal.mayHaveLost(at)
 }
 
-// intern notes what a client has seen under a number, and returns the one copy of
-// it. It is called with the client's mu held.
-func (ch *chat) intern(c *client, epoch string, e *entry) *entry {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	ch.lab.journal.count("deliveries", 1)
-	kept := ch.entries[*e]
-	at := place{epoch, e.Seq}
-	if kept != nil && slices.Contains(ch.places[at], kept) {
-		return kept
-	}
+// observe records an entry that a client received, and returns the shared copy of
+// it. The caller holds the client's mu.
+func (r *room) observe(c *protocolClient, epoch string, e *entry) *entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	journal := r.experiment.journal
+	journal.count("deliveries", 1)
+	kept := r.entries[*e]
 	if kept == nil {
 		copied := *e
 		kept = &copied
-		ch.entries[*e] = kept
-		ch.lab.journal.count("messages", 1)
-		ch.check(c, kept)
+		r.entries[*e] = kept
+		journal.count("messages", 1)
+		r.checkEntry(c, kept)
 	}
-	if ch.places[at] = append(ch.places[at], kept); len(ch.places[at]) > 1 {
-		ch.conflicts = append(ch.conflicts, at)
-		if ch.lab.topology.lossless() {
-			c.complainLocked("conflict", "message %d of %s is %q here and %q elsewhere", e.Seq, epoch, kept.Message, ch.places[at][0].Message)
+	at := position{epoch, e.Seq}
+	if slices.Contains(r.positions[at], kept) {
+		return kept
+	}
+	r.positions[at] = append(r.positions[at], kept)
+	if all := r.positions[at]; len(all) > 1 {
+		r.conflicts = append(r.conflicts, at)
+		if r.experiment.topology.lossless {
+			c.violateLocked("conflict", "message %d of %s is %q here and %q elsewhere", e.Seq, epoch, kept.Message, all[0].Message)
 		}
 	}
 	return kept
 }
 
-// check looks at a message that nobody has seen before. The caller holds mu.
-func (ch *chat) check(c *client, e *entry) {
+// checkEntry checks an entry that no client has received before. The caller holds
+// mu.
+func (r *room) checkEntry(c *protocolClient, e *entry) {
 	var room, sender string
-	var number uint64
-	var said int64
-	if n, _ := fmt.Sscan(e.Message, &room, &sender, &number, &said); n != 4 || room != ch.id || sender != e.UserID || number != e.ID {
-		c.complainLocked("foreign", "message %d, of %s with id %d, is %q", e.Seq, e.UserID, e.ID, e.Message)
+	var id uint64
+	var posted int64
+	if n, _ := fmt.Sscan(e.Message, &room, &sender, &id, &posted); n != 4 || room != r.id || sender != e.UserID || id != e.ID {
+		c.violateLocked("foreign", "message %d, of %s with id %d, is %q", e.Seq, e.UserID, e.ID, e.Message)
 	}
-	if removed, ok := ch.removed[e.UserID]; ok && said > removed.UnixNano() && !ch.forgivesSince(removed) {
-		c.complainLocked("removed", "message %d was said by %s %s after the removal was confirmed", e.Seq, e.UserID,
-			time.Duration(said-removed.UnixNano()))
+	if removed, ok := r.removed[e.UserID]; ok && posted > removed.UnixNano() && !r.mayHaveLostSince(removed) {
+		c.violateLocked("removed", "message %d was posted by %s %s after the removal was confirmed", e.Seq, e.UserID,
+			time.Duration(posted-removed.UnixNano()))
 	}
-	if !ch.lab.topology.lossless() {
+	if !r.experiment.topology.lossless {
 		return
 	}
-	if other, ok := ch.texts[e.Message]; ok && other != e.Seq {
-		c.complainLocked("doubled", "message %d was stored before as %d: %s", e.Seq, other, e.Message)
+	if other, ok := r.texts[e.Message]; ok && other != e.Seq {
+		c.violateLocked("doubled", "message %d was stored before as %d: %s", e.Seq, other, e.Message)
 	}
-	ch.texts[e.Message] = e.Seq
+	r.texts[e.Message] = e.Seq
 }
 
-// toldDeadline notes a deadline that somebody was told, and returns all of them.
-func (ch *chat) toldDeadline(at time.Time) []time.Time {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	if !slices.ContainsFunc(ch.deadlines, at.Equal) {
-		ch.deadlines = append(ch.deadlines, at)
-		slices.SortFunc(ch.deadlines, time.Time.Compare)
+// observeDeadline records a deadline that a client received, and returns all of
+// them, the earliest first.
+func (r *room) observeDeadline(at time.Time) []time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.ContainsFunc(r.deadlines, at.Equal) {
+		r.deadlines = append(r.deadlines, at)
+		slices.SortFunc(r.deadlines, time.Time.Compare)
 	}
-	return slices.Clone(ch.deadlines)
+	return slices.Clone(r.deadlines)
 }
 
-// deadline is the earliest that was told; zero if none was.
-func (ch *chat) deadline() time.Time {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	if len(ch.deadlines) == 0 {
-		return time.Time{}
+// deadline returns the earliest that a client received, zero if none did, and when
+// the room's deletion was requested.
+func (r *room) deadline() (deadline, deleting time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.deadlines) > 0 {
+		deadline = r.deadlines[0]
 	}
-	return ch.deadlines[0]
+	return deadline, r.deleting
 }
 
-// ended checks the end that a client is told. It is called with the client's mu
-// held.
-func (ch *chat) ended(c *client, reason string, now time.Time) {
-	deadline := ch.deadline()
-	ch.mu.Lock()
-	deleting := ch.deleting
-	ch.mu.Unlock()
+// ended checks the end that a client received. The caller holds the client's mu.
+func (r *room) ended(c *protocolClient, reason string, now time.Time) {
+	deadline, deleting := r.deadline()
+	x := r.experiment
+	// The client could receive the end in time.
+	reachable := func() bool {
+		from := deadline.Add(-readTimeout)
+		return c.knowsDeadline && c.opened.Before(deadline.Add(-2*time.Second)) && !c.stalled.After(from) &&
+			!x.journal.disturbed(from, now, clientsOf(c.node), nodeNamed(c.node))
+	}
 	switch {
 	case reason == "deleted":
-		if deleting.IsZero() && !ch.forgives() {
-			c.complainLocked("end", "told deleted, though nobody has deleted the room")
+		if deleting.IsZero() && !r.mayHaveLost() {
+			c.violateLocked("end", "received deleted, without a deletion")
 		}
 	case reason != "expired":
-		c.complainLocked("end", "told ended for %q", reason)
+		c.violateLocked("end", "received ended for %q", reason)
 	case deadline.IsZero():
-		if now.Before(ch.asked.Add(lobby)) {
-			c.complainLocked("early", "told expired %s after it was created; lobby is %s", now.Sub(ch.asked), lobby)
+		if now.Before(r.requested.Add(lobby)) {
+			c.violateLocked("early", "received expired %s after the creation; lobby is %s", now.Sub(r.requested), lobby)
 		}
 	case now.Before(deadline):
-		c.complainLocked("early", "told expired %s before the deadline", deadline.Sub(now))
-	case deleting.IsZero() && c.toldDeadline && c.opened.Before(deadline.Add(-2*time.Second)) && !ch.lab.disturbed(c, deadline, now):
+		c.violateLocked("early", "received expired %s before the deadline", deadline.Sub(now))
+	case deleting.IsZero() && reachable():
 		late := now.Sub(deadline)
-		ch.lab.journal.lateness(late)
-		if late > lateAfter+ch.lab.o.Tolerance {
-			c.complainLocked("late", "told expired %s after the deadline", late)
+		x.journal.ended(late)
+		if late > maxLateness+x.o.Tolerance {
+			c.violateLocked("late", "received expired %s after the deadline", late)
 		}
 	}
 }
 
-// violate notes a violation with all that is known of the room. The caller holds
-// no client's mu.
-func (ch *chat) violate(kind, what string, first *client) {
-	ch.mu.Lock()
-	context := []string{fmt.Sprintf("room %s (%s) asked for at %.3f, deadlines %v, deletion asked for at %v, conflicts %v",
-		ch.id, ch.kind, ch.asked.Sub(ch.lab.journal.start).Seconds(), ch.deadlines, ch.deleting, ch.conflicts)}
-	ch.mu.Unlock()
+// violate records a violation with the histories of the room's clients, that of
+// first first. The caller holds the mu of no client.
+func (r *room) violate(kind, what string, first *protocolClient) {
+	journal := r.experiment.journal
+	r.mu.Lock()
+	context := []string{fmt.Sprintf("room %s (%s) requested at %.3f, deadlines %v, deletion requested at %v, conflicts %v",
+		r.id, r.kind, journal.since(r.requested), r.deadlines, r.deleting, r.conflicts)}
+	r.mu.Unlock()
 	if first != nil {
-		context = append(context, first.state(ch.lab.journal.start)...)
+		context = append(context, first.state()...)
 	}
-	for i, c := range ch.everybody() {
+	for i, c := range r.allClients() {
 		if c != first && i < 12 {
-			context = append(context, c.state(ch.lab.journal.start)...)
+			context = append(context, c.state()...)
 		}
 	}
-	ch.lab.journal.violate(kind, fmt.Sprintf("room %s (%s): %s", ch.id, ch.kind, what), context)
+	journal.violate(kind, fmt.Sprintf("room %s (%s): %s", r.id, r.kind, what), context)
 }
 
-// delete deletes the room, by its admin.
-func (ch *chat) delete(ctx context.Context) error {
-	ch.mu.Lock()
-	ch.deleting = time.Now()
-	ch.mu.Unlock()
-	err := ch.lab.insist(ctx, ch.dice, "/deleteRoom", ch.admin, nil)
-	if isRefusal(err, "room_not_found") {
-		return nil // it was deleted by a call whose answer was lost, or has expired
+// delete deletes the room.
+func (r *room) delete(ctx context.Context) {
+	r.mu.Lock()
+	r.deleting = time.Now()
+	r.mu.Unlock()
+	err := r.experiment.retry(ctx, r.random, "/deleteRoom", r.admin, nil)
+	// A call whose response was lost may have deleted it, or it has expired.
+	if err != nil && !hasCode(err, "room_not_found") && ctx.Err() == nil && !r.mayHaveEnded(err) {
+		r.violate("room", "not to be deleted: "+err.Error(), nil)
 	}
-	return err
 }
 
 // remove removes a member, by the admin or by itself.
-func (ch *chat) remove(ctx context.Context, c *client, byItself bool) {
+func (r *room) remove(ctx context.Context, c *protocolClient, byItself bool) {
 	c.mu.Lock()
-	c.removal = time.Now()
-	c.trace("is being removed", 0, 0, "")
+	c.removing = time.Now()
+	c.trace("is being removed")
 	c.mu.Unlock()
 	endpoint, body := "/removeMember", any(struct {
 		credentials
 		MemberID string `json:"memberId"`
-	}{ch.admin, c.me.UserID})
+	}{r.admin, c.me.UserID})
 	if byItself {
 		endpoint, body = "/leaveRoom", c.me
 	}
-	err := ch.lab.insist(ctx, ch.dice, endpoint, body, nil)
-	done := err == nil || isRefusal(err, "member_not_found") || byItself && isRefusal(err, "invalid_session")
-	if !done {
-		return // the room has ended, or the laboratory
+	err := r.experiment.retry(ctx, r.random, endpoint, body, nil)
+	if err != nil && !hasCode(err, "member_not_found") && !(byItself && hasCode(err, "invalid_session")) {
+		return // the room or the experiment has ended
 	}
 	now := time.Now()
 	c.mu.Lock()
 	c.removed = now
-	c.trace("has been removed", 0, 0, "")
+	c.trace("has been removed")
 	c.mu.Unlock()
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	ch.removed[c.me.UserID] = now
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.removed[c.me.UserID] = now
 }
 
 // close ends all clients and waits for them.
-func (ch *chat) close(cancel context.CancelFunc) {
+func (r *room) close(cancel context.CancelFunc) {
 	cancel()
-	ch.running.Wait()
-	for _, c := range ch.everybody() {
+	r.running.Wait()
+	for _, c := range r.allClients() {
 		c.report()
 	}
 }

@@ -2,82 +2,285 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/redisserver"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/tcpproxy"
 )
 
-// topology is a way to run Redis.
-type topology interface {
-	// start runs the servers, with links for so many nodes, and returns when they
-	// are ready.
-	start(ctx context.Context, dir string, nodes int) error
-	// stop ends everything that start has begun, also where it failed.
-	stop()
-	// directive is how a node's Caddyfile names the store.
-	directive(node int) string
-	// links are those between nodes and servers.
-	links() []*link
-	// pools is how many pools of connections to Redis a node has.
-	pools() int
-	// lossless says that what was acknowledged survives every fault of the
-	// topology.
-	lossless() bool
-	// healthy reports what is missing until the next fault of the topology may
-	// come: one is survived, two at a time need not be.
-	healthy(ctx context.Context) error
-	// faults are those that the topology can suffer, one at a time.
-	faults() []fault
-	// client is one that reads keys, for the laboratory itself. It works while the
-	// topology is healthy.
-	client(ctx context.Context) (redis.UniversalClient, error)
-	// keys are the names of all keys.
-	keys(ctx context.Context) (map[string]struct{}, error)
-	// tagged says that the ids of rooms stand in braces in the names of keys.
-	tagged() bool
-}
-
-// Topologies are the names of those that Options may name.
+// Topologies are the names that Options accept.
 var Topologies = []string{"standalone", "sentinel", "cluster"}
 
-func newTopology(name string) (topology, error) {
+// downAfter is the time without an answer after which a master is replaced.
+const downAfter = 2 * time.Second
+
+// topology is Redis, run in one of the ways that the module supports.
+type topology struct {
+	// directive returns the line of a node's Caddyfile that configures the store.
+	directive func(node int) string
+	// proxies are those between nodes and servers.
+	proxies []*tcpproxy.Proxy
+	// pools is the number of connection pools to Redis that a node has.
+	pools int
+	// lossless is set if an acknowledged message survives every fault.
+	lossless bool
+	// tagged is set if names of keys contain the room's id in braces.
+	tagged bool
+	// faults are those of the servers. They happen one at a time.
+	faults []fault
+	// healthy returns an error until the next of these faults may come: the topology
+	// survives one, but not always two at a time.
+	healthy func(context.Context) error
+	// masters returns the servers that together have all keys.
+	masters func(context.Context) ([]*redisserver.Server, error)
+	// reader returns a client that reads all keys. It works while the topology is
+	// healthy and no proxy fails.
+	reader func(context.Context) (redis.UniversalClient, error)
+	close  func() error
+}
+
+// startTopology starts the servers, and returns when they are ready.
+func startTopology(ctx context.Context, name, dir string, nodes int) (*topology, error) {
+	args := []string{"--appendonly", "yes", "--repl-timeout", "10"}
 	switch name {
 	case "standalone":
-		return new(standalone), nil
+		return startStandalone(ctx, dir, nodes)
 	case "sentinel":
-		return new(sentinels), nil
-	case "cluster":
-		return new(cluster), nil
+		s, err := redisserver.StartSentinels(ctx, redisserver.SentinelOptions{
+			Dir: dir, DownAfter: downAfter, Proxied: true, Args: args,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return sentinelTopology(s), nil
 	default:
-		return nil, fmt.Errorf("no topology %q; there are %v", name, Topologies)
+		c, err := redisserver.StartCluster(ctx, redisserver.ClusterOptions{
+			Dir: dir, NodeTimeout: downAfter, Proxied: true, Args: args,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return clusterTopology(c), nil
 	}
 }
 
-// takeoverTime is in which a failover that was asked for must have happened.
-const takeoverTime = 15 * time.Second
-
-// fault is a kind of fault.
-type fault struct {
-	kind   string
-	weight int // how often it happens, compared with others
-	// lossy says that what was acknowledged may be lost by it, or that nobody can
-	// know that it was not.
-	lossy bool
-	// on names what suffers it. Nothing suffers two faults at a time.
-	on string
-	// inject makes it happen, stays for as long as it lasts, and undoes it, also
-	// when ctx is done earlier. note tells what exactly happens.
-	inject func(ctx context.Context, r *rand.Rand, note func(string)) error
+// startStandalone runs one server, which writes each change to disk before it
+// answers, with a proxy for each node.
+func startStandalone(ctx context.Context, dir string, nodes int) (*topology, error) {
+	s, err := redisserver.Start(ctx, redisserver.Options{Dir: filepath.Join(dir, "redis"), AOF: true})
+	if err != nil {
+		return nil, err
+	}
+	t := &topology{
+		pools: 1, lossless: true, healthy: s.Ready,
+		masters: func(context.Context) ([]*redisserver.Server, error) { return []*redisserver.Server{s}, nil },
+		reader:  func(context.Context) (redis.UniversalClient, error) { return s.Client(), nil },
+	}
+	t.directive = func(node int) string { return "redis " + t.proxies[node].Addr() }
+	t.close = func() error {
+		for _, proxy := range t.proxies {
+			proxy.Close()
+		}
+		return s.Close()
+	}
+	for range nodes {
+		proxy, err := tcpproxy.Start(ctx, s.Addr())
+		if err != nil {
+			return nil, errors.Join(err, t.close())
+		}
+		t.proxies = append(t.proxies, proxy)
+	}
+	server := func(context.Context, *injection) (*redisserver.Server, error) { return s, nil }
+	t.faults = []fault{
+		{kind: "redis-kill", weight: 4, inject: crash(server, 3*time.Second)},
+		{kind: "redis-hang", weight: 3, inject: hang(server, 300*time.Millisecond, 4*time.Second)},
+	}
+	return t, nil
 }
 
-// roomKeys returns the names of the keys of a room.
-func roomKeys(t topology, id string) []string {
-	if t.tagged() {
+// sentinelTopology is three Sentinels that monitor a master and its replica.
+func sentinelTopology(s *redisserver.Sentinels) *topology {
+	t := &topology{
+		proxies: s.Proxies, pools: 1, healthy: s.Healthy, close: s.Close,
+		directive: func(int) string {
+			return fmt.Sprintf("redis %s {\n\t\t\tsentinel %s\n\t\t}", strings.Join(s.Addrs(), " "), redisserver.MasterName)
+		},
+		masters: func(ctx context.Context) ([]*redisserver.Server, error) {
+			master, _, err := s.Roles(ctx)
+			return []*redisserver.Server{master}, err
+		},
+		reader: func(ctx context.Context) (redis.UniversalClient, error) {
+			master, _, err := s.Roles(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return master.Client(), nil
+		},
+	}
+	master := func(ctx context.Context, _ *injection) (*redisserver.Server, error) {
+		master, _, err := s.Roles(ctx)
+		return master, err
+	}
+	replica := func(ctx context.Context, _ *injection) (*redisserver.Server, error) {
+		_, replica, err := s.Roles(ctx)
+		return replica, err
+	}
+	sentinel := func(_ context.Context, in *injection) (*redisserver.Server, error) {
+		return s.Sentinels[in.random.IntN(len(s.Sentinels))], nil
+	}
+	t.faults = append(failures(master, replica),
+		fault{kind: "failover", weight: 3, lossy: true, inject: func(ctx context.Context, in *injection) error {
+			in.note("SENTINEL FAILOVER")
+			return s.Failover(context.WithoutCancel(ctx))
+		}},
+		fault{kind: "sentinel-kill", weight: 1, inject: crash(sentinel, 3*time.Second)})
+	return t
+}
+
+// clusterTopology is three masters with a replica each.
+func clusterTopology(c *redisserver.Cluster) *topology {
+	client := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: c.Addrs(), Protocol: 2, DisableIdentity: true, DisableRoutingPolicies: true,
+	})
+	t := &topology{
+		proxies: c.Proxies, pools: len(c.Servers), tagged: true, healthy: c.Healthy,
+		directive: func(int) string {
+			return fmt.Sprintf("redis %s {\n\t\t\tcluster\n\t\t}", strings.Join(c.Addrs(), " "))
+		},
+		masters: func(ctx context.Context) ([]*redisserver.Server, error) {
+			masters, _ := c.Roles(ctx)
+			return masters, nil
+		},
+		reader: func(ctx context.Context) (redis.UniversalClient, error) {
+			client.ReloadState(ctx)
+			return client, nil
+		},
+		close: func() error { return errors.Join(client.Close(), c.Close()) },
+	}
+	pick := func(in *injection, servers []*redisserver.Server) (*redisserver.Server, error) {
+		if len(servers) == 0 {
+			return nil, errors.New("no server answers")
+		}
+		return servers[in.random.IntN(len(servers))], nil
+	}
+	master := func(ctx context.Context, in *injection) (*redisserver.Server, error) {
+		masters, _ := c.Roles(ctx)
+		return pick(in, masters)
+	}
+	replica := func(ctx context.Context, in *injection) (*redisserver.Server, error) {
+		_, replicas := c.Roles(ctx)
+		return pick(in, replicas)
+	}
+	failover := func(options ...any) injector {
+		return func(ctx context.Context, in *injection) error {
+			s, err := replica(ctx, in)
+			if err != nil {
+				return err
+			}
+			in.note("CLUSTER FAILOVER %v to %s", options, s.Name())
+			return c.Failover(context.WithoutCancel(ctx), s, options...)
+		}
+	}
+	cut := func(choose chooser) injector {
+		return func(ctx context.Context, in *injection) error {
+			s, err := choose(ctx, in)
+			if err != nil {
+				return err
+			}
+			length, both := in.between(time.Second, 7*time.Second), in.random.IntN(2) == 0
+			in.note("%s is cut off from the bus for %s, in both directions: %t", s.Name(), length, both)
+			c.CutBus(s, both)
+			return hold(ctx, length, func() error { c.RestoreBus(); return nil })
+		}
+	}
+	t.faults = append(failures(master, replica),
+		fault{kind: "failover", weight: 2, lossy: true, inject: failover()},
+		fault{kind: "takeover", weight: 1, lossy: true, inject: failover("takeover")},
+		fault{kind: "bus-cut-master", weight: 2, lossy: true, inject: cut(master)},
+		fault{kind: "bus-cut-replica", weight: 1, inject: cut(replica)})
+	return t
+}
+
+// chooser returns the server that suffers a fault.
+type chooser func(context.Context, *injection) (*redisserver.Server, error)
+
+// failures are those of a single server where another one takes over.
+func failures(master, replica chooser) []fault {
+	const least = 500 * time.Millisecond
+	return []fault{
+		{kind: "master-kill", weight: 3, lossy: true, inject: crash(master, 6*time.Second)},
+		{kind: "master-hang", weight: 2, lossy: true, inject: hang(master, least, 6*time.Second)},
+		{kind: "replica-kill", weight: 1, inject: crash(replica, 2*time.Second)},
+		{kind: "replica-hang", weight: 1, inject: hang(replica, least, 4*time.Second)},
+	}
+}
+
+// crash kills a server and restarts it after at most a certain time.
+func crash(choose chooser, most time.Duration) injector {
+	return func(ctx context.Context, in *injection) error {
+		s, err := choose(ctx, in)
+		if err != nil {
+			return err
+		}
+		length := in.between(0, most)
+		in.note("kill -9 of %s, restarted after %s", s.Name(), length)
+		if err := s.Kill(); err != nil {
+			return err
+		}
+		return hold(ctx, length, func() error { return s.Restart(context.WithoutCancel(ctx)) })
+	}
+}
+
+// hang stops a server for a while.
+func hang(choose chooser, least, most time.Duration) injector {
+	return func(ctx context.Context, in *injection) error {
+		s, err := choose(ctx, in)
+		if err != nil {
+			return err
+		}
+		length := in.between(least, most)
+		in.note("SIGSTOP of %s for %s", s.Name(), length)
+		if err := s.Pause(); err != nil {
+			return err
+		}
+		return hold(ctx, length, s.Resume)
+	}
+}
+
+// keys returns the names of all keys.
+func (t *topology) keys(ctx context.Context) (map[string]struct{}, error) {
+	masters, err := t.masters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]struct{})
+	for _, master := range masters {
+		keys := master.Client().Scan(ctx, 0, "*", 1000).Iterator()
+		for keys.Next(ctx) {
+			all[keys.Val()] = struct{}{}
+		}
+		if err := keys.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// roomKeys returns the names of the keys of a room, its own, its messages' and its
+// online users' first.
+func (t *topology) roomKeys(id string) []string {
+	if t.tagged {
 		id = "{" + id + "}"
 	}
-	return []string{
-		"room:" + id, "room:messages:" + id, "room:roomUser:" + id, "room:online:" + id, "room:sent:" + id, "room:names:" + id,
+	keys := []string{"room:" + id}
+	for _, name := range []string{"messages", "online", "roomUser", "sent", "names"} {
+		keys = append(keys, "room:"+name+":"+id)
 	}
+	return keys
 }

@@ -2,137 +2,136 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
 
-// liveOn has one room after the other live and die, until last is closed. While the
-// laboratory rests, no new one is made.
-func (l *Lab) liveOn(ctx context.Context, last <-chan struct{}, number uint64) {
-	d := newDice(l.o.Seed, 1<<32+number)
-	for pause(ctx, d.between(0, 2*time.Second)) {
+// runShortLivedRooms runs one short-lived room after the other, until last is
+// closed. While the nodes are measured, it creates none.
+func (x *experiment) runShortLivedRooms(ctx context.Context, last <-chan struct{}, number uint64) {
+	r := newRandom(x.o.Seed, 1<<32+number)
+	for poll.Pause(ctx, between(r, 0, 2*time.Second)) {
 		select {
 		case <-last:
 			return
 		default:
-			l.living.RLock()
-			l.life(ctx, d)
-			l.living.RUnlock()
+			x.shortLived.RLock()
+			x.runShortLivedRoom(ctx, r)
+			x.shortLived.RUnlock()
 		}
 	}
 }
 
-// life is that of one room: it expires in company or alone, is deleted, or is never
-// started.
-func (l *Lab) life(ctx context.Context, d *dice) {
-	kind := []string{"expiring", "expiring", "expiring", "abandoned", "abandoned", "deleted", "deleted", "unstarted"}[d.n(8)]
-	ttl := d.between(6*time.Second, 25*time.Second)
+// runShortLivedRoom runs a room that expires with or without clients, is deleted, or
+// is never started.
+func (x *experiment) runShortLivedRoom(ctx context.Context, random *rand.Rand) {
+	kind := []string{"expiring", "expiring", "expiring", "abandoned", "abandoned", "deleted", "deleted", "unstarted"}[random.IntN(8)]
+	ttl := between(random, 6*time.Second, 25*time.Second)
 	if kind == "deleted" {
 		ttl = time.Minute
 	}
 	alive, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ch, err := l.openRoom(alive, kind, ttl, 2+d.n(l.o.Members))
-	switch {
-	case ch == nil && ctx.Err() == nil:
-		l.journal.violate("room", "cannot be made: "+err.Error(), nil)
-		return
-	case ch == nil:
-		return
-	}
-	defer ch.close(cancel)
-	if err != nil {
-		// It has waited too long for its members, or been lost.
-		if ctx.Err() == nil && !ch.unreachable(err) {
-			ch.violate("room", "not to be joined: "+err.Error(), nil)
+	r, err := x.createRoom(alive, kind, ttl, 2+random.IntN(x.o.Members))
+	if r == nil {
+		if ctx.Err() == nil {
+			x.journal.violate("room", "not to be created: "+err.Error(), nil)
 		}
 		return
 	}
-	l.enter(ch)
-	defer l.leave(ch)
+	defer r.close(cancel)
+	if err != nil {
+		if ctx.Err() == nil && !r.mayHaveEnded(err) {
+			r.violate("room", "not to be joined: "+err.Error(), nil)
+		}
+		return
+	}
+	x.setOpen(r, true)
+	defer x.setOpen(r, false)
 	switch kind {
 	case "unstarted":
-		ch.awaitEnd(alive, ch.asked.Add(lobby))
-		l.bury(ch, ch.asked.Add(lobby+10*time.Second))
+		r.awaitEnd(alive, r.requested.Add(lobby))
+		x.expectNoKeys(r, r.requested.Add(lobby+10*time.Second))
 		return
 	case "deleted":
-		ch.begin(alive)
-		pause(alive, d.between(2*time.Second, 20*time.Second))
-		if err := ch.delete(alive); err != nil && ctx.Err() == nil && !ch.unreachable(err) {
-			ch.violate("room", "not to be deleted: "+err.Error(), nil)
-		}
+		r.start(alive)
+		poll.Pause(alive, between(random, 2*time.Second, 20*time.Second))
+		r.delete(alive)
 		now := time.Now()
-		ch.awaitEnd(alive, now)
-		l.bury(ch, now.Add(2*time.Second))
+		r.awaitEnd(alive, now)
+		x.expectNoKeys(r, now.Add(2*time.Second))
 		return
 	}
-	ch.begin(alive)
-	changed, stop := context.WithTimeout(alive, ttl/2)
-	ch.change(alive, changed)
+	r.start(alive)
+	changing, stop := context.WithTimeout(alive, ttl/2)
+	r.changeMembers(alive, changing)
 	stop()
-	deadline, ok := ch.awaitDeadline(alive)
-	if !ok {
+	deadline := r.awaitDeadline(alive)
+	if deadline.IsZero() {
 		return
 	}
 	if kind == "abandoned" {
-		pause(alive, time.Until(deadline.Add(-d.between(500*time.Millisecond, 4*time.Second))))
-		for _, c := range ch.staying() {
-			c.quit(d.chance(0.5))
+		poll.Pause(alive, time.Until(deadline.Add(-between(random, 500*time.Millisecond, 4*time.Second))))
+		for _, c := range r.remaining() {
+			c.quit(random.IntN(2) == 0)
 		}
 	}
-	pause(alive, time.Until(deadline.Add(100*time.Millisecond)))
-	l.expectGone(alive, ch)
-	ch.awaitEnd(alive, deadline)
-	l.bury(ch, deadline.Add(2*time.Second))
+	poll.Pause(alive, time.Until(deadline.Add(100*time.Millisecond)))
+	r.expectNotServed(alive)
+	r.awaitEnd(alive, deadline)
+	x.expectNoKeys(r, deadline.Add(2*time.Second))
 }
 
-// unreachable reports whether an answer is explained by the end of the room: it was
-// not started in time, or has expired, or may have been lost.
-func (ch *chat) unreachable(err error) bool {
-	if ch.forgives() {
+// mayHaveEnded reports whether the end of the room explains an error of the API: it
+// has expired, or was not started in time, or may have been lost.
+func (r *room) mayHaveEnded(err error) bool {
+	if r.mayHaveLost() {
 		return true
 	}
-	deadline := ch.deadline()
-	return isRefusal(err, "room_not_found") &&
-		(!deadline.IsZero() && time.Now().After(deadline) || deadline.IsZero() && time.Since(ch.asked) > lobby)
+	deadline, _ := r.deadline()
+	if deadline.IsZero() {
+		deadline = r.requested.Add(lobby)
+	}
+	return hasCode(err, "room_not_found") && time.Now().After(deadline)
 }
 
-// begin lets clients talk, and now and then starts the chat first.
-func (ch *chat) begin(ctx context.Context) {
-	if ch.dice.chance(0.3) {
+// start makes clients post, and sometimes starts the room before.
+func (r *room) start(ctx context.Context) {
+	if r.random.IntN(10) < 3 {
 		var clock struct{ ExpiresAt string }
-		if err := ch.lab.insist(ctx, ch.dice, "/startChat", ch.admin, &clock); err == nil {
-			ch.toldDeadline(parseTime(clock.ExpiresAt))
+		if err := r.experiment.retry(ctx, r.random, "/startChat", r.admin, &clock); err == nil {
+			r.observeDeadline(parseTime(clock.ExpiresAt))
 		}
 	}
-	ch.talking.Store(true)
+	r.active.Store(true)
 }
 
-// awaitDeadline waits until somebody is told the deadline. It fails when that takes
-// too long.
-func (ch *chat) awaitDeadline(ctx context.Context) (time.Time, bool) {
-	err := until(ctx, time.Minute, func(context.Context) error {
-		if ch.deadline().IsZero() && len(ch.staying()) > 0 {
-			return fmt.Errorf("nobody has heard of a deadline")
+// awaitDeadline returns the deadline as soon as a client has received it; zero if all
+// clients have gone before.
+func (r *room) awaitDeadline(ctx context.Context) (deadline time.Time) {
+	err := poll.Until(ctx, time.Minute, func(context.Context) error {
+		if deadline, _ = r.deadline(); deadline.IsZero() && len(r.remaining()) > 0 {
+			return errors.New("no client has received a deadline")
 		}
 		return nil
 	})
 	if err != nil && ctx.Err() == nil {
-		ch.violate("deadline", err.Error(), nil)
+		r.violate("deadline", err.Error(), nil)
 	}
-	deadline := ch.deadline()
-	return deadline, !deadline.IsZero()
+	return deadline
 }
 
-// goneTime is how long after the end of a room a client must have heard of it, also
-// one that could not be told at once.
-const goneTime = 25 * time.Second
-
 // awaitEnd waits until all clients know that the room has ended.
-func (ch *chat) awaitEnd(ctx context.Context, end time.Time) {
-	limit := time.NewTimer(time.Until(end.Add(goneTime)))
-	defer limit.Stop()
-	for _, c := range ch.everybody() {
+func (r *room) awaitEnd(ctx context.Context, end time.Time) {
+	// Long enough for clients that could not receive it at once.
+	const limit = 25 * time.Second
+	timeout := time.NewTimer(time.Until(end.Add(limit)))
+	defer timeout.Stop()
+	for _, c := range r.allClients() {
 		c.mu.Lock()
 		hasQuit := c.over == "quit"
 		c.mu.Unlock()
@@ -143,53 +142,45 @@ func (ch *chat) awaitEnd(ctx context.Context, end time.Time) {
 		case <-c.finished:
 		case <-ctx.Done():
 			return
-		case <-limit.C:
-			if ch.deletionLost() {
-				return
+		case <-timeout.C:
+			// A deletion may have been lost with the node and the server that knew of it.
+			if _, deleting := r.deadline(); deleting.IsZero() || !r.mayHaveLostSince(deleting) {
+				r.violate("not-ended", fmt.Sprintf("%s does not know %s after the end of the room", c.me.UserID, limit), c)
 			}
-			ch.violate("not-ended", fmt.Sprintf("%s does not know %s after the end of the room", c.me.UserID, goneTime), c)
 			return
 		}
 	}
 }
 
-// deletionLost reports whether the deletion of the room may have been lost with a
-// server, and so with the node that knew of it.
-func (ch *chat) deletionLost() bool {
-	ch.mu.Lock()
-	deleting := ch.deleting
-	ch.mu.Unlock()
-	return !deleting.IsZero() && ch.forgivesSince(deleting)
-}
-
-// expectGone asks nodes for a room that is past its deadline.
-func (l *Lab) expectGone(ctx context.Context, ch *chat) {
-	for _, n := range l.nodes {
+// expectNotServed checks that no node serves the room after its deadline.
+func (r *room) expectNotServed(ctx context.Context) {
+	for _, n := range r.experiment.nodes {
 		var info struct{ ExpiresAt string }
-		if err := l.call(ctx, n, "/roomInfo", map[string]any{"roomId": ch.id}, &info); err == nil && !ch.forgives() {
-			ch.violate("undead", fmt.Sprintf("%s knows the room after its deadline; it is to expire at %s", n.name, info.ExpiresAt), nil)
+		if err := r.experiment.call(ctx, n, "/roomInfo", map[string]any{"roomId": r.id}, &info); err == nil && !r.mayHaveLost() {
+			r.violate("served", fmt.Sprintf("%s serves the room after its deadline, and says that it expires at %s", n.name, info.ExpiresAt), nil)
 		}
 	}
 }
 
-// change has people come and go, until ctx is done. They stay until alive is.
-func (ch *chat) change(alive, ctx context.Context) {
-	for number := 0; pause(ctx, ch.dice.exponential(6*time.Second)); number++ {
-		staying := ch.staying()
-		if len(staying) < 4 {
-			_ = ch.invite(alive, fmt.Sprint("late", number)) // if that fails, fewer are there
-			continue
+// changeMembers adds and removes clients until ctx is done. They run until alive is.
+func (r *room) changeMembers(alive, ctx context.Context) {
+	for number := 0; poll.Pause(ctx, exponential(r.random, 6*time.Second)); number++ {
+		remaining := r.remaining()
+		action := 3
+		if len(remaining) >= 4 {
+			action = r.random.IntN(5)
 		}
-		c := staying[1+ch.dice.n(len(staying)-1)] // not the admin
-		switch ch.dice.n(5) {
-		case 0:
-			ch.remove(ctx, c, false)
-		case 1:
-			ch.remove(ctx, c, true)
+		var c *protocolClient
+		if action < 3 {
+			c = remaining[1+r.random.IntN(len(remaining)-1)] // not the admin
+		}
+		switch action {
+		case 0, 1:
+			r.remove(ctx, c, action == 1)
 		case 2:
-			c.quit(ch.dice.chance(0.5))
+			c.quit(r.random.IntN(2) == 0)
 		default:
-			_ = ch.invite(alive, fmt.Sprint("late", number)) // if that fails, fewer are there
+			_ = r.join(alive, fmt.Sprint("late", number)) // if that fails, the room has fewer members
 		}
 	}
 }

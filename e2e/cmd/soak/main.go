@@ -1,5 +1,5 @@
-// Command soak runs the laboratory of faults for as long as one likes, over one
-// topology or all of them in turn, and exits with status 1 if it finds a violation.
+// Command soak runs chaos experiments on one topology or all of them in turn. It exits
+// with status 1 if it finds a violation.
 package main
 
 import (
@@ -28,24 +28,24 @@ func main() {
 }
 
 func run(args []string, out io.Writer) error {
-	var o chaos.Options
+	o := chaos.DefaultOptions()
 	var topology, faults, source string
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
-	flags.DurationVar(&o.Duration, "duration", time.Minute, "how long faults are injected, over all topologies")
-	flags.Uint64Var(&o.Seed, "seed", 0, "of the random numbers; 0 takes one at random")
+	flags.DurationVar(&o.Duration, "duration", o.Duration, "time during which faults are injected, on all topologies together")
+	flags.Uint64Var(&o.Seed, "seed", 0, "of the random numbers; 0 chooses one at random")
 	flags.StringVar(&topology, "topology", "all", strings.Join(chaos.Topologies, ", ")+", or all of them in turn")
 	flags.StringVar(&faults, "faults", "", "only these kinds of faults, comma-separated")
 	flags.StringVar(&o.Caddy, "caddy", "", "program under test; built from -source if empty")
 	flags.StringVar(&source, "source", "..", "directory of the module under test")
-	flags.StringVar(&o.Dir, "dir", "", "directory for files and logs; a temporary one, removed unless there are violations, if empty")
-	flags.DurationVar(&o.Round, "round", 0, "how long there are faults between two quiet times (default 40s)")
-	flags.DurationVar(&o.Rest, "rest", 0, "how long at least until all rooms end once and the nodes are measured (default 1m)")
-	flags.DurationVar(&o.Pace, "pace", 0, "mean time between two faults (default 700ms)")
-	flags.DurationVar(&o.Talk, "talk", 0, "mean time between two messages of a client (default 1.5s)")
-	flags.DurationVar(&o.Tolerance, "tolerance", 0, "added to what ends rooms in time, for slow machines")
-	flags.IntVar(&o.Nodes, "nodes", 0, "Caddy processes (default 3)")
-	flags.IntVar(&o.Rooms, "rooms", 0, "rooms at a time (default 32)")
-	flags.IntVar(&o.Members, "members", 0, "clients that each room begins with (default 7)")
+	flags.StringVar(&o.Dir, "dir", "", "directory for files and logs; if empty, a temporary one, which is kept only if there are violations")
+	flags.DurationVar(&o.Round, "round", o.Round, "time of faults between two quiet times")
+	flags.DurationVar(&o.MeasureEvery, "measure", o.MeasureEvery, "least time between two measurements of the nodes, for which all rooms end")
+	flags.DurationVar(&o.Pace, "pace", o.Pace, "mean time between two faults")
+	flags.DurationVar(&o.PostEvery, "post", o.PostEvery, "mean time between two messages of a client")
+	flags.DurationVar(&o.Tolerance, "tolerance", 0, "added to time limits, for slow machines")
+	flags.IntVar(&o.Nodes, "nodes", o.Nodes, "Caddy processes")
+	flags.IntVar(&o.Rooms, "rooms", o.Rooms, "rooms at a time")
+	flags.IntVar(&o.Members, "members", o.Members, "clients with which each room begins")
 	flags.BoolVar(&o.StopEarly, "stop", false, "stop at the first violation")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -101,7 +101,7 @@ func run(args []string, out io.Writer) error {
 	return nil
 }
 
-// soak runs the laboratory over topologies.
+// soak runs an experiment on each topology.
 func soak(ctx context.Context, o chaos.Options, dir string, topologies []string) ([]*chaos.Report, error) {
 	var reports []*chaos.Report
 	for _, topology := range topologies {
