@@ -153,12 +153,20 @@ func (n *Node) Kill(t *testing.T) {
 // ExpectClean fails the test if the log of Caddy has a data race or a panic.
 func ExpectClean(t *testing.T, text string) {
 	t.Helper()
+	if crash := Crash(text); crash != "" {
+		t.Errorf("Caddy has logged:\n%s", crash)
+	}
+}
+
+// Crash returns the part of a log of Caddy that begins with a data race or a panic;
+// "" if it has none.
+func Crash(text string) string {
 	for _, sign := range []string{"DATA RACE", "panic:", "panic serving", "fatal error:", "goroutine 1 ["} {
 		if at := strings.Index(text, sign); at >= 0 {
-			t.Errorf("Caddy has logged %q:\n%s", sign, text[at:min(len(text), at+6000)])
-			return
+			return text[at:min(len(text), at+6000)]
 		}
 	}
+	return ""
 }
 
 // errorLine matches errors in both of Caddy's log formats.

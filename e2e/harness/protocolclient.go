@@ -22,10 +22,17 @@ type ClientOptions struct {
 	// ResendDelay is the wait before the client connects again, or resends messages
 	// that the server answered with "unavailable".
 	ResendDelay time.Duration
+	// ReadTimeout, unless zero, ends a connection on which the server sends neither a
+	// frame nor a ping for so long.
+	ReadTimeout time.Duration
+	// BeforeRead, unless nil, is called before each frame is read. The client reads
+	// nothing while it blocks.
+	BeforeRead func()
 	// Received, unless nil, gets each frame after the client has processed it.
 	Received func(f *Frame)
-	// Disconnected, unless nil, gets the end of each connection.
-	Disconnected func(end Closing)
+	// Disconnected, unless nil, gets the end of each connection, and decides whether
+	// the client must not connect again.
+	Disconnected func(end Closing) (over bool)
 }
 
 // outgoing is a message that the client has not seen stored.
@@ -102,7 +109,7 @@ func (c *ProtocolClient) run(ctx context.Context) {
 
 // connect holds one connection. It returns true if the client must not connect again.
 func (c *ProtocolClient) connect(ctx context.Context, url string) (over bool) {
-	s, _, err := OpenSocket(ctx, url, nil, nil)
+	s, _, err := openSocket(ctx, url, nil, nil, c.options)
 	if err != nil {
 		return false
 	}
@@ -164,12 +171,12 @@ func (c *ProtocolClient) reconnectDelay() time.Duration {
 // disconnected records the end of a connection, and reports whether the client must
 // not connect again.
 func (c *ProtocolClient) disconnected(end Closing) (over bool) {
-	if c.options.Disconnected != nil {
-		c.options.Disconnected(end)
-	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.socket, c.closing, c.lastSeen = nil, end, end.At
+	c.mu.Unlock()
+	if c.options.Disconnected != nil {
+		return c.options.Disconnected(end)
+	}
 	switch end.Code {
 	case websocket.CloseAbnormalClosure, websocket.CloseGoingAway, websocket.CloseInternalServerErr,
 		websocket.CloseTryAgainLater, 4503:
@@ -188,6 +195,10 @@ func (c *ProtocolClient) receive(s *Socket, f *Frame) (resend bool) {
 	case "welcome":
 		if f.Gap {
 			c.violation("gap in a welcome after %d", c.after)
+			c.after = f.Seq
+			if len(f.Messages) > 0 {
+				c.after = f.Messages[0].Seq - 1
+			}
 		}
 		if c.welcomes > 0 {
 			c.away = max(c.away, f.At.Sub(c.lastSeen))
@@ -205,6 +216,8 @@ func (c *ProtocolClient) receive(s *Socket, f *Frame) (resend bool) {
 		c.acknowledge(f.ID, f.At)
 	case "gap":
 		c.violation("gap at %d", f.Seq)
+		c.after, c.epoch = f.Seq, f.Epoch
+		return true
 	case "left":
 		c.leaves[f.UserID]++
 	case "error":
@@ -278,6 +291,16 @@ func (c *ProtocolClient) Disconnect() {
 	defer c.mu.Unlock()
 	if c.socket != nil {
 		_ = c.socket.conn.Close() // fails only if it is closed
+	}
+}
+
+// SendClose sends a close frame. The server then ends the connection.
+func (c *ProtocolClient) SendClose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.socket != nil {
+		message := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+		_ = c.socket.conn.WriteControl(websocket.CloseMessage, message, time.Now().Add(WaitTime)) // if that fails, the connection is broken
 	}
 }
 

@@ -19,8 +19,9 @@ import (
 // Socket is a WebSocket that keeps every frame of the server. One goroutine may send;
 // all other methods are safe for concurrent use.
 type Socket struct {
-	conn *websocket.Conn
-	done chan struct{} // closed when reading has ended
+	conn    *websocket.Conn
+	options ClientOptions // of reading
+	done    chan struct{} // closed when reading has ended
 
 	mu      sync.Mutex
 	frames  []Frame
@@ -42,6 +43,10 @@ func WebSocketURL(base string) string { return strings.Replace(base, "http", "ws
 // OpenSocket opens a WebSocket. It also returns the server's response, whether that
 // accepts or refuses the upgrade; nil if there was none. The caller closes the socket.
 func OpenSocket(ctx context.Context, url string, header http.Header, trust *tls.Config) (*Socket, *Response, error) {
+	return openSocket(ctx, url, header, trust, ClientOptions{})
+}
+
+func openSocket(ctx context.Context, url string, header http.Header, trust *tls.Config, o ClientOptions) (*Socket, *Response, error) {
 	dialer := websocket.Dialer{HandshakeTimeout: WaitTime, TLSClientConfig: trust}
 	conn, response, err := dialer.DialContext(ctx, url, header)
 	var r *Response
@@ -51,7 +56,14 @@ func OpenSocket(ctx context.Context, url string, header http.Header, trust *tls.
 	if err != nil {
 		return nil, r, err
 	}
-	s := &Socket{conn: conn, done: make(chan struct{}), changed: make(chan struct{})}
+	s := &Socket{conn: conn, options: o, done: make(chan struct{}), changed: make(chan struct{})}
+	if o.ReadTimeout > 0 {
+		pong := conn.PingHandler()
+		conn.SetPingHandler(func(data string) error {
+			s.extendRead()
+			return pong(data)
+		})
+	}
 	// Ends with the connection, which Close closes and waits for.
 	go s.read()
 	return s, r, nil
@@ -113,6 +125,10 @@ func (s *Socket) Close() {
 func (s *Socket) read() {
 	defer close(s.done)
 	for {
+		if s.options.BeforeRead != nil {
+			s.options.BeforeRead()
+		}
+		s.extendRead()
 		_, data, err := s.conn.ReadMessage()
 		now := time.Now()
 		if err != nil {
@@ -129,6 +145,13 @@ func (s *Socket) read() {
 		close(s.changed)
 		s.changed = make(chan struct{})
 		s.mu.Unlock()
+	}
+}
+
+// extendRead starts ClientOptions.ReadTimeout.
+func (s *Socket) extendRead() {
+	if s.options.ReadTimeout > 0 {
+		_ = s.conn.SetReadDeadline(time.Now().Add(s.options.ReadTimeout)) // if that fails, reading does
 	}
 }
 
