@@ -36,29 +36,6 @@ type clientFrame struct {
 	Limit  *int
 }
 
-// field is the name of a field and the destination of its value.
-type field struct {
-	name  string
-	value any
-}
-
-// fields are all fields that the protocol has.
-func (f *clientFrame) fields() [11]field {
-	return [...]field{
-		{"type", &f.Type},
-		{"roomId", &f.RoomID},
-		{"userId", &f.UserID},
-		{"sessionId", &f.SessionID},
-		{"after", &f.After},
-		{"epoch", &f.Epoch},
-		{"id", &f.ID},
-		{"message", &f.Message},
-		{"seq", &f.Seq},
-		{"before", &f.Before},
-		{"limit", &f.Limit},
-	}
-}
-
 // decodeFrame decodes a frame. It fails with apierror.ErrBadFrame if the bytes are not
 // a JSON object, and with apierror.ErrInvalidFrame if a field has the wrong type or is
 // out of range; then the fields that could be decoded are set.
@@ -80,7 +57,22 @@ func decodeJSON(data []byte) (clientFrame, error) {
 		return f, apierror.ErrBadFrame
 	}
 	wrong := ""
-	for _, field := range f.fields() {
+	for _, field := range [...]struct {
+		name  string
+		value any
+	}{
+		{"type", &f.Type},
+		{"roomId", &f.RoomID},
+		{"userId", &f.UserID},
+		{"sessionId", &f.SessionID},
+		{"after", &f.After},
+		{"epoch", &f.Epoch},
+		{"id", &f.ID},
+		{"message", &f.Message},
+		{"seq", &f.Seq},
+		{"before", &f.Before},
+		{"limit", &f.Limit},
+	} {
 		if raw, ok := values[field.name]; ok && json.Unmarshal(raw, field.value) != nil && wrong == "" {
 			wrong = field.name
 		}
@@ -88,7 +80,7 @@ func decodeJSON(data []byte) (clientFrame, error) {
 	if wrong != "" {
 		return f, fmt.Errorf("%w: %s has the wrong type", apierror.ErrInvalidFrame, wrong)
 	}
-	for _, n := range []struct {
+	for _, n := range [...]struct {
 		name  string
 		value *uint64
 		least uint64

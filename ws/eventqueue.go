@@ -17,7 +17,7 @@ type eventQueue struct {
 
 	mu       sync.Mutex
 	events   []room.Event
-	held     bool
+	held     bool // until open
 	draining bool
 
 	yield yieldPolicy // owned by the draining goroutine
@@ -68,14 +68,7 @@ func (q *eventQueue) put(e room.Event) {
 	q.startDrain()
 }
 
-// hold keeps events until open.
-func (q *eventQueue) hold() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.held = true
-}
-
-// open ends hold.
+// open starts to hand on the events of a queue that was held from the start.
 func (q *eventQueue) open() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

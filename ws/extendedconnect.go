@@ -27,11 +27,11 @@ func IsExtendedConnect(r *http.Request) bool {
 // whether the client lives.
 func (h *Hub) ServeExtendedConnect(w http.ResponseWriter, r *http.Request, s Settings) error {
 	conn := newStreamConn(w, r)
-	if err := h.Serve(&streamWriter{w, conn}, upgradeRequest(r), s); err != nil {
-		return err
+	err := h.Serve(&streamWriter{w, conn}, upgradeRequest(r), s)
+	if err == nil {
+		<-conn.ended
 	}
-	conn.wait()
-	return nil
+	return err
 }
 
 // upgradeRequest turns an extended CONNECT into a request for an upgrade of HTTP/1.1
@@ -83,16 +83,6 @@ func newStreamConn(w http.ResponseWriter, r *http.Request) *streamConn {
 	}
 	s.local, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return s
-}
-
-// wait returns when the stream is closed, or at once if it was never hijacked.
-func (s *streamConn) wait() {
-	s.writing.Lock()
-	answered := s.answered
-	s.writing.Unlock()
-	if answered {
-		<-s.ended
-	}
 }
 
 // streamWriter is the response before the stream is hijacked. It has no Unwrap:

@@ -51,19 +51,19 @@ func (hr *hubRoom) apply(events []room.Event) (pause time.Duration) {
 	started := time.Now()
 	hr.batch.writer = takeWriter()
 	defer hr.batch.writer.release()
-	written, ended := 0, false
+	written, expired := 0, false
 	for len(events) > 0 {
 		hr.mu.Lock()
-		before := hr.ended
+		open := !hr.ended
 		n := hr.applySome(&hr.batch, events)
-		ended = hr.ended && !before
+		expired = open && hr.ended && hr.endReason == room.EndExpired
 		hr.mu.Unlock()
 		written = max(written, hr.batch.flush())
 		events = events[n:]
 	}
 	hr.hub.counters.bytes.Add(hr.batch.writer.takeCount())
-	if ended {
-		hr.observeEnd()
+	if expired && hr.hub.observer != nil { // the caller that deletes a room reports that itself
+		hr.hub.observer.RoomExpired(hr.roomID)
 	}
 	if hr.flushInterval == 0 || written <= pacedConns {
 		return 0
@@ -269,19 +269,5 @@ func (hr *hubRoom) applyEnd(reason room.EndReason) {
 		for _, c := range user.conns {
 			c.closeEnded(reason)
 		}
-	}
-}
-
-// observeEnd reports an expired room to the observer. The caller that deletes a room
-// reports that itself.
-func (hr *hubRoom) observeEnd() {
-	if hr.hub.observer == nil {
-		return
-	}
-	hr.mu.Lock()
-	roomID, expired := hr.state.ID, hr.endReason == room.EndExpired
-	hr.mu.Unlock()
-	if expired {
-		hr.hub.observer.RoomExpired(roomID)
 	}
 }

@@ -214,8 +214,8 @@ func (h *Hub) acquire(ctx context.Context, instanceID string, flushInterval time
 		if hr == nil {
 			hr = newHubRoom(h, instanceID, flushInterval)
 			h.rooms[instanceID] = hr
-			if roomID, instance := room.SplitInstanceID(instanceID); instance != "" {
-				h.declared[roomID] = hr
+			if hr.roomID != instanceID {
+				h.declared[hr.roomID] = hr
 			}
 			h.mu.Unlock()
 			return h.open(ctx, hr)
@@ -269,8 +269,8 @@ func (h *Hub) release(hr *hubRoom) {
 	hr.close()
 	h.mu.Lock()
 	delete(h.rooms, hr.id)
-	if roomID, _ := room.SplitInstanceID(hr.id); h.declared[roomID] == hr {
-		delete(h.declared, roomID)
+	if h.declared[hr.roomID] == hr {
+		delete(h.declared, hr.roomID)
 	}
 	h.mu.Unlock()
 	close(hr.closed)

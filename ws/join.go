@@ -28,8 +28,11 @@ const (
 
 // joinState is a connection that has entered a room and waits for its welcome.
 type joinState struct {
-	lastID uint64    // the highest id of the session that is stored
-	from   *position // nil if the client does not resume
+	lastID uint64 // the highest id of the session that is stored
+	// after is the number of the last message that the client has received, nil if it
+	// does not resume, and epoch the epoch of that number, empty for the current one.
+	after *uint64
+	epoch string
 }
 
 // joinByQuery joins by the query of the request. It returns nil if the query holds no
@@ -124,11 +127,7 @@ func (c *conn) enter(ctx context.Context, f *clientFrame) (*joinState, error) {
 		c.hub.release(hr)
 		return nil, err
 	}
-	joined := &joinState{lastID: lastID}
-	if f.After != nil {
-		joined.from = &position{after: *f.After, epoch: f.Epoch}
-	}
-	return joined, nil
+	return &joinState{lastID: lastID, after: f.After, epoch: f.Epoch}, nil
 }
 
 // authenticate checks the session of a join, and returns the instance of the room that
@@ -155,7 +154,7 @@ func (c *conn) welcome(ctx context.Context, joined *joinState) error {
 	c.lastAccepted = joined.lastID
 	hr := c.room
 	for range maxEpochReads {
-		page, gap, err := hr.firstPage(ctx, joined.from)
+		page, gap, err := hr.firstPage(ctx, joined)
 		if err != nil {
 			return err
 		}

@@ -82,8 +82,8 @@ func (c *conn) store(id, known uint64, text string) error {
 	} else {
 		c.hub.counters.messages.Add(1)
 	}
-	if receipt.Began {
-		c.observeStart()
+	if observer := c.hub.observer; receipt.Began && observer != nil {
+		observer.RoomStarted(c.room.roomID, c.userID, c.room.ttl)
 	}
 	c.noteAnswered(id)
 	return nil
@@ -157,16 +157,4 @@ func (r *refusedIDs) add(id uint64, reason error) {
 	}
 	r.reasons[id] = reason
 	r.ids = append(r.ids, id)
-}
-
-// observeStart reports to the observer that a message of this connection has started
-// the room.
-func (c *conn) observeStart() {
-	if c.hub.observer == nil {
-		return
-	}
-	c.room.mu.Lock()
-	roomID, ttl := c.room.state.ID, c.room.state.TTL
-	c.room.mu.Unlock()
-	c.hub.observer.RoomStarted(roomID, c.userID, ttl)
 }

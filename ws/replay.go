@@ -17,25 +17,19 @@ const (
 	maxRetryDelay = time.Second
 )
 
-// position is where a client resumes: the number of the last message that it has
-// received, and the epoch of that number (empty: the current one).
-type position struct {
-	after uint64
-	epoch string
-}
-
 // firstPage reads the messages of a welcome. gap reports whether the client has missed
-// messages that are not kept any more. from is nil for a client without a position.
-func (hr *hubRoom) firstPage(ctx context.Context, from *position) (page room.Page, gap bool, err error) {
+// messages that are not kept any more.
+func (hr *hubRoom) firstPage(ctx context.Context, joined *joinState) (page room.Page, gap bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if from != nil {
-		page, err = hr.hub.store.After(ctx, hr.id, from.after, pageSize)
+	if joined.after != nil {
+		after := *joined.after
+		page, err = hr.hub.store.After(ctx, hr.id, after, pageSize)
 		if err != nil {
 			return page, false, err
 		}
-		if (from.epoch == "" || from.epoch == page.Epoch) && from.after <= page.Newest {
-			return page, page.First > from.after+1, nil
+		if (joined.epoch == "" || joined.epoch == page.Epoch) && after <= page.Newest {
+			return page, page.First > after+1, nil
 		}
 		gap = true // its numbers are of another epoch
 	}

@@ -16,6 +16,7 @@ type hubRoom struct {
 	// Fixed.
 	hub           *Hub
 	id            string        // of the instance
+	roomID        string        // the same, unless the room is declared
 	flushInterval time.Duration // see Settings
 	ready         chan struct{} // closed when the next fields are set
 	closed        chan struct{} // closed when the hub no longer watches the room
@@ -25,6 +26,7 @@ type hubRoom struct {
 	err      error
 	key      []byte
 	signedIn bool // room.Room.SignedIn, which never changes
+	ttl      time.Duration
 	feed     room.Feed
 	// abandoned means that err is set only because the connection that opened the
 	// room has gone. A connection that waits for the room tries again.
@@ -50,9 +52,11 @@ type hubRoom struct {
 }
 
 func newHubRoom(h *Hub, id string, flushInterval time.Duration) *hubRoom {
+	roomID, _ := room.SplitInstanceID(id)
 	hr := &hubRoom{
 		hub:           h,
 		id:            id,
+		roomID:        roomID,
 		flushInterval: flushInterval,
 		refs:          1,
 		ready:         make(chan struct{}),
@@ -62,20 +66,19 @@ func newHubRoom(h *Hub, id string, flushInterval time.Duration) *hubRoom {
 		users:         make(map[string]*localUser),
 		online:        make(map[string]struct{}),
 	}
-	hr.queue.handle, hr.queue.closing = hr.apply, make(chan struct{})
+	hr.queue.handle, hr.queue.held, hr.queue.closing = hr.apply, true, make(chan struct{})
 	return hr
 }
 
 // watch starts to follow the room. Events that arrive before the snapshot is in
 // place wait in the queue.
 func (hr *hubRoom) watch(ctx context.Context) error {
-	hr.queue.hold()
 	snapshot, feed, err := hr.hub.store.Watch(ctx, hr.id, hr.queue.put)
 	if err != nil {
 		return err
 	}
 	hr.feed, hr.state, hr.retracted = feed, snapshot.Room, snapshot.Retracted
-	hr.key, hr.signedIn = snapshot.Room.Key, snapshot.Room.SignedIn
+	hr.key, hr.signedIn, hr.ttl = snapshot.Room.Key, snapshot.Room.SignedIn, snapshot.Room.TTL
 	for _, userID := range snapshot.Online {
 		hr.online[userID] = struct{}{}
 	}
