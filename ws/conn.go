@@ -240,21 +240,19 @@ func (c *conn) endCall() { c.storeTimer.Stop() }
 func (c *conn) startPinging() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closing {
-		// finish stops the timer. If ping runs at that moment, it finds closing set
-		// and does not start the timer again.
-		c.pingTimer = time.AfterFunc(c.settings.PingInterval, c.ping)
-	}
-}
-
-func (c *conn) ping() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.closing {
 		return
 	}
-	c.push(pingFrame)
-	c.pingTimer.Reset(c.settings.PingInterval)
+	// finish stops the timer. If the function runs at that moment, it finds closing set
+	// and does not start the timer again.
+	c.pingTimer = time.AfterFunc(c.settings.PingInterval, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !c.closing {
+			c.push(pingFrame)
+			c.pingTimer.Reset(c.settings.PingInterval)
+		}
+	})
 }
 
 // extendReadDeadline gives the client another deadAfter to send something, unless the

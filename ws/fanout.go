@@ -50,7 +50,7 @@ func (b *flushBatch) flush() int {
 func (hr *hubRoom) apply(events []room.Event) (pause time.Duration) {
 	started := time.Now()
 	hr.batch.writer = takeWriter()
-	defer hr.batch.writer.release()
+	defer hr.batch.writer.release(&hr.hub.counters.bytes)
 	written, expired := 0, false
 	for len(events) > 0 {
 		hr.mu.Lock()
@@ -61,7 +61,6 @@ func (hr *hubRoom) apply(events []room.Event) (pause time.Duration) {
 		written = max(written, hr.batch.flush())
 		events = events[n:]
 	}
-	hr.hub.counters.bytes.Add(hr.batch.writer.takeCount())
 	if expired && hr.hub.observer != nil { // the caller that deletes a room reports that itself
 		hr.hub.observer.RoomExpired(hr.roomID)
 	}
@@ -75,14 +74,13 @@ func (hr *hubRoom) apply(events []room.Event) (pause time.Duration) {
 // mu held, unless the room has ended.
 func (hr *hubRoom) update(change func(b *flushBatch)) {
 	b := flushBatch{writer: takeWriter()}
-	defer b.writer.release()
+	defer b.writer.release(&hr.hub.counters.bytes)
 	hr.mu.Lock()
 	if !hr.ended {
 		change(&b)
 	}
 	hr.mu.Unlock()
 	b.flush()
-	hr.hub.counters.bytes.Add(b.writer.takeCount())
 }
 
 // applySome applies at least one event, at most about flushSize bytes of messages,

@@ -67,7 +67,17 @@ func (c *conn) joinByQuery(ctx context.Context, r *http.Request) (*joinState, er
 // join joins by the first frame. It returns nil if it has closed the connection.
 func (c *conn) join(ctx context.Context) *joinState {
 	_ = c.out.SetReadDeadline(time.Now().Add(joinTimeout))
-	f, err := c.readJoin()
+	var f clientFrame
+	err := c.read(func(data []byte) (err error) {
+		f, err = decodeFrame(data)
+		if errors.Is(err, apierror.ErrInvalidFrame) {
+			return apierror.ErrBadFrame // error frames are for clients that have joined
+		}
+		if err == nil && f.Type != "join" {
+			return apierror.ErrJoinRequired
+		}
+		return err
+	})
 	if err != nil {
 		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 			err = apierror.ErrJoinTimeout
@@ -82,20 +92,6 @@ func (c *conn) join(ctx context.Context) *joinState {
 		return nil
 	}
 	return joined
-}
-
-func (c *conn) readJoin() (f clientFrame, err error) {
-	err = c.read(func(data []byte) error {
-		f, err = decodeFrame(data)
-		if errors.Is(err, apierror.ErrInvalidFrame) {
-			return apierror.ErrBadFrame // error frames are for clients that have joined
-		}
-		if err == nil && f.Type != "join" {
-			return apierror.ErrJoinRequired
-		}
-		return err
-	})
-	return f, err
 }
 
 // enter checks the session of a join and enters the room. The caller undoes it by

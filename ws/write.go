@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,7 @@ const gatherSize = 64 << 10
 type writer struct {
 	batch  []*frame
 	buffer []byte
-	count  uint64 // bytes written since takeCount
+	count  uint64 // bytes written
 
 	// Arguments and results of attempt, which is made once so that a write that does
 	// not block allocates nothing.
@@ -40,21 +41,16 @@ func takeWriter() *writer {
 	return w
 }
 
-// release puts the writer back into the pool, without a buffer of unusual size.
-func (w *writer) release() {
+// release adds the bytes written to a counter, and puts the writer back into the pool,
+// without a buffer of unusual size.
+func (w *writer) release(bytes *atomic.Uint64) {
+	bytes.Add(w.count)
 	clear(w.batch)
 	w.batch, w.data, w.err, w.count = w.batch[:0], nil, nil, 0
 	if cap(w.buffer) > 2*gatherSize {
 		w.buffer = nil
 	}
 	writers.Put(w)
-}
-
-// takeCount returns how many bytes were written since its last call.
-func (w *writer) takeCount() uint64 {
-	count := w.count
-	w.count = 0
-	return count
 }
 
 // gather returns the bytes of the batch and their size in the queue. The bytes are
@@ -127,8 +123,7 @@ func (c *conn) flush(w *writer) {
 // frames until none is left.
 func (c *conn) writeQueue(rest []byte, size int) {
 	w := takeWriter()
-	defer w.release()
-	defer func() { c.hub.counters.bytes.Add(w.takeCount()) }()
+	defer w.release(&c.hub.counters.bytes)
 	if len(rest) > 0 && w.write(c, rest) != nil {
 		c.writeFailed()
 		return
