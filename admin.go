@@ -28,8 +28,8 @@ const adminTimeout = 5 * time.Second
 func init() { caddy.RegisterModule(AdminAPI{}) }
 
 // AdminAPI adds endpoints under `/ephemeral_chat/` to Caddy's admin API. They return the
-// statistics of this node and the rooms with connections on it, and delete a room, for
-// admins who deal with abuse. They do not show messages, names of rooms or secrets.
+// statistics of this node and the rooms with connections on it. They delete a room, which
+// admins need against abuse. They do not show messages, names of rooms or secrets.
 type AdminAPI struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -52,38 +52,31 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	}
 	path := strings.TrimPrefix(r.URL.Path, adminPath)
 	roomID, isRoom := strings.CutPrefix(path, "rooms/")
+	methods := []string{http.MethodGet, http.MethodHead}
 	switch {
 	case isRoom && roomID != "":
-		if err := allowAdminMethods(w, r, http.MethodDelete); err != nil {
-			return err
-		}
-		return deleteRooms(w, r, selected, roomID)
-	case path == "" || path == "rooms" || isRoom:
-		if err := allowAdminMethods(w, r, http.MethodGet, http.MethodHead); err != nil {
-			return err
-		}
-		if path == "" {
-			stats, err := statsOf(selected)
-			if err != nil {
-				return err
-			}
-			return answerAdmin(w, map[string]any{"stores": stats})
-		}
-		return answerAdmin(w, map[string]any{"rooms": roomsOf(selected)})
-	default:
+		methods = []string{http.MethodDelete}
+	case path != "" && path != "rooms" && !isRoom:
 		return adminError(http.StatusNotFound, errors.New("no such endpoint"))
 	}
+	if !slices.Contains(methods, r.Method) {
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		return adminError(http.StatusMethodNotAllowed, errors.New("method not allowed"))
+	}
+	switch {
+	case r.Method == http.MethodDelete:
+		return deleteRooms(w, r, selected, roomID)
+	case path != "":
+		return answerAdmin(w, map[string]any{"rooms": roomsOf(selected)})
+	}
+	stats, err := statsOf(selected)
+	if err != nil {
+		return err
+	}
+	return answerAdmin(w, map[string]any{"stores": stats})
 }
 
 func adminError(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
-
-func allowAdminMethods(w http.ResponseWriter, r *http.Request, methods ...string) error {
-	if slices.Contains(methods, r.Method) {
-		return nil
-	}
-	w.Header().Set("Allow", strings.Join(methods, ", "))
-	return adminError(http.StatusMethodNotAllowed, errors.New("method not allowed"))
-}
 
 // selectStores returns the store that the query of a request names, or all stores.
 func selectStores(r *http.Request) ([]*sharedStore, error) {
@@ -109,23 +102,18 @@ func answerAdmin(w http.ResponseWriter, value any) error {
 // storeStats are the statistics of a store and its connections on this node, since it
 // was opened.
 type storeStats struct {
-	Name        string                          `json:"name"`
-	Module      caddy.ModuleID                  `json:"module"`
-	Connections int                             `json:"connections"`
-	Rooms       int                             `json:"rooms"`
-	Opened      uint64                          `json:"connections_opened"`
-	Closed      map[string]uint64               `json:"connections_closed"`
-	Messages    uint64                          `json:"messages"`
-	Deliveries  uint64                          `json:"deliveries"`
-	SentBytes   uint64                          `json:"sent_bytes"`
-	Refusals    refusalStats                    `json:"refusals"`
-	Calls       map[string]instrument.CallStats `json:"store_calls"`
-	Link        *linkStats                      `json:"link,omitempty"`
-}
-
-type refusalStats struct {
-	HTTP      map[string]uint64 `json:"http"`
-	WebSocket map[string]uint64 `json:"websocket"`
+	Name        string                       `json:"name"`
+	Module      caddy.ModuleID               `json:"module"`
+	Connections int                          `json:"connections"`
+	Rooms       int                          `json:"rooms"`
+	Opened      uint64                       `json:"connections_opened"`
+	Closed      map[string]uint64            `json:"connections_closed"`
+	Messages    uint64                       `json:"messages"`
+	Deliveries  uint64                       `json:"deliveries"`
+	SentBytes   uint64                       `json:"sent_bytes"`
+	Refusals    map[string]map[string]uint64 `json:"refusals"`
+	Calls       map[string]instrument.Stats  `json:"store_calls"`
+	Link        *linkStats                   `json:"link,omitempty"`
 }
 
 type linkStats struct {
@@ -138,7 +126,7 @@ type linkStats struct {
 func statsOf(selected []*sharedStore) ([]storeStats, error) {
 	all := make([]storeStats, 0, len(selected))
 	for _, s := range selected {
-		calls, err := s.store.CallStats()
+		calls, err := s.calls.Stats()
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +141,7 @@ func statsOf(selected []*sharedStore) ([]storeStats, error) {
 			Messages:    hub.Messages,
 			Deliveries:  hub.Deliveries,
 			SentBytes:   hub.Bytes,
-			Refusals:    refusalStats{HTTP: s.refusals.Counts(), WebSocket: hub.Refused},
+			Refusals:    map[string]map[string]uint64{"http": s.refusals.Counts(), "websocket": hub.Refused},
 			Calls:       calls,
 		}
 		if s.pubsub != nil {

@@ -1,6 +1,7 @@
 package ephemeralchat
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -166,25 +167,9 @@ func (h *Handler) checkWithDefaults(d *caddyfile.Dispenser) error {
 
 // unmarshalOption parses the option whose name is the current token. given has the
 // names of the options so far.
-func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string, given map[string]bool) (err error) {
-	for _, o := range durationOptions {
-		if o.name == name {
-			return unmarshalValue(d, o.check, o.value(h), parseDuration)
-		}
-	}
-	for _, o := range countOptions {
-		if o.name == name {
-			parse := parseCount
-			if name == "max_message" {
-				parse = parseSize
-			}
-			return unmarshalValue(d, o.check, o.value(h), parse)
-		}
-	}
-	for _, o := range rateOptions {
-		if o.name == name {
-			return unmarshalRate(d, o.value(h))
-		}
+func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string, given map[string]bool) error {
+	if i := slices.IndexFunc(options, func(o option) bool { return o.name == name }); i >= 0 {
+		return options[i].unmarshal(h, d)
 	}
 	switch name {
 	case "redis", "store":
@@ -199,14 +184,12 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, name string, given map
 	case "user":
 		return unmarshalValue(d, checkUser, &h.User, func(text string) (string, error) { return text, nil })
 	case "page":
-		on, err := unmarshalSwitch(d)
-		h.DisablePage = !on
-		return err
+		return unmarshalValue(d, nil, &h.DisablePage, func(text string) (bool, error) {
+			on, err := parseSwitch(text)
+			return !on, err
+		})
 	case "extended_connect":
-		h.ExtendedConnect, err = unmarshalSwitch(d)
-		return err
-	case "flush_interval":
-		return unmarshalValue(d, checkFlushInterval, &h.FlushInterval, parseFlushInterval)
+		return unmarshalValue(d, nil, &h.ExtendedConnect, parseSwitch)
 	}
 	return d.Errf("unknown option %q of %s", name, directive)
 }
@@ -250,23 +233,18 @@ func (h *Handler) unmarshalRoom(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&r.ID, &r.Name) {
 		return d.Err("room takes an id and a name; quote a name that has spaces")
 	}
-	ttl := option[caddy.Duration]{name: "room: ttl", min: second, max: maxLifetime, unit: second}
-	secrets := map[string]*string{"password": &r.Password, "admin_password": &r.AdminPassword}
-	err := unmarshalBlock(d, "room", func(name string) error {
-		secret := secrets[name]
-		if name == "ttl" {
-			return unmarshalValue(d, ttl.check, &r.TTL, parseDuration)
-		}
-		if secret == nil {
-			return d.Errf("room: unknown option %q", name)
-		}
-		if err := unmarshalSecret(d, "room", secret); err != nil {
+	secret := func(target *string) error {
+		name := d.Val()
+		if err := unmarshalSecret(d, target); err != nil || *target != "" {
 			return err
 		}
-		if *secret == "" {
-			return d.Errf("room: %s is empty; remove it for a room without one", name)
-		}
-		return nil
+		return d.Errf("%s is empty; remove it for a room without one", name)
+	}
+	checkTTL := checkRange("ttl", second, maxLifetime, second)
+	err := unmarshalBlock(d, "room", map[string]func() error{
+		"ttl":            func() error { return unmarshalValue(d, checkTTL, &r.TTL, parseDuration) },
+		"password":       func() error { return secret(&r.Password) },
+		"admin_password": func() error { return secret(&r.AdminPassword) },
 	})
 	h.Rooms = append(h.Rooms, r)
 	return err
@@ -283,47 +261,42 @@ func (h *Handler) unmarshalOrigins(d *caddyfile.Dispenser) error {
 	return noBlock(d)
 }
 
-// unmarshalBlock parses a block of options, each of which may be given once. The errors
-// begin with the name of the option that has the block.
-func unmarshalBlock(d *caddyfile.Dispenser, owner string, unmarshal func(name string) error) error {
+// unmarshalBlock parses a block of options. Each option has a function that parses it and
+// may be given once. Errors begin with owner, the option that has the block.
+func unmarshalBlock(d *caddyfile.Dispenser, owner string, options map[string]func() error) error {
 	given := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
+		unmarshal := options[name]
+		if unmarshal == nil {
+			return d.Errf("%s: unknown option %q", owner, name)
+		}
 		if given[name] {
 			return d.Errf("%s: %s is given twice", owner, name)
 		}
 		given[name] = true
-		if err := unmarshal(name); err != nil {
-			return err
+		err := unmarshal()
+		if err == nil {
+			err = noBlock(d)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", owner, err)
 		}
 	}
 	return nil
 }
 
-// unmarshalSecret parses an option that has one argument. Its errors do not quote the
-// argument, as those of ArgErr do.
-func unmarshalSecret(d *caddyfile.Dispenser, owner string, target *string) error {
+// unmarshalSecret parses an option that has one argument. Its error does not quote the
+// argument, as that of ArgErr would.
+func unmarshalSecret(d *caddyfile.Dispenser, target *string) error {
 	name := d.Val()
 	if !d.AllArgs(target) {
-		return d.Errf("%s: %s takes one value", owner, name)
+		return d.Errf("%s takes one value", name)
 	}
-	return noBlock(d)
+	return nil
 }
 
-// unmarshalSwitch parses an option that is on or off.
-func unmarshalSwitch(d *caddyfile.Dispenser) (on bool, err error) {
-	name := d.Val()
-	var value string
-	if !d.AllArgs(&value) {
-		return false, d.ArgErr()
-	}
-	if value != "on" && value != "off" {
-		return false, d.Errf("%s is on or off, not %q", name, value)
-	}
-	return value == "on", noBlock(d)
-}
-
-// unmarshalValue parses an option that has one argument.
+// unmarshalValue parses an option that has one argument. check may be nil.
 func unmarshalValue[T any](d *caddyfile.Dispenser, check func(T) error, target *T, parse func(string) (T, error)) error {
 	name := d.Val()
 	var text string
@@ -334,8 +307,10 @@ func unmarshalValue[T any](d *caddyfile.Dispenser, check func(T) error, target *
 	if err != nil {
 		return d.Errf("%s: %w", name, err)
 	}
-	if err := check(value); err != nil {
-		return d.WrapErr(err)
+	if check != nil {
+		if err := check(value); err != nil {
+			return d.WrapErr(err)
+		}
 	}
 	*target = value
 	return noBlock(d)
@@ -343,27 +318,19 @@ func unmarshalValue[T any](d *caddyfile.Dispenser, check func(T) error, target *
 
 func unmarshalRate(d *caddyfile.Dispenser, target **Rate) error {
 	name, args := d.Val(), d.RemainingArgs()
-	rate := new(Rate)
-	switch {
-	case len(args) == 1 && args[0] == "off":
-		rate.Off = true
-	case len(args) == 2:
-		count, err := parseCount(args[0])
-		if err != nil {
-			return d.Errf("%s: %w", name, err)
-		}
-		window, err := parseDuration(args[1])
-		if err != nil {
-			return d.Errf("%s: %w", name, err)
-		}
-		rate.Count, rate.Window = count, window
-	default:
+	if len(args) == 1 && args[0] == "off" {
+		*target = &Rate{Off: true}
+		return noBlock(d)
+	}
+	if len(args) != 2 {
 		return d.Errf("%s takes a count and a window, or off", name)
 	}
-	if err := rate.check(); err != nil {
+	count, countErr := parseCount(args[0])
+	window, windowErr := parseDuration(args[1])
+	*target = &Rate{Count: count, Window: window}
+	if err := cmp.Or(countErr, windowErr, (*target).check()); err != nil {
 		return d.Errf("%s: %w", name, err)
 	}
-	*target = rate
 	return noBlock(d)
 }
 
@@ -380,6 +347,13 @@ func parseFlushInterval(text string) (caddy.Duration, error) {
 		return noFlushInterval, nil
 	}
 	return parseDuration(text)
+}
+
+func parseSwitch(text string) (on bool, err error) {
+	if text != "on" && text != "off" {
+		return false, fmt.Errorf("on or off is expected, not %q", text)
+	}
+	return text == "on", nil
 }
 
 func parseCount(text string) (int, error) {

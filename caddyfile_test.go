@@ -132,10 +132,10 @@ func TestRefusedCaddyfiles(t *testing.T) {
 		"origin with user":    {"ephemeral_chat {\norigins https://u@a.example\n}", "must be scheme://host", 3},
 		"origin not in ASCII": {"ephemeral_chat {\norigins https://bücher.example\n}", "in ASCII", 3},
 		"origin that is null": {"ephemeral_chat {\norigins null\n}", "must be scheme://host", 3},
-		"page of its own":     {"ephemeral_chat {\npage index.html\n}", `page is on or off, not "index.html"`, 3},
+		"page of its own":     {"ephemeral_chat {\npage index.html\n}", `page: on or off is expected, not "index.html"`, 3},
 		"user of nothing":     {"ephemeral_chat {\nuser\n}", "wrong argument count", 3},
 		"the same user":       {"ephemeral_chat {\nuser anna\n}", "placeholder", 3},
-		"half an extension":   {"ephemeral_chat {\nextended_connect h2\n}", `extended_connect is on or off, not "h2"`, 3},
+		"half an extension":   {"ephemeral_chat {\nextended_connect h2\n}", `extended_connect: on or off is expected, not "h2"`, 3},
 		"page of nothing":     {"ephemeral_chat {\npage\n}", "wrong argument count", 3},
 
 		"ttl above max_ttl":   {"ephemeral_chat {\nmax_ttl 1h\nttl 2h\n}", "ttl (2h0m0s) is longer than max_ttl (1h0m0s)", 4},

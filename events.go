@@ -27,32 +27,28 @@ const (
 	eventMemberRemoved = "member_removed"
 )
 
-// RoomCreated implements api.Observer.
+// The methods of api.Observer and ws.Observer.
+
 func (s *sharedStore) RoomCreated(roomID, userID string, ttl time.Duration) {
 	s.emit(eventRoomCreated, roomID, userID, "ttl", int64(ttl/time.Second))
 }
 
-// RoomStarted implements api.Observer and ws.Observer.
 func (s *sharedStore) RoomStarted(roomID, userID string, ttl time.Duration) {
 	s.emit(eventRoomStarted, roomID, userID, "ttl", int64(ttl/time.Second))
 }
 
-// RoomDeleted implements api.Observer.
 func (s *sharedStore) RoomDeleted(roomID, userID string) {
 	s.emit(eventRoomEnded, roomID, userID, "reason", string(room.EndDeleted))
 }
 
-// RoomExpired implements ws.Observer.
 func (s *sharedStore) RoomExpired(roomID string) {
 	s.emit(eventRoomEnded, roomID, "", "reason", string(room.EndExpired))
 }
 
-// MemberJoined implements api.Observer.
 func (s *sharedStore) MemberJoined(roomID, userID string) {
 	s.emit(eventMemberJoined, roomID, userID, "", nil)
 }
 
-// MemberRemoved implements api.Observer.
 func (s *sharedStore) MemberRemoved(roomID, userID, by string) {
 	s.emit(eventMemberRemoved, roomID, userID, "by", by)
 }
@@ -110,7 +106,7 @@ type emitter struct {
 	ctx        caddy.Context // of the handler; canceled when the configuration ends
 	app        *caddyevents.App
 
-	started atomic.Bool
+	started bool // guarded by the dispatcher's mu
 }
 
 func newEventDispatcher(log func() *zap.Logger) *eventDispatcher {
@@ -129,18 +125,15 @@ func newEventDispatcher(log func() *zap.Logger) *eventDispatcher {
 // the configuration has no events app.
 func (d *eventDispatcher) attach(ctx caddy.Context) (*emitter, error) {
 	loaded, err := ctx.AppIfConfigured("events") // any module that uses it configures it
-	if errors.Is(err, caddy.ErrNotConfigured) {
+	app, ok := loaded.(*caddyevents.App)
+	if errors.Is(err, caddy.ErrNotConfigured) || err == nil && !ok {
 		return nil, nil //nolint:nilnil // no events app means no handlers
 	}
-	if err != nil {
-		return nil, err
-	}
-	app, ok := loaded.(*caddyevents.App)
-	if !ok {
-		return nil, nil //nolint:nilnil // as above
-	}
 	e := &emitter{dispatcher: d, ctx: ctx, app: app}
-	if err := app.On("started", e); err != nil {
+	if err == nil {
+		err = app.On("started", e)
+	}
+	if err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
@@ -151,7 +144,9 @@ func (d *eventDispatcher) attach(ctx caddy.Context) (*emitter, error) {
 
 // Handle implements caddyevents.Handler for the event "started" of the configuration.
 func (e *emitter) Handle(context.Context, caddy.Event) error {
-	e.started.Store(true)
+	e.dispatcher.mu.Lock()
+	e.started = true
+	e.dispatcher.mu.Unlock()
 	select {
 	case e.dispatcher.started <- struct{}{}:
 	default:
@@ -169,7 +164,7 @@ func (d *eventDispatcher) detach(e *emitter) {
 // current returns the newest emitter whose configuration runs, or nil. d.mu is held.
 func (d *eventDispatcher) current() *emitter {
 	for _, e := range slices.Backward(d.emitters) {
-		if e.started.Load() && e.ctx.Err() == nil {
+		if e.started && e.ctx.Err() == nil {
 			return e
 		}
 	}

@@ -59,7 +59,7 @@ type Handler struct {
 	// from `1s` to 10 years. Default: `24h`.
 	Lobby caddy.Duration `json:"lobby,omitempty"`
 
-	// The number of messages that a room keeps for members who join later, from 1 to
+	// The number of messages that a room keeps for later members, from 1 to
 	// 100000. Default: 1000.
 	History int `json:"history,omitempty"`
 
@@ -67,7 +67,7 @@ type Handler struct {
 	// Default: 4096.
 	MaxMessage int `json:"max_message,omitempty"`
 
-	// The maximum number of users who are online in a room, from 1 to 1000000.
+	// The maximum number of online users of a room, from 1 to 1000000.
 	// Default: 1000.
 	MaxMembers int `json:"max_members,omitempty"`
 
@@ -177,7 +177,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	declared, err := h.declaredRooms(caddy.NewReplacer())
+	replacer := caddy.NewReplacer()
+	declared, err := h.declaredRooms(h.limits(), func(text string) (string, error) {
+		return replacer.ReplaceOrErr(text, true, true)
+	})
 	if err != nil {
 		return err
 	}
@@ -251,15 +254,10 @@ func (h *Handler) Cleanup() error {
 
 // loadStore provisions the store module of the configuration, or the memory store.
 func (h *Handler) loadStore(ctx caddy.Context) error {
-	var (
-		module any
-		err    error
-	)
 	if len(h.StoreRaw) == 0 {
-		module, err = ctx.LoadModuleByID(storeNamespace+".memory", nil)
-	} else {
-		module, err = ctx.LoadModule(h, "StoreRaw")
+		h.StoreRaw = json.RawMessage(`{"store": "memory"}`)
 	}
+	module, err := ctx.LoadModule(h, "StoreRaw")
 	if err != nil {
 		return fmt.Errorf("loading the store: %w", err)
 	}

@@ -1,101 +1,118 @@
 package ephemeralchat
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"golang.org/x/time/rate"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// Defaults of the options.
 const (
-	defaultTTL          = caddy.Duration(time.Hour)
-	defaultMaxTTL       = caddy.Duration(24 * time.Hour)
-	defaultLobby        = caddy.Duration(24 * time.Hour)
-	defaultHistory      = 1000
-	defaultMaxMessage   = 4 << 10
-	defaultMaxMembers   = 1000
-	defaultMaxRooms     = 100_000
-	defaultPingInterval = caddy.Duration(30 * time.Second)
-	// defaultMaxConnections allows for many users behind one address, because a user
-	// cannot change that.
-	defaultMaxConnections = 1000
-	// defaultFlushInterval is a delay that users do not notice in a busy room.
-	defaultFlushInterval = caddy.Duration(25 * time.Millisecond)
+	millisecond   = caddy.Duration(time.Millisecond)
+	second        = caddy.Duration(time.Second)
+	hour          = caddy.Duration(time.Hour)
+	defaultMaxTTL = 24 * hour
+	maxLifetime   = 10 * 365 * 24 * hour // of a room
+	// noFlushInterval turns flush_interval off, as in Caddy's reverse proxy.
+	noFlushInterval = caddy.Duration(-1)
 )
 
-// Ranges of the options.
-const (
-	second           = caddy.Duration(time.Second) // the unit of lifetimes
-	maxLifetime      = caddy.Duration(10 * 365 * 24 * time.Hour)
-	minFlushInterval = caddy.Duration(time.Millisecond)
-	maxFlushInterval = second
-	noFlushInterval  = caddy.Duration(-1) // off, as for Caddy's reverse proxy
-
-	maxRateCount = 1_000_000
-	minWindow    = caddy.Duration(time.Millisecond)
-	maxWindow    = caddy.Duration(24 * time.Hour)
-)
-
-// option is an option with a range. The Caddyfile parser uses it to report the line,
-// Validate for configurations in JSON.
-type option[T int | caddy.Duration] struct {
-	name     string
-	value    func(*Handler) *T
-	min, max T
-	unit     T // values are multiples of it
+// option is an option that has a range and a default.
+type option struct {
+	name       string
+	unmarshal  func(*Handler, *caddyfile.Dispenser) error // from the Caddyfile
+	check      func(*Handler) error                       // for configurations in JSON
+	setDefault func(*Handler)
 }
 
-var durationOptions = []option[caddy.Duration]{
-	{"ttl", func(h *Handler) *caddy.Duration { return &h.TTL }, second, maxLifetime, second},
-	{"max_ttl", func(h *Handler) *caddy.Duration { return &h.MaxTTL }, second, maxLifetime, second},
-	{"lobby", func(h *Handler) *caddy.Duration { return &h.Lobby }, second, maxLifetime, second},
-	{"ping_interval", func(h *Handler) *caddy.Duration { return &h.PingInterval }, second, 3600 * second, 1},
+// options are all options with a range. The arguments of ranged are the parser, the
+// minimum, the maximum, the unit and the default.
+var options = []option{
+	ranged("max_ttl", func(h *Handler) *caddy.Duration { return &h.MaxTTL }, parseDuration, second, maxLifetime, second, defaultMaxTTL),
+	ranged("ttl", func(h *Handler) *caddy.Duration { return &h.TTL }, parseDuration, second, maxLifetime, second, hour),
+	ranged("lobby", func(h *Handler) *caddy.Duration { return &h.Lobby }, parseDuration, second, maxLifetime, second, 24*hour),
+	ranged("history", func(h *Handler) *int { return &h.History }, parseCount, 1, 100_000, 1, 1000),
+	ranged("max_message", func(h *Handler) *int { return &h.MaxMessage }, parseSize, 1, 1<<20, 1, 4<<10),
+	ranged("max_members", func(h *Handler) *int { return &h.MaxMembers }, parseCount, 1, 1_000_000, 1, 1000),
+	ranged("max_rooms", func(h *Handler) *int { return &h.MaxRooms }, parseCount, 1, 1_000_000_000, 1, 100_000),
+	// The default allows for many users behind one address, which they cannot change.
+	ranged("max_connections", func(h *Handler) *int { return &h.MaxConnections }, parseCount, 1, 1_000_000, 1, 1000),
+	ranged("ping_interval", func(h *Handler) *caddy.Duration { return &h.PingInterval }, parseDuration, second, hour, 1, 30*second),
+	// Users do not notice the default delay in a busy room.
+	ranged("flush_interval", func(h *Handler) *caddy.Duration { return &h.FlushInterval }, parseFlushInterval, millisecond, second, 1, 25*millisecond, noFlushInterval),
+	limited("message_rate", func(h *Handler) **Rate { return &h.MessageRate }, Rate{Count: 10, Window: second}),
+	limited("join_rate", func(h *Handler) **Rate { return &h.JoinRate }, Rate{Count: 600, Window: 60 * second}),
+	limited("create_rate", func(h *Handler) **Rate { return &h.CreateRate }, Rate{Count: 20, Window: 60 * second}),
+	limited("password_rate", func(h *Handler) **Rate { return &h.PasswordRate }, Rate{Count: 10, Window: 60 * second}),
+	limited("room_password_rate", func(h *Handler) **Rate { return &h.RoomPasswordRate }, Rate{Count: 100, Window: 60 * second}),
 }
 
-var countOptions = []option[int]{
-	{"history", func(h *Handler) *int { return &h.History }, 1, 100_000, 1},
-	{"max_message", func(h *Handler) *int { return &h.MaxMessage }, 1, 1 << 20, 1},
-	{"max_members", func(h *Handler) *int { return &h.MaxMembers }, 1, 1_000_000, 1},
-	{"max_rooms", func(h *Handler) *int { return &h.MaxRooms }, 1, 1_000_000_000, 1},
-	{"max_connections", func(h *Handler) *int { return &h.MaxConnections }, 1, 1_000_000, 1},
-}
-
-var rateOptions = []struct {
-	name     string
-	value    func(*Handler) **Rate
-	fallback Rate // the default
-}{
-	{"message_rate", func(h *Handler) **Rate { return &h.MessageRate }, Rate{Count: 10, Window: second}},
-	{"join_rate", func(h *Handler) **Rate { return &h.JoinRate }, Rate{Count: 600, Window: 60 * second}},
-	{"create_rate", func(h *Handler) **Rate { return &h.CreateRate }, Rate{Count: 20, Window: 60 * second}},
-	{"password_rate", func(h *Handler) **Rate { return &h.PasswordRate }, Rate{Count: 10, Window: 60 * second}},
-	{"room_password_rate", func(h *Handler) **Rate { return &h.RoomPasswordRate }, Rate{Count: 100, Window: 60 * second}},
-}
-
-// check returns an error if the value is out of the option's range.
-func (o *option[T]) check(value T) error {
-	if value < o.min || value > o.max {
-		return fmt.Errorf("%s must be from %s to %s, not %s", o.name, show(o.min), show(o.max), show(value))
+// ranged returns an option that is a number. Zero means that it is not set. The value
+// off, if there is one, is valid in addition to the range.
+func ranged[T int | caddy.Duration](
+	name string, field func(*Handler) *T, parse func(string) (T, error), least, most, unit, fallback T, off ...T,
+) option {
+	check := checkRange(name, least, most, unit, off...)
+	return option{
+		name:      name,
+		unmarshal: func(h *Handler, d *caddyfile.Dispenser) error { return unmarshalValue(d, check, field(h), parse) },
+		check: func(h *Handler) error {
+			if *field(h) == 0 {
+				return nil
+			}
+			return check(*field(h))
+		},
+		setDefault: func(h *Handler) { *field(h) = cmp.Or(*field(h), fallback) },
 	}
-	if value%o.unit != 0 {
-		return fmt.Errorf("%s must be a multiple of %s, not %s", o.name, show(o.unit), show(value))
-	}
-	return nil
 }
 
-// checkFlushInterval returns an error if the value is out of range.
-func checkFlushInterval(value caddy.Duration) error {
-	if value == noFlushInterval || minFlushInterval <= value && value <= maxFlushInterval {
+// limited returns an option of a rate.
+func limited(name string, field func(*Handler) **Rate, fallback Rate) option {
+	return option{
+		name:      name,
+		unmarshal: func(h *Handler, d *caddyfile.Dispenser) error { return unmarshalRate(d, field(h)) },
+		check: func(h *Handler) error {
+			if err := (*field(h)).check(); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		},
+		setDefault: func(h *Handler) {
+			if *field(h) == nil {
+				rate := fallback
+				*field(h) = &rate
+			}
+		},
+	}
+}
+
+// checkRange returns a function that returns an error if a value is out of range or not
+// a multiple of the unit.
+func checkRange[T int | caddy.Duration](name string, least, most, unit T, off ...T) func(T) error {
+	orOff := ""
+	if len(off) > 0 {
+		orOff = "off or "
+	}
+	return func(value T) error {
+		if slices.Contains(off, value) {
+			return nil
+		}
+		if value < least || value > most {
+			return fmt.Errorf("%s must be %sfrom %s to %s, not %s", name, orOff, show(least), show(most), show(value))
+		}
+		if value%unit != 0 {
+			return fmt.Errorf("%s must be a multiple of %s, not %s", name, show(unit), show(value))
+		}
 		return nil
 	}
-	return fmt.Errorf("flush_interval must be off or from %s to %s, not %s",
-		show(minFlushInterval), show(maxFlushInterval), show(value))
 }
 
 func show[T int | caddy.Duration](value T) string {
@@ -107,52 +124,24 @@ func show[T int | caddy.Duration](value T) string {
 
 // setDefaults sets the options that the configuration omits.
 func (h *Handler) setDefaults() {
-	orDefault(&h.MaxTTL, defaultMaxTTL)
-	orDefault(&h.TTL, min(defaultTTL, h.MaxTTL))
-	orDefault(&h.Lobby, defaultLobby)
-	orDefault(&h.History, defaultHistory)
-	orDefault(&h.MaxMessage, defaultMaxMessage)
-	orDefault(&h.MaxMembers, defaultMaxMembers)
-	orDefault(&h.MaxConnections, defaultMaxConnections)
-	orDefault(&h.PingInterval, defaultPingInterval)
-	orDefault(&h.FlushInterval, defaultFlushInterval)
-	if _, ok := h.store.(*MemoryStore); ok {
-		orDefault(&h.MaxRooms, defaultMaxRooms)
+	ttl, maxRooms := h.TTL, h.MaxRooms
+	for _, o := range options {
+		o.setDefault(h)
 	}
-	for _, o := range rateOptions {
-		orDefault(o.value(h), &o.fallback)
+	if ttl == 0 {
+		h.TTL = min(h.TTL, h.MaxTTL)
 	}
-}
-
-func orDefault[T comparable](value *T, fallback T) {
-	var unset T
-	if *value == unset {
-		*value = fallback
+	if _, ok := h.store.(*MemoryStore); !ok {
+		h.MaxRooms = maxRooms
 	}
 }
 
 // checkValues returns an error if the value of an option is invalid by itself.
 func (h *Handler) checkValues() error {
-	for _, o := range durationOptions {
-		if err := o.check(*o.value(h)); err != nil {
+	for _, o := range options {
+		if err := o.check(h); err != nil {
 			return err
 		}
-	}
-	for _, o := range countOptions {
-		if o.name == "max_rooms" && h.MaxRooms == 0 {
-			continue // the store is not the memory store
-		}
-		if err := o.check(*o.value(h)); err != nil {
-			return err
-		}
-	}
-	for _, o := range rateOptions {
-		if err := (*o.value(h)).check(); err != nil {
-			return fmt.Errorf("%s: %w", o.name, err)
-		}
-	}
-	if err := checkFlushInterval(h.FlushInterval); err != nil {
-		return err
 	}
 	if h.User != "" {
 		if err := checkUser(h.User); err != nil {
@@ -210,12 +199,11 @@ func (r *Rate) check() error {
 		return errors.New("a rate that is off has neither count nor window")
 	case r.Off:
 		return nil
-	case r.Count < 1 || r.Count > maxRateCount:
-		return fmt.Errorf("count must be from 1 to %d, not %d", maxRateCount, r.Count)
-	case r.Window < minWindow || r.Window > maxWindow:
-		return fmt.Errorf("window must be from %s to %s, not %s", show(minWindow), show(maxWindow), show(r.Window))
 	}
-	return nil
+	if err := checkRange("count", 1, 1_000_000, 1)(r.Count); err != nil {
+		return err
+	}
+	return checkRange("window", millisecond, 24*hour, 1)(r.Window)
 }
 
 // limit returns the rate as package api takes it: zero if the rate is off.
@@ -253,46 +241,32 @@ type DeclaredRoom struct {
 	AdminPassword string `json:"admin_password,omitempty"`
 }
 
-// declaration returns the room as package room takes it, placeholders included.
-func (r *DeclaredRoom) declaration() room.Declaration {
-	return room.Declaration{
-		ID: r.ID, Name: r.Name, TTL: time.Duration(r.TTL), Password: r.Password, AdminPassword: r.AdminPassword,
-	}
-}
-
 // checkRooms returns an error if a declared room is invalid with any values of its
 // placeholders. Unset limits contradict nothing.
 func (h *Handler) checkRooms() error {
-	limits := room.Limits{TTL: time.Duration(second), MaxTTL: time.Duration(maxLifetime)}
-	if h.MaxTTL != 0 {
-		limits.MaxTTL = time.Duration(h.MaxTTL)
-	}
-	known := make(map[string]bool)
-	for _, r := range h.Rooms {
-		if known[r.ID] {
-			return fmt.Errorf("room %s is given twice", r.ID)
-		}
-		known[r.ID] = true
-		if _, err := room.NewDeclaredRoom(r.declaration(), limits); err != nil {
-			return err
-		}
-	}
-	return nil
+	limits := room.Limits{TTL: time.Second, MaxTTL: time.Duration(cmp.Or(h.MaxTTL, maxLifetime))}
+	_, err := h.declaredRooms(limits, func(text string) (string, error) { return text, nil })
+	return err
 }
 
-// declaredRooms returns the declared rooms of the site with placeholders resolved.
-func (h *Handler) declaredRooms(replacer *caddy.Replacer) ([]*room.DeclaredRoom, error) {
+// declaredRooms returns the declared rooms of the site. resolve replaces placeholders.
+func (h *Handler) declaredRooms(limits room.Limits, resolve func(string) (string, error)) ([]*room.DeclaredRoom, error) {
+	known := make(map[string]bool)
 	rooms := make([]*room.DeclaredRoom, 0, len(h.Rooms))
 	for _, r := range h.Rooms {
-		declaration := r.declaration()
+		if known[r.ID] {
+			return nil, fmt.Errorf("room %s is given twice", r.ID)
+		}
+		known[r.ID] = true
+		declaration := room.Declaration{ID: r.ID, Name: r.Name, TTL: time.Duration(r.TTL)}
 		var err error
-		if declaration.Password, err = replacer.ReplaceOrErr(r.Password, true, true); err != nil {
+		if declaration.Password, err = resolve(r.Password); err != nil {
 			return nil, fmt.Errorf("room %s: password: %w", r.ID, err)
 		}
-		if declaration.AdminPassword, err = replacer.ReplaceOrErr(r.AdminPassword, true, true); err != nil {
+		if declaration.AdminPassword, err = resolve(r.AdminPassword); err != nil {
 			return nil, fmt.Errorf("room %s: admin_password: %w", r.ID, err)
 		}
-		declared, err := room.NewDeclaredRoom(declaration, h.limits())
+		declared, err := room.NewDeclaredRoom(declaration, limits)
 		if err != nil {
 			return nil, err
 		}

@@ -23,8 +23,9 @@ import (
 type sharedStore struct {
 	// Fixed.
 	key      poolKey
-	name     string // unique among openStores
-	store    *instrument.Store
+	name     string     // unique among openStores
+	store    room.Store // counts its calls
+	calls    *instrument.Calls
 	pubsub   room.PubSub // the store, if it is one; else nil
 	hub      *ws.Hub
 	refusals *apierror.Counter // of HTTP requests
@@ -145,10 +146,10 @@ func (l *storeList) add(key poolKey, name string, store room.Store) *sharedStore
 	s := &sharedStore{
 		key:      key,
 		name:     unique,
-		store:    instrument.Wrap(store, unique),
 		refusals: apierror.NewCounter(),
 		events:   newEventDispatcher(currentLogger),
 	}
+	s.store, s.calls = instrument.Wrap(store, unique)
 	s.pubsub, _ = store.(room.PubSub)
 	s.hub = ws.NewHub(s.store, currentLogger)
 	s.hub.Observe(s)
@@ -161,7 +162,7 @@ func (l *storeList) add(key poolKey, name string, store room.Store) *sharedStore
 func (l *storeList) remove(s *sharedStore) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.store.Forget()
+	s.calls.Forget()
 	l.stores = slices.DeleteFunc(l.stores, func(other *sharedStore) bool { return other == s })
 }
 

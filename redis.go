@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -118,11 +117,22 @@ func (s *RedisStore) Provision(caddy.Context) error {
 	if err := s.check(); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
-	options, err := s.resolve(caddy.NewReplacer())
-	if err != nil {
-		return fmt.Errorf("redis: %w", err)
+	replacer := caddy.NewReplacer()
+	for _, t := range append(s.texts(), s.TLS.texts()...) {
+		resolved, err := replacer.ReplaceOrErr(*t.value, true, true)
+		if err != nil {
+			return fmt.Errorf("redis: %s: %w", t.name, err)
+		}
+		*t.value = resolved
 	}
-	s.options = options
+	s.options = s.storeOptions()
+	if s.TLS != nil {
+		config, err := s.TLS.config()
+		if err != nil {
+			return fmt.Errorf("redis: tls: %w", err)
+		}
+		s.options.TLS = config
+	}
 	return nil
 }
 
@@ -139,47 +149,30 @@ func (s *RedisStore) Open(log func() *zap.Logger) (room.Store, error) {
 	return redisstore.New(options)
 }
 
-// resolve returns the options of the store with placeholders resolved. The store checks
-// the addresses when it is opened.
-func (s *RedisStore) resolve(replacer *caddy.Replacer) (redisstore.Options, error) {
-	options := s.literal()
-	type field struct {
-		name string
-		text *string
-	}
-	fields := []field{
-		{"username", &options.Username},
-		{"password", &options.Password},
-		{"key_prefix", &options.KeyPrefix},
-		{"sentinel", &options.Sentinel.Master},
-		{"sentinel username", &options.Sentinel.Username},
-		{"sentinel password", &options.Sentinel.Password},
-	}
-	for i := range options.Addrs {
-		fields = append(fields, field{fmt.Sprintf("address %d", i+1), &options.Addrs[i]})
-	}
-	for _, f := range fields {
-		resolved, err := replacer.ReplaceOrErr(*f.text, true, true)
-		if err != nil {
-			return redisstore.Options{}, fmt.Errorf("%s: %w", f.name, err)
-		}
-		*f.text = resolved
-	}
-	if s.TLS != nil {
-		config, err := s.TLS.config(replacer)
-		if err != nil {
-			return redisstore.Options{}, fmt.Errorf("tls: %w", err)
-		}
-		options.TLS = config
-	}
-	return options, nil
+// text is an option that may have placeholders.
+type text struct {
+	name  string
+	value *string
 }
 
-// literal returns the options as they are written, placeholders included and TLS
-// excluded.
-func (s *RedisStore) literal() redisstore.Options {
+// texts returns the options of the store that may have placeholders, except TLS.
+func (s *RedisStore) texts() []text {
+	texts := []text{{"username", &s.Username}, {"password", &s.Password}, {"key_prefix", &s.KeyPrefix}}
+	for i := range s.Addresses {
+		texts = append(texts, text{fmt.Sprintf("address %d", i+1), &s.Addresses[i]})
+	}
+	if s.Sentinel != nil {
+		texts = append(texts, text{"sentinel", &s.Sentinel.Master},
+			text{"sentinel username", &s.Sentinel.Username}, text{"sentinel password", &s.Sentinel.Password})
+	}
+	return texts
+}
+
+// storeOptions returns the options as package redisstore takes them, except TLS. It does
+// not resolve placeholders. The package checks the options when the store is opened.
+func (s *RedisStore) storeOptions() redisstore.Options {
 	options := redisstore.Options{
-		Addrs: slices.Clone(s.Addresses), Cluster: s.Cluster,
+		Addrs: s.Addresses, Cluster: s.Cluster,
 		Username: s.Username, Password: s.Password, DB: s.DB, KeyPrefix: s.KeyPrefix,
 	}
 	if s.Sentinel != nil {
@@ -205,10 +198,15 @@ func (s *RedisStore) check() error {
 		return errors.New("cluster: the addresses of some of its nodes are missing")
 	case s.Sentinel == nil && !s.Cluster && len(s.Addresses) > 1:
 		return fmt.Errorf("several addresses are for sentinel or cluster; add one of them, or give one address instead of %d", len(s.Addresses))
-	case s.DB < 0:
-		return fmt.Errorf("db must be 0 or more, not %d", s.DB)
 	case s.Cluster && s.DB != 0:
 		return fmt.Errorf("db: a cluster has only 0, not %d", s.DB)
+	}
+	return checkDB(s.DB)
+}
+
+func checkDB(db int) error {
+	if db < 0 {
+		return fmt.Errorf("db must be 0 or more, not %d", db)
 	}
 	return nil
 }
@@ -216,47 +214,48 @@ func (s *RedisStore) check() error {
 // checkLiteral returns the error that opening the store would return, if it has no
 // placeholders. It runs where the line of the Caddyfile is known.
 func (s *RedisStore) checkLiteral() error {
-	options := s.literal()
-	all := append([]string{
-		options.Username, options.Password, options.KeyPrefix,
-		options.Sentinel.Master, options.Sentinel.Username, options.Sentinel.Password,
-	}, options.Addrs...)
-	if strings.Contains(strings.Join(all, ""), "{") {
-		return nil
+	for _, t := range s.texts() {
+		if strings.Contains(*t.value, "{") {
+			return nil
+		}
 	}
+	options := s.storeOptions()
 	return options.Validate()
 }
 
-// config returns the settings of TLS connections.
-func (t *RedisTLS) config(replacer *caddy.Replacer) (*tls.Config, error) {
-	texts := append([]string{t.ServerName, t.Certificate, t.Key}, t.CA...)
-	for i, text := range texts {
-		resolved, err := replacer.ReplaceOrErr(text, true, true)
-		if err != nil {
-			return nil, err
-		}
-		texts[i] = resolved
+// texts returns the options that may have placeholders, none for nil.
+func (t *RedisTLS) texts() []text {
+	if t == nil {
+		return nil
 	}
-	name, certificate, key, authorities := texts[0], texts[1], texts[2], texts[3:]
+	texts := []text{{"tls: server_name", &t.ServerName}, {"tls: certificate", &t.Certificate}, {"tls: key", &t.Key}}
+	for i := range t.CA {
+		texts = append(texts, text{"tls: ca", &t.CA[i]})
+	}
+	return texts
+}
+
+// config returns the configuration of TLS connections.
+func (t *RedisTLS) config() (*tls.Config, error) {
 	config := &tls.Config{
-		ServerName:         name,
+		ServerName:         t.ServerName,
 		MinVersion:         tls.VersionTLS12,
 		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // G402: the administrator asks for it by this name
 	}
-	if (certificate == "") != (key == "") {
+	if (t.Certificate == "") != (t.Key == "") {
 		return nil, errors.New("certificate and key go together; give both files or neither")
 	}
-	if certificate != "" {
-		pair, err := tls.LoadX509KeyPair(certificate, key)
+	if t.Certificate != "" {
+		pair, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
 		if err != nil {
 			return nil, fmt.Errorf("client certificate: %w", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	if len(authorities) > 0 {
+	if len(t.CA) > 0 {
 		config.RootCAs = x509.NewCertPool()
 	}
-	for _, file := range authorities {
+	for _, file := range t.CA {
 		pem, err := os.ReadFile(file) //nolint:gosec // G304: the administrator chooses the file
 		if err != nil {
 			return nil, fmt.Errorf("ca: %w", err)

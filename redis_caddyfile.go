@@ -29,7 +29,21 @@ import (
 func (s *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the store's name
 	s.Addresses = d.RemainingArgs()
-	err := unmarshalBlock(d, "redis", func(name string) error { return s.unmarshalOption(d, name) })
+	err := unmarshalBlock(d, "redis", map[string]func() error{
+		"sentinel": func() error { return s.unmarshalSentinel(d) },
+		"cluster": func() error {
+			s.Cluster = true
+			if d.NextArg() {
+				return d.ArgErr()
+			}
+			return s.checkTopology(d)
+		},
+		"username":   func() error { return unmarshalSecret(d, &s.Username) },
+		"password":   func() error { return unmarshalSecret(d, &s.Password) },
+		"db":         func() error { return unmarshalValue(d, checkDB, &s.DB, parseCount) },
+		"key_prefix": func() error { return unmarshalSecret(d, &s.KeyPrefix) },
+		"tls":        func() error { return s.unmarshalTLS(d) },
+	})
 	if err != nil {
 		return err
 	}
@@ -42,43 +56,12 @@ func (s *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (s *RedisStore) unmarshalOption(d *caddyfile.Dispenser, name string) error {
-	switch name {
-	case "username":
-		return unmarshalSecret(d, "redis", &s.Username)
-	case "password":
-		return unmarshalSecret(d, "redis", &s.Password)
-	case "key_prefix":
-		return unmarshalSecret(d, "redis", &s.KeyPrefix)
-	case "db":
-		var text string
-		if !d.AllArgs(&text) {
-			return d.ArgErr()
-		}
-		db, err := parseCount(text)
-		if err != nil {
-			return d.Errf("redis: db: %w", err)
-		}
-		if db < 0 {
-			return d.Errf("redis: db must be 0 or more, not %d", db)
-		}
-		s.DB = db
-		return noBlock(d)
-	case "tls":
-		return s.unmarshalTLS(d)
-	case "sentinel":
-		return s.unmarshalSentinel(d)
-	case "cluster":
-		if d.NextArg() {
-			return d.ArgErr()
-		}
-		s.Cluster = true
-		if s.Sentinel != nil {
-			return d.Errf("redis: %w", errExclusive)
-		}
-		return noBlock(d)
+// checkTopology returns an error with the line of the second of two options.
+func (s *RedisStore) checkTopology(d *caddyfile.Dispenser) error {
+	if s.Sentinel != nil && s.Cluster {
+		return d.WrapErr(errExclusive)
 	}
-	return d.Errf("redis: unknown option %q", name)
+	return nil
 }
 
 func (s *RedisStore) unmarshalSentinel(d *caddyfile.Dispenser) error {
@@ -86,15 +69,12 @@ func (s *RedisStore) unmarshalSentinel(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&s.Sentinel.Master) {
 		return d.ArgErr()
 	}
-	if s.Cluster {
-		return d.Errf("redis: %w", errExclusive)
+	if err := s.checkTopology(d); err != nil {
+		return err
 	}
-	texts := map[string]*string{"username": &s.Sentinel.Username, "password": &s.Sentinel.Password}
-	return unmarshalBlock(d, "redis: sentinel", func(name string) error {
-		if texts[name] == nil {
-			return d.Errf("redis: sentinel: unknown option %q", name)
-		}
-		return unmarshalSecret(d, "redis: sentinel", texts[name])
+	return unmarshalBlock(d, "sentinel", map[string]func() error{
+		"username": func() error { return unmarshalSecret(d, &s.Sentinel.Username) },
+		"password": func() error { return unmarshalSecret(d, &s.Sentinel.Password) },
 	})
 }
 
@@ -103,26 +83,23 @@ func (s *RedisStore) unmarshalTLS(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	s.TLS = new(RedisTLS)
-	return unmarshalBlock(d, "redis: tls", func(name string) error {
-		var ok bool
-		switch name {
-		case "ca":
-			s.TLS.CA = d.RemainingArgs()
-			ok = len(s.TLS.CA) > 0
-		case "certificate":
-			ok = d.AllArgs(&s.TLS.Certificate, &s.TLS.Key)
-		case "server_name":
-			ok = d.AllArgs(&s.TLS.ServerName)
-		case "insecure_skip_verify":
-			s.TLS.InsecureSkipVerify = true
-			ok = !d.NextArg()
-		default:
-			return d.Errf("redis: tls: unknown option %q", name)
-		}
+	done := func(ok bool) error {
 		if !ok {
 			return d.ArgErr()
 		}
-		return noBlock(d)
+		return nil
+	}
+	return unmarshalBlock(d, "tls", map[string]func() error{
+		"ca": func() error {
+			s.TLS.CA = d.RemainingArgs()
+			return done(len(s.TLS.CA) > 0)
+		},
+		"certificate": func() error { return done(d.AllArgs(&s.TLS.Certificate, &s.TLS.Key)) },
+		"server_name": func() error { return done(d.AllArgs(&s.TLS.ServerName)) },
+		"insecure_skip_verify": func() error {
+			s.TLS.InsecureSkipVerify = true
+			return done(!d.NextArg())
+		},
 	})
 }
 

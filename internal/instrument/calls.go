@@ -36,7 +36,7 @@ var (
 	}, labels)
 )
 
-// registry has the metrics for CallStats.
+// registry has the metrics for Stats.
 var registry = prometheus.NewRegistry()
 
 func init() { registry.MustRegister(Collectors()...) }
@@ -44,27 +44,36 @@ func init() { registry.MustRegister(Collectors()...) }
 // Collectors returns the metrics, to be registered with each registry that shows them.
 func Collectors() []prometheus.Collector { return []prometheus.Collector{callSeconds, callErrors} }
 
-// calls has the metrics of a store by operation. It is safe for concurrent use.
-type calls map[string]call
-
-type call struct {
-	seconds prometheus.Observer
-	errors  prometheus.Counter
+// Calls has the metrics of the calls of one store. It is safe for concurrent use.
+type Calls struct {
+	// Fixed.
+	store   string
+	seconds map[string]prometheus.Observer // by operation, as errors
+	errors  map[string]prometheus.Counter
 }
 
-func newCalls(store string) calls {
-	c := make(calls, len(operations))
+// Wrap returns a store whose calls are counted, and their metrics, which begin at zero.
+// The name is the value of the label "store"; it must be unique until Forget is called.
+func Wrap(s room.Store, name string) (room.Store, *Calls) {
+	c := &Calls{name, make(map[string]prometheus.Observer), make(map[string]prometheus.Counter)}
 	for _, op := range operations {
-		c[op] = call{callSeconds.WithLabelValues(store, op), callErrors.WithLabelValues(store, op)}
+		c.seconds[op] = callSeconds.WithLabelValues(name, op)
+		c.errors[op] = callErrors.WithLabelValues(name, op)
 	}
-	return c
+	return &store{s, c}, c
+}
+
+// Forget removes the metrics. Later calls are counted nowhere.
+func (c *Calls) Forget() {
+	callSeconds.DeletePartialMatch(prometheus.Labels{"store": c.store})
+	callErrors.DeletePartialMatch(prometheus.Labels{"store": c.store})
 }
 
 // observe counts a call that ends now, and its error if that is the store's failure.
-func (c calls) observe(op string, began time.Time, err *error) {
-	c[op].seconds.Observe(time.Since(began).Seconds())
+func (c *Calls) observe(op string, began time.Time, err *error) {
+	c.seconds[op].Observe(time.Since(began).Seconds())
 	if *err != nil && isFailure(*err) {
-		c[op].errors.Inc()
+		c.errors[op].Inc()
 	}
 }
 
@@ -77,30 +86,24 @@ func isFailure(err error) bool {
 	return apierror.Of(err) == apierror.Of(room.ErrInternal)
 }
 
-// Forget removes the metrics of the store. Later calls are counted nowhere.
-func (s *Store) Forget() {
-	callSeconds.DeletePartialMatch(prometheus.Labels{"store": s.name})
-	callErrors.DeletePartialMatch(prometheus.Labels{"store": s.name})
-}
-
-// CallStats sums up the calls of an operation.
-type CallStats struct {
+// Stats sums up the calls of an operation.
+type Stats struct {
 	Count   uint64  `json:"count"`
 	Errors  uint64  `json:"errors"`
 	Seconds float64 `json:"seconds"`
 }
 
-// CallStats returns the statistics of each operation since Wrap.
-func (s *Store) CallStats() (map[string]CallStats, error) {
+// Stats returns the statistics of each operation since Wrap.
+func (c *Calls) Stats() (map[string]Stats, error) {
 	families, err := registry.Gather()
 	if err != nil {
 		return nil, err
 	}
-	stats := make(map[string]CallStats, len(operations))
+	stats := make(map[string]Stats, len(operations))
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
 			operation, store := metric.GetLabel()[0], metric.GetLabel()[1] // sorted by name
-			if store.GetValue() != s.name {
+			if store.GetValue() != c.store {
 				continue
 			}
 			// One of the two is nil, and counts as zero.
