@@ -1,3 +1,3 @@
-// What a page imports to have the element.
+// The module that other pages import for the element.
 
 export { EphemeralChat } from './ui/element.js'

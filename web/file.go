@@ -104,7 +104,7 @@ func (f *File) Serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	header.Set("ETag", chosen.etag)
-	header.Set("Content-Length", strconv.Itoa(len(chosen.body))) // which ServeContent leaves out of what is encoded
+	header.Set("Content-Length", strconv.Itoa(len(chosen.body))) // ServeContent omits it with a Content-Encoding
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(chosen.body))
 }
 

@@ -1,9 +1,9 @@
-// The page at the mount point: the element, and the room that the address names.
+// The page at the mount point: the element, with the room of the address.
 
 import { h } from './ui/dom.js'
-import { icon, mark } from './ui/icons.js'
-import { isolated, pickLanguage, translator } from './ui/i18n.js'
 import './ui/element.js'
+import { isolated, pickLanguage, translator } from './ui/i18n.js'
+import { icon, mark } from './ui/icons.js'
 
 const language = pickLanguage(navigator.languages)
 const t = translator(language)
@@ -22,7 +22,7 @@ chat.append(h('div', { slot: 'intro', class: 'intro' },
     h('li', null, icon('trash'), t('page.erased')))))
 
 /** Shows the room of the address: `#<roomId>`, or `#<roomId>.<key>` of a private one. */
-function follow() {
+function showAddressedRoom() {
   const [room, key = ''] = location.hash.slice(1).split('.', 2)
   for (const [name, value] of [['key', key], ['room', room]]) {
     if (value) chat.setAttribute(name, value)
@@ -30,7 +30,7 @@ function follow() {
   }
 }
 
-function entitle() {
+function setTitle() {
   document.title = (unread > 0 ? `(${unread}) ` : '') + (roomName ? `${isolated(roomName)} · ${t('page.brand')}` : t('page.title'))
 }
 
@@ -41,7 +41,7 @@ function entitle() {
 function on(name, listener) {
   chat.addEventListener(`ephemeral-chat:${name}`, event => {
     listener(/** @type {CustomEvent} */ (event).detail)
-    entitle()
+    setTitle()
   })
 }
 
@@ -50,7 +50,7 @@ on('start', () => history.pushState(null, '', location.pathname + location.searc
 on('joined', detail => { roomName = detail.roomName })
 on('unread', ({ count }) => { unread = count })
 on('ended', () => { roomName = ''; unread = 0 })
-addEventListener('hashchange', follow)
-addEventListener('popstate', follow)
-follow()
-entitle()
+addEventListener('hashchange', showAddressedRoom)
+addEventListener('popstate', showAddressedRoom)
+showAddressedRoom()
+setTitle()

@@ -14,7 +14,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/web"
 )
 
-// answer is a response that has been read and decompressed.
+// answer is a response, read and decompressed.
 type answer struct {
 	status int
 	header http.Header
@@ -22,8 +22,8 @@ type answer struct {
 	body   string
 }
 
-// get asks for a path below the mount point, with headers that alternate between
-// names and values.
+// get requests a path below the mount point. Headers alternate between names and
+// values.
 func get(t *testing.T, path string, headers ...string) answer {
 	t.Helper()
 	return ask(t, http.MethodGet, path, headers...)
@@ -57,7 +57,7 @@ func ask(t *testing.T, method, path string, headers ...string) answer {
 	return got
 }
 
-// expectHeaders wants the values given, the empty one for none.
+// expectHeaders compares headers; an empty value means that the header is absent.
 func expectHeaders(t *testing.T, got answer, want map[string]string) {
 	t.Helper()
 	for name, value := range want {
@@ -67,7 +67,7 @@ func expectHeaders(t *testing.T, got answer, want map[string]string) {
 	}
 }
 
-// prefix is where the page finds its assets, with slashes around it.
+// prefix returns the path of the page's assets, with slashes around it.
 func prefix(t *testing.T) string {
 	t.Helper()
 	found := regexp.MustCompile(`"(assets/[0-9a-f]{16}/)[^"/]+"`).FindStringSubmatch(get(t, "/").body)
@@ -118,7 +118,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestSettings checks that the page tells the element of its chat.
+// TestSettings checks that the page passes the settings to the element.
 func TestSettings(t *testing.T) {
 	for _, test := range []struct {
 		settings web.Settings
@@ -151,8 +151,7 @@ func TestPageOverTLS(t *testing.T) {
 	}
 }
 
-// TestReferences checks that whatever the page refers to is there, so that no
-// browser has to find out.
+// TestReferences checks that the files that the page refers to exist.
 func TestReferences(t *testing.T) {
 	for _, found := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(get(t, "/").body, -1) {
 		if strings.HasPrefix(found[1], "data:") {
@@ -201,7 +200,7 @@ func TestAssets(t *testing.T) {
 			"Content-Security-Policy":      "",
 		}
 		expectHeaders(t, get(t, base+name), want)
-		// Of another version: there, but not to be kept.
+		// Under the hash of another version it is served, but not cached.
 		want["Cache-Control"] = "no-cache"
 		expectHeaders(t, get(t, other+name), want)
 		if get(t, other+name).body != get(t, base+name).body {
@@ -223,7 +222,7 @@ func TestNothingElse(t *testing.T) {
 	}
 }
 
-// TestForms checks which of its representations a client gets.
+// TestForms checks the content negotiation and the conditional requests.
 func TestForms(t *testing.T) {
 	path := prefix(t) + "client.js"
 	plain, zipped := get(t, path), get(t, path, "Accept-Encoding", "gzip")

@@ -1,4 +1,5 @@
 import { ChatError } from './chat-error.js'
+import { INVALID_SESSION, nameOf, REMOVED, ROOM_GONE, ROOM_NOT_FOUND } from './close-codes.js'
 import { Outbox } from './outbox.js'
 import { Presence } from './presence.js'
 import { Requests } from './requests.js'
@@ -9,13 +10,6 @@ import { DEFAULT_RATE } from './token-bucket.js'
 
 /** The longest message, in bytes, of a server that announces no limit. */
 const DEFAULT_MAX_MESSAGE = 4096
-
-/** The names of close codes. */
-const CLOSE_CODES = /** @type {Record<number, string>} */ ({
-  1001: 'going_away', 1006: 'network', 1007: 'invalid_utf8', 1009: 'frame_too_large', 1011: 'internal_error',
-  1013: 'unavailable', 4400: 'bad_frame', 4401: 'invalid_session', 4403: 'removed', 4404: 'room_not_found',
-  4408: 'join_timeout', 4409: 'replaced', 4410: 'room_gone', 4413: 'room_full', 4429: 'too_fast', 4503: 'too_slow',
-})
 
 /**
  * @typedef {import('./room.js').RoomState} RoomState
@@ -267,10 +261,10 @@ export class Session {
    */
   #refused(code, reason) {
     switch (code) {
-      case 4401: return this.end('invalid')
-      case 4403: return this.end(this.leaving ? 'left' : 'removed')
-      case 4404: return this.end('gone')
-      case 4410: return this.end(reason === 'deleted' ? 'deleted' : 'expired')
+      case INVALID_SESSION: return this.end('invalid')
+      case REMOVED: return this.end(this.leaving ? 'left' : 'removed')
+      case ROOM_NOT_FOUND: return this.end('gone')
+      case ROOM_GONE: return this.end(reason === 'deleted' ? 'deleted' : 'expired')
       default: return this.#disconnected('closed', null, code)
     }
   }
@@ -295,7 +289,7 @@ export class Session {
     if (this.state === state && this.retryAt === retryAt) return
     this.state = state
     this.retryAt = retryAt
-    this.#emit('state', { state, retryAt, code: code === null ? null : CLOSE_CODES[code] ?? 'network' })
+    this.#emit('state', { state, retryAt, code: code === null ? null : nameOf(code) })
   }
 
   /**

@@ -1,4 +1,5 @@
 import { backoff } from './backoff.js'
+import { ABNORMAL, BUSY, FINAL, GOING_AWAY } from './close-codes.js'
 
 /** The longest wait for a welcome, and for any frame that the server has to answer,
  * in milliseconds. The server waits for its store 5 s at most, once for each. */
@@ -20,11 +21,6 @@ const BUSY_TIME = 5_000
 
 /** The longest wait that the server can ask for, in milliseconds. */
 const LONGEST_WAIT = 60_000
-
-// docs/protocol.md, "Close codes".
-const FINAL_CODES = new Set([1007, 1009, 4400, 4401, 4403, 4404, 4409, 4410])
-const BUSY_CODES = new Set([4413, 4429])
-const GOING_AWAY = 1001
 
 /** @typedef {import('./backoff.js').Retry} Retry */
 
@@ -183,7 +179,7 @@ export class ReconnectingSocket {
   #lost(code, reason) {
     const stable = this.#welcomedAt > 0 && performance.now() - this.#welcomedAt > STABLE_TIME
     this.#detach()
-    if (FINAL_CODES.has(code)) {
+    if (FINAL.has(code)) {
       this.close()
       this.#handler.refused(code, reason)
       return
@@ -192,8 +188,8 @@ export class ReconnectingSocket {
     let wait = backoff(this.#retry, this.#failures)
     const asked = code === GOING_AWAY ? /^retry=(\d+)$/.exec(reason) : null
     if (asked) wait = Math.min(Number(asked[1]), LONGEST_WAIT)
-    else if (BUSY_CODES.has(code)) wait += BUSY_TIME
-    this.#mustWait = asked !== null || BUSY_CODES.has(code)
+    else if (BUSY.has(code)) wait += BUSY_TIME
+    this.#mustWait = asked !== null || BUSY.has(code)
     this.#reconnectTimer = setTimeout(() => this.#connect(), wait)
     this.#handler.changed('waiting', Date.now() + wait, code)
   }
@@ -226,6 +222,6 @@ export class ReconnectingSocket {
     if (this.#answerBy > 0 && this.#answerBy <= by) return
     this.#answerBy = by
     clearTimeout(this.#aliveTimer)
-    this.#aliveTimer = setTimeout(() => this.#lost(1006, ''), within)
+    this.#aliveTimer = setTimeout(() => this.#lost(ABNORMAL, ''), within)
   }
 }

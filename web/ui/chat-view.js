@@ -1,31 +1,31 @@
-// The conversation: head, messages, and where one writes.
-
-import { chime } from './notification-sound.js'
-import { roomClock } from './countdown.js'
+import { connectionBanner } from './connection-banner.js'
 import { composer } from './composer.js'
-import { ask, show } from './dialog.js'
+import { heading, iconButton } from './controls.js'
+import { countdown } from './countdown.js'
+import { confirmAction, showDialog } from './dialog.js'
 import { fill, h } from './dom.js'
 import { counted, duration } from './format.js'
 import { icon, mark } from './icons.js'
 import { MessageList } from './message-list.js'
-import { connectionSign } from './connection-banner.js'
+import { playNotification } from './notification-sound.js'
 import { roomPanel } from './room-panel.js'
 import { shareBox, shareDialog } from './share.js'
 import { statusLine } from './status-line.js'
-import { heading, tool } from './controls.js'
 
-/** How broad it must be, in pixels, for the panel to stand beside it. */
+/** The width from which the panel stands beside the messages, in pixels. */
 const BROAD = 860
 
 /**
+ * Makes the view of a joined room: header, messages, and composer.
+ *
  * @param {import('./controls.js').Ui} ui
  * @param {import('../client/client.js').Room} room
  * @param {object} options
- * @param {string | null} options.link that invites others; null where none is offered
- * @param {() => boolean} options.seen whether somebody looks at the conversation
- * @param {(count: number) => void} options.unread is called with how many are new
+ * @param {string | null} options.link to the room, null to offer none
+ * @param {() => boolean} options.seen whether the view is visible
+ * @param {(count: number) => void} options.unread is called with the number of unread messages
  */
-export function conversation(ui, room, { link, seen, unread }) {
+export function chatView(ui, room, { link, seen, unread }) {
   const { t, language } = ui
   const invitation = link === null ? null : { link, roomName: room.roomName, sealed: room.private }
   const aborter = new AbortController()
@@ -35,18 +35,18 @@ export function conversation(ui, room, { link, seen, unread }) {
   let welcomed = false
 
   const node = h('div', { class: 'view room', 'data-view': 'chat', part: 'room' })
-  const clock = roomClock(ui, room, node)
-  const net = connectionSign(ui, room)
+  const clock = countdown(ui, room, node)
+  const banner = connectionBanner(ui, room)
   const status = statusLine(ui, room)
-  const say = composer(ui, { send, typing: () => room.typing() })
+  const writer = composer(ui, { send, typing: () => room.typing() })
   const list = new MessageList(ui, room, { moved, active, inactive: () => takeBack.remove(), retract })
   const panel = roomPanel(ui, room, { clock: clock.panel, invitation, sound, setSound: on => { sound = on } })
 
   const here = h('span', null)
   const locked = h('span', null, icon('lock'), t('room.locked'))
-  const toEnd = h('button', { type: 'button', class: 'to-end', hidden: true, 'data-action': 'to-end', on: { click: () => { list.toEnd(); say.focus() } } })
-  const details = tool(t('room.details'), 'people', openPanel, { class: 'tool when-narrow', 'data-action': 'details', part: 'details-button' })
-  const takeBack = tool(t('list.retract'), 'back', () => {
+  const toEnd = h('button', { type: 'button', class: 'to-end', hidden: true, 'data-action': 'to-end', on: { click: () => { list.toEnd(); writer.focus() } } })
+  const details = iconButton(t('room.details'), 'people', openPanel, { class: 'tool when-narrow', 'data-action': 'details', part: 'details-button' })
+  const takeBack = iconButton(t('list.retract'), 'back', () => {
     const message = room.messages.find(({ seq }) => seq === Number(takeBack.closest('.row')?.getAttribute('data-seq')))
     if (message) retract(message)
   }, { class: 'tool act', 'data-action': 'retract' })
@@ -59,11 +59,11 @@ export function conversation(ui, room, { link, seen, unread }) {
           h('div', { class: 'sub' }, h('span', null, h('i', { class: 'dot' }), here), locked,
             room.private && h('span', { title: t('room.sealed') }, icon('shield'), h('span', { class: 'spoken' }, t('room.sealed'))))),
         clock.pill,
-        invitation && tool(t('share.title'), 'invite', () => shareDialog(ui, invitation), { class: 'tool when-narrow', 'data-action': 'share', part: 'share-button' }),
+        invitation && iconButton(t('share.title'), 'invite', () => shareDialog(ui, invitation), { class: 'tool when-narrow', 'data-action': 'share', part: 'share-button' }),
         details),
       clock.fuse,
-      h('div', { class: 'list' }, net.node, list.node, toEnd),
-      status.node, say.node),
+      h('div', { class: 'list' }, banner.node, list.node, toEnd),
+      status.node, writer.node),
     side)
 
   /** @param {string} text */
@@ -76,7 +76,7 @@ export function conversation(ui, room, { link, seen, unread }) {
   /** @param {import('../client/client.js').Message} message */
   function retract(message) {
     if (message.retracted || (!message.mine && room.role !== 'admin')) return
-    ask(ui, { title: t('list.retractTitle'), text: t('list.retractText'), yes: t('list.retract'), act: () => room.retract(message.seq) })
+    confirmAction(ui, { title: t('list.retractTitle'), text: t('list.retractText'), yes: t('list.retract'), act: () => room.retract(message.seq) })
   }
 
   /**
@@ -85,17 +85,17 @@ export function conversation(ui, room, { link, seen, unread }) {
    */
   function active(row, message) {
     const may = !message.retracted && (message.mine || room.role === 'admin')
-    // Hidden rather than removed: it may just be about to have the focus.
+    // Hidden, not removed: it may be about to get the focus.
     takeBack.hidden = !may
     if (may && takeBack.closest('.row') !== row) row.querySelector('.say')?.append(takeBack)
   }
 
   function openPanel() {
-    const dialog = show(ui, room.roomName, panel.node)
+    const dialog = showDialog(ui, room.roomName, panel.node)
     dialog.addEventListener('close', place, { once: true })
   }
 
-  // The panel is beside the conversation, or nowhere until it is asked for.
+  // In a narrow view the panel is shown only in a dialog, on request.
   function place() {
     if (node.classList.contains('broad')) side.append(panel.node)
   }
@@ -143,20 +143,20 @@ export function conversation(ui, room, { link, seen, unread }) {
   }
 
   /** @param {import('../client/client.js').Message} message */
-  function heard(message) {
+  function received(message) {
     welcome()
     list.update()
     if (message.mine) return
-    status.said(message.userId)
+    status.stopTyping(message.userId)
     if (!seen() || !list.atEnd) {
       if (count === 0) list.mark(message.seq)
       setUnread(count + 1)
-      if (sound) chime()
+      if (sound) playNotification()
     }
-    status.tell(message)
+    status.readAloud(message)
   }
 
-  room.on('message', ({ message }) => heard(message), { signal })
+  room.on('message', ({ message }) => received(message), { signal })
   room.on('messages', ({ where, messages }) => {
     welcome()
     list.update()
@@ -170,19 +170,19 @@ export function conversation(ui, room, { link, seen, unread }) {
   }, { signal })
   room.on('pending', () => { welcome(); list.update() }, { signal })
   room.on('retracted', ({ seq }) => {
-    ui.hush()
+    ui.clearAnnouncement()
     list.changed(seq)
   }, { signal })
   room.on('gap', () => { list.mark(0); list.reset(); welcome(); status.note(t('list.gap')) }, { signal })
   room.on('online', header, { signal })
   room.on('started', () => { fill(list.lead); welcome() }, { signal })
   room.on('locked', ({ locked: now }) => {
-    // A room that was locked when one came is no news.
+    // The state on arrival is no news.
     if (welcomed) status.note(t(now ? 'room.nowLocked' : 'room.nowOpen'))
     header()
   }, { signal })
   room.on('welcome', () => { welcomed = true; header(); welcome(); list.update() }, { signal })
-  room.on('ended', () => { say.enable(false); node.classList.add('ending') }, { signal })
+  room.on('ended', () => { writer.enable(false); node.classList.add('ending') }, { signal })
   document.addEventListener('visibilitychange', () => { if (!document.hidden) moved() }, { signal })
   const aging = setInterval(() => list.age(), 20_000)
   header()
@@ -190,14 +190,14 @@ export function conversation(ui, room, { link, seen, unread }) {
 
   return {
     node,
-    focus: say.focus,
-    /** Looks again whether it is seen. */
+    focus: writer.focus,
+    /** Updates the unread messages after the view became visible. */
     moved,
     dispose() {
       aborter.abort()
       clearInterval(aging)
       observer.disconnect()
-      for (const part of [clock, net, status, panel, list]) part.dispose()
+      for (const part of [clock, banner, status, panel, list]) part.dispose()
     },
   }
 }

@@ -1,11 +1,11 @@
-// Where one writes.
-
+import { iconButton } from './controls.js'
 import { h, unique } from './dom.js'
-import { tool } from './controls.js'
 
 const faces = '😀 😂 🥹 😊 😍 🤩 😎 🤔 🙃 😅 😉 😴 🥳 😭 😱 😡 🤯 🤷 👍 👎 👏 🙏 💪 🤝 👋 🙌 👀 💯 ❤️ 🎉 🔥 ✨ ⭐ 🚀 💡 ✅ ❌ ☕ 🍕 🌈 🌻 🐙'.split(' ')
 
 /**
+ * Makes the field for new messages, with buttons for emoji and sending.
+ *
  * @param {import('./controls.js').Ui} ui
  * @param {object} handlers
  * @param {(text: string) => void} handlers.send
@@ -17,11 +17,10 @@ export function composer(ui, { send, typing }) {
   const input = h('textarea', {
     id, part: 'input', rows: 1, 'aria-label': t('say.label'), placeholder: t('say.placeholder'), dir: 'auto', autocapitalize: 'sentences', enterkeyhint: 'send',
   })
-  // What is written is mirrored, so that the field is as high as its text without
-  // having to be measured.
+  // The mirror has the same text and gives the field its height without measuring.
   const mirror = h('div', { class: 'mirror', 'aria-hidden': 'true' }, ' ')
-  const button = tool(t('say.send'), 'send', submit, { class: 'tool send', part: 'send', 'aria-disabled': 'true' })
-  const smile = tool(t('say.emoji'), 'smile', () => (picker.hidden ? open() : close()), { 'aria-expanded': 'false', 'aria-haspopup': 'true' })
+  const button = iconButton(t('say.send'), 'send', submit, { class: 'tool send', part: 'send', 'aria-disabled': 'true' })
+  const smile = iconButton(t('say.emoji'), 'smile', () => (picker.hidden ? open() : close()), { 'aria-expanded': 'false', 'aria-haspopup': 'true' })
   const picker = h('div', { class: 'picker emoji-face', role: 'group', 'aria-label': t('say.emoji'), hidden: true })
 
   function changed() {
@@ -68,7 +67,7 @@ export function composer(ui, { send, typing }) {
   })
   input.addEventListener('keydown', event => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return
-    // On a phone a line is ended by its key, and sent by the button.
+    // On a phone Enter starts a new line, and the button sends.
     if (globalThis.matchMedia('(pointer: coarse) and (hover: none)').matches) return
     event.preventDefault()
     submit()
@@ -92,7 +91,5 @@ export function composer(ui, { send, typing }) {
     focus: () => input.focus(),
     /** @param {boolean} on */
     enable: on => { input.disabled = !on },
-    /** @param {string} text */
-    placeholder: text => { input.placeholder = text },
   }
 }

@@ -1,22 +1,22 @@
-// The state of the connection, over the list.
-
 import { fill, h } from './dom.js'
 import { errorText } from './format.js'
 import { icon } from './icons.js'
 
-/** What passes in so many milliseconds is not worth a word. */
-const PATIENCE = 800
-/** How long good news is shown. */
-const GOOD_NEWS = 2500
+/** A shorter loss of the connection is not shown, in milliseconds. */
+const SHOW_DELAY = 800
+/** How long the return of the connection is shown, in milliseconds. */
+const RETURN_TIME = 2500
 
 /**
+ * Makes the banner over the messages that shows a lost connection.
+ *
  * @param {import('./controls.js').Ui} ui
  * @param {import('../client/client.js').Room} room
  */
-export function connectionSign(ui, room) {
+export function connectionBanner(ui, room) {
   const { t, language } = ui
   const node = h('div', { class: 'net', part: 'connection', hidden: true })
-  let told = false // that the connection is lost
+  let lost = false // whether the banner shows a loss
   /** @type {string | null} */
   let code = null
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -27,19 +27,19 @@ export function connectionSign(ui, room) {
     clearTimeout(timer)
     node.dataset.state = detail.state
     if (detail.state === 'open') {
-      if (told) tell(false, icon('check'), t('net.back'))
-      told = false
-      timer = setTimeout(hide, GOOD_NEWS)
+      if (lost) display(false, icon('check'), t('net.back'))
+      lost = false
+      timer = setTimeout(hide, RETURN_TIME)
     } else if (detail.state === 'ended') {
       hide()
-    } else if (told || detail.state === 'closed') {
+    } else if (lost || detail.state === 'closed') {
       render()
     } else {
-      timer = setTimeout(render, PATIENCE)
+      timer = setTimeout(render, SHOW_DELAY)
     }
   })
-  // A browser knows that it is offline before a connection does.
-  const again = () => { if (told || !navigator.onLine) render() }
+  // A browser notices that it is offline before the connection fails.
+  const again = () => { if (lost || !navigator.onLine) render() }
   addEventListener('online', again)
   addEventListener('offline', again)
 
@@ -47,20 +47,20 @@ export function connectionSign(ui, room) {
     clearTimeout(timer)
     const { state } = room
     if (state === 'open' || state === 'ended') return
-    const first = !told
-    told = true
+    const first = !lost
+    lost = true
     const wake = h('button', { type: 'button', 'data-action': 'reconnect', on: { click: () => (state === 'closed' ? room.connect() : room.wake()) } }, t('net.now'))
-    if (!navigator.onLine) return tell(first, icon('offline'), t('net.offline'))
+    if (!navigator.onLine) return display(first, icon('offline'), t('net.offline'))
     if (state === 'closed') {
       const text = code === 'replaced' ? t('net.closed') : code === 'room_full' ? errorText(code, t, language) : t('net.lost')
-      return tell(first, icon('offline'), text, wake)
+      return display(first, icon('offline'), text, wake)
     }
     const left = room.retryAt === null ? 0 : Math.ceil((room.retryAt - Date.now()) / 1000)
     if (state === 'waiting' && left > 0) {
-      tell(first, icon('offline'), t('net.waiting', { n: left }), wake)
+      display(first, icon('offline'), t('net.waiting', { n: left }), wake)
       timer = setTimeout(render, 1000)
     } else {
-      tell(first, icon('retry'), t('net.connecting'))
+      display(first, icon('retry'), t('net.connecting'))
       timer = setTimeout(render, 1000)
     }
   }
@@ -69,10 +69,10 @@ export function connectionSign(ui, room) {
    * @param {boolean} aloud
    * @param {...(Node | string)} what
    */
-  function tell(aloud, ...what) {
+  function display(aloud, ...what) {
     node.classList.toggle('good', room.state === 'open')
     const text = what.find(part => typeof part === 'string')
-    // The button stays while one is about to press it.
+    // The button stays: the user may be about to press it.
     const box = node.querySelector('div')
     const button = box?.querySelector('button')
     const wanted = what.find(part => part instanceof HTMLButtonElement)

@@ -1,29 +1,28 @@
-// What every view is given, and what all of them use.
+// Controls that several views use, and the types that all views share.
 
-import { h } from './dom.js'
+import { h, unique } from './dom.js'
 import { hueOf, initialOf, nameOf } from './format.js'
 import { icon } from './icons.js'
 
 /**
- * What a view is given by the element that it is in.
+ * What the element provides to its views.
  *
  * @typedef {object} Ui
  * @property {import('./i18n.js').Translate} t
  * @property {string} language
  * @property {import('../client/client.js').ChatClient} client
- * @property {(text: string) => void} announce has a screen reader say something
- * @property {() => void} hush takes away what it was to say
- * @property {(name: string, detail?: object) => void} emit dispatches `ephemeral-chat:<name>`
- * @property {1 | 2} level of the heading of a view
- * @property {(dialog: HTMLDialogElement) => void} place puts a dialog where it belongs
+ * @property {(text: string) => void} announce passes a text to screen readers
+ * @property {() => void} clearAnnouncement removes the last such text
+ * @property {1 | 2} level of a view's heading
+ * @property {(dialog: HTMLDialogElement) => void} place adds a dialog to the element
  */
 
 /**
- * What is shown at a time. It has listeners elsewhere, which `dispose` ends.
+ * The content of the element. `dispose` removes its listeners elsewhere.
  *
  * @typedef {object} View
  * @property {HTMLElement} node
- * @property {() => void} [focus] puts the focus where one begins
+ * @property {() => void} [focus] focuses the first control
  * @property {() => void} [dispose]
  */
 
@@ -54,12 +53,12 @@ export function subheading(ui, text) { return h(ui.level === 1 ? 'h2' : 'h3', { 
  * @param {(event: Event) => void} click
  * @param {import('./dom.js').Props} [props]
  */
-export function tool(label, name, click, props = {}) {
+export function iconButton(label, name, click, props = {}) {
   return h('button', { type: 'button', class: 'tool', 'aria-label': label, title: label, ...props, on: { click } }, icon(name))
 }
 
 /**
- * A labelled field. `invalid` marks it and names the element that says why.
+ * A labelled field.
  *
  * @param {string} label
  * @param {HTMLInputElement} input with an id
@@ -70,7 +69,7 @@ export function field(label, input, ...rest) {
 }
 
 /**
- * A switch with a label and, below it, what it means.
+ * A switch with a label and, below it, a hint.
  *
  * @param {string} label
  * @param {string | null} hint
@@ -82,7 +81,7 @@ export function toggle(label, hint, input) {
 }
 
 /**
- * The sign of a person: a first letter on a colour that stays with the name.
+ * The avatar of a user: an initial on a colour, both derived from the name.
  *
  * @param {string} userId
  * @param {Ui} ui
@@ -91,4 +90,14 @@ export function avatar(userId, ui) {
   const sign = h('span', { class: 'avatar', 'aria-hidden': 'true' }, initialOf(nameOf(userId, ui.t)))
   sign.style.setProperty('--hue', String(hueOf(userId)))
   return sign
+}
+
+/**
+ * A text field.
+ *
+ * @param {string} name
+ * @param {import('./dom.js').Props} props
+ */
+export function textInput(name, props) {
+  return h('input', { type: 'text', id: unique(name), name, autocapitalize: name === 'password' ? 'off' : 'sentences', ...props })
 }

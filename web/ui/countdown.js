@@ -1,19 +1,20 @@
-// The room's time, as everyone sees it: a countdown, and a fuse that burns down.
-
-import { fill, h } from './dom.js'
-import { countdown, duration, timeOfDay } from './format.js'
-import { icon } from './icons.js'
 import { subheading } from './controls.js'
+import { fill, h } from './dom.js'
+import { duration, formatCountdown, timeOfDay } from './format.js'
+import { icon } from './icons.js'
 
-/** What is said by a screen reader, when so many seconds are left. */
+/** The seconds left at which screen readers announce the time. */
 const warnings = [600, 300, 60, 30, 10]
 
 /**
+ * Makes the displays of the time that the room has left: digits, and a fuse that gets
+ * shorter.
+ *
  * @param {import('./controls.js').Ui} ui
  * @param {import('../client/client.js').Room} room
  * @param {HTMLElement} stage gets `data-phase`: waiting, running or last
  */
-export function roomClock(ui, room, stage) {
+export function countdown(ui, room, stage) {
   const { t, language } = ui
   const small = h('span', null)
   const spoken = h('span', { class: 'spoken' })
@@ -40,7 +41,7 @@ export function roomClock(ui, room, stage) {
       return
     }
     stage.dataset.phase = left <= lastPhase ? 'last' : 'running'
-    const text = countdown(left, language)
+    const text = formatCountdown(left, language)
     write(small, text)
     write(big, text)
     write(spoken, t('room.left'))
@@ -48,7 +49,7 @@ export function roomClock(ui, room, stage) {
     burn(left / (room.ttl * 1000))
     warn(left)
     clearTimeout(timer)
-    // On the second, as it changes.
+    // Just after the next full second.
     if (left > 0) timer = setTimeout(tick, (left % 1000) + 5)
   }
 

@@ -1,31 +1,32 @@
-// To create a room: everything has a sensible value, so that one click is enough.
-
+import { field, textInput, toggle } from './controls.js'
 import { fill, h, unique } from './dom.js'
 import { duration, errorText } from './format.js'
-import { field, toggle } from './controls.js'
 
-/** Lengths of life to choose from, in seconds. */
-const lengths = [600, 3600, 8 * 3600, 86_400, 7 * 86_400]
+/** The lifetimes to choose from, in seconds. */
+const lifetimes = [600, 3600, 8 * 3600, 86_400, 7 * 86_400]
 
 /**
+ * Makes the form that creates a room. All fields have a default, so one click is
+ * enough.
+ *
  * @param {import('./controls.js').Ui} ui
  * @param {object} options
- * @param {number | null} options.ttl the life that is chosen at first, in seconds
- * @param {number | null} options.maxTTL the longest that may be chosen
- * @param {string} options.name of the user, if it is known
- * @param {boolean} options.named whether the site says who the user is
+ * @param {number | null} options.ttl the default lifetime, in seconds
+ * @param {number | null} options.maxTTL the longest lifetime, in seconds
+ * @param {string} options.name of the user, empty if unknown
+ * @param {boolean} options.named whether the site names its users
  * @param {(room: import('../client/client.js').Room) => void} options.created
  * @returns {import('./controls.js').View}
  */
-export function startView(ui, { ttl, maxTTL, name, named, created }) {
+export function createView(ui, { ttl, maxTTL, name, named, created }) {
   const { t, language } = ui
   const max = maxTTL ?? 86_400
   const chosen = Math.min(ttl ?? 3600, max)
-  const choices = [...new Set([...lengths.filter(length => length <= max), chosen])].sort((a, b) => a - b)
+  const choices = [...new Set([...lifetimes.filter(lifetime => lifetime <= max), chosen])].sort((a, b) => a - b)
 
-  const roomName = text('room', { maxlength: 100, placeholder: t('start.roomDefault'), autocomplete: 'off' })
-  const userName = text('name', { maxlength: 32, placeholder: t('start.nameHint'), autocomplete: 'nickname', value: name })
-  const password = text('password', { type: 'password', maxlength: 1024, autocomplete: 'new-password', placeholder: t('start.passwordField'), 'aria-label': t('start.passwordField') })
+  const roomName = textInput('room', { maxlength: 100, placeholder: t('start.roomDefault'), autocomplete: 'off' })
+  const userName = textInput('name', { maxlength: 32, placeholder: t('start.nameHint'), autocomplete: 'nickname', value: name })
+  const password = textInput('password', { type: 'password', maxlength: 1024, autocomplete: 'new-password', placeholder: t('start.passwordField'), 'aria-label': t('start.passwordField') })
   const sealed = h('input', { type: 'checkbox', name: 'private', disabled: !globalThis.isSecureContext })
   const guarded = h('input', { type: 'checkbox', name: 'guarded' })
   const alert = h('p', { class: 'alert', role: 'alert' })
@@ -60,7 +61,7 @@ export function startView(ui, { ttl, maxTTL, name, named, created }) {
   /** @param {Event} event */
   async function send(event) {
     event.preventDefault()
-    // Not disabled: that would take the focus from it.
+    // The attribute disabled would remove the focus.
     if (submit.hasAttribute('aria-disabled')) return
     submit.setAttribute('aria-disabled', 'true')
     fill(alert)
@@ -83,12 +84,4 @@ export function startView(ui, { ttl, maxTTL, name, named, created }) {
   const arrange = () => node.classList.toggle('with-intro', slot.assignedElements().length > 0)
   slot.addEventListener('slotchange', arrange)
   return { node, focus: () => (named ? roomName : userName).focus() }
-}
-
-/**
- * @param {string} name
- * @param {import('./dom.js').Props} props
- */
-export function text(name, props) {
-  return h('input', { type: 'text', id: unique(name), name, autocapitalize: name === 'password' ? 'off' : 'sentences', ...props })
 }

@@ -1,24 +1,24 @@
-// Dialogs: the browser's own, which keep the focus inside, close with Escape and
-// give the focus back.
+// Dialogs are the browser's own: they contain the focus, close with Escape, and
+// restore the focus.
 
+import { iconButton, toggle } from './controls.js'
 import { h, unique } from './dom.js'
 import { errorText } from './format.js'
-import { toggle, tool } from './controls.js'
 
 /** @typedef {import('./controls.js').Ui} Ui */
 
 /**
- * Shows something in a dialog until it is closed.
+ * Opens a modal dialog.
  *
  * @param {Ui} ui
  * @param {string} title
  * @param {...import('./dom.js').Child} body
- * @returns {HTMLDialogElement} dispatches `close`, and is gone after that
+ * @returns {HTMLDialogElement} dispatches `close` and then leaves the document
  */
-export function show(ui, title, ...body) {
+export function showDialog(ui, title, ...body) {
   const id = unique('dialog')
   const dialog = h('dialog', { part: 'dialog', 'aria-labelledby': id },
-    h('div', { class: 'top' }, h('h2', { id }, title), tool(ui.t('app.close'), 'close', () => dialog.close())),
+    h('div', { class: 'top' }, h('h2', { id }, title), iconButton(ui.t('app.close'), 'close', () => dialog.close())),
     h('div', { class: 'body' }, ...body))
   dialog.addEventListener('click', event => {
     if (event.target !== dialog) return
@@ -33,18 +33,18 @@ export function show(ui, title, ...body) {
 }
 
 /**
- * Asks before something is done that cannot be undone, and does it. What goes
- * wrong is said in the dialog.
+ * Asks for confirmation of an action that cannot be undone, and runs it. The dialog
+ * shows its error.
  *
  * @param {Ui} ui
  * @param {object} question
  * @param {string} question.title
  * @param {string} question.text
  * @param {string} question.yes
- * @param {string} [question.also] offers to do something more
+ * @param {string} [question.also] the label of an additional choice
  * @param {(also: boolean) => Promise<unknown>} question.act
  */
-export function ask(ui, { title, text, yes, also, act }) {
+export function confirmAction(ui, { title, text, yes, also, act }) {
   const alert = h('p', { class: 'alert', role: 'alert' })
   const more = h('input', { type: 'checkbox', checked: true })
   const confirm = h('button', { type: 'button', class: 'danger', 'data-action': 'confirm' }, yes)
@@ -60,7 +60,7 @@ export function ask(ui, { title, text, yes, also, act }) {
       confirm.disabled = false
     }
   })
-  const dialog = show(ui, title, h('p', null, text), also && toggle(also, null, more), alert,
+  const dialog = showDialog(ui, title, h('p', null, text), also && toggle(also, null, more), alert,
     h('div', { class: 'row-of-buttons' }, cancel, confirm))
   cancel.focus()
   return dialog

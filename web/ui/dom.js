@@ -1,6 +1,5 @@
-// Building DOM without markup in strings: nothing that a person wrote is ever
-// parsed as HTML, and no Content-Security-Policy or Trusted Types rule of an
-// embedding site is in the way.
+// Builds DOM without markup in strings: texts of users are never parsed as HTML, and
+// the Content-Security-Policy and Trusted Types of any site allow it.
 
 /** @typedef {Node | string | null | undefined | false} Child */
 

@@ -1,34 +1,35 @@
-// <ephemeral-chat>: a room on any page, and all of the page at the mount point.
-// docs/embed.md says what its attributes, events, parts and properties are.
-
 import { ChatClient } from '../client/client.js'
-import { conversation } from './chat-view.js'
+import { chatView } from './chat-view.js'
+import { createView } from './create-view.js'
 import { counted } from './format.js'
-import { Frame } from './shell.js'
+import { pickLanguage, translator } from './i18n.js'
 import { joinView } from './join-view.js'
 import { mount } from './mount.js'
-import { startView } from './create-view.js'
 import { goneView, loadingView, troubleView } from './placeholder-views.js'
-import { pickLanguage, translator } from './i18n.js'
+import { Shell } from './shell.js'
 import { styles } from './styles.js'
 
 /** @typedef {import('./controls.js').Ui} Ui */
 /** @typedef {import('./controls.js').View} View */
 /** @typedef {import('../client/client.js').Room} Room */
 
-/** What takes less than this, in milliseconds, has no loading view. */
-const QUICK = 250
-/** How long what was said takes to vanish. */
-const VANISH = 1100
+/** The time after which the loading view appears, in milliseconds. */
+const LOADING_DELAY = 250
+/** The duration of the animation in which messages dissolve, in milliseconds. */
+const DISSOLVE_TIME = 1100
 
-/** The id of a room that somebody has created. */
-const randomId = /^[A-Za-z0-9_-]{22}$/
+/** Matches the id of a created room. Declared rooms have other ids. */
+const createdId = /^[A-Za-z0-9_-]{22}$/
 
+/**
+ * <ephemeral-chat>: a room on any page, and all of the page at the mount point.
+ * docs/embed.md lists its attributes, events, parts and properties.
+ */
 export class EphemeralChat extends HTMLElement {
   static observedAttributes = ['room', 'key', 'base', 'mode', 'lang']
 
-  /** @type {Frame | null} */
-  #frame = null
+  /** @type {Shell | null} */
+  #shell = null
   /** @type {Ui | null} */
   #ui = null
   /** @type {View | null} */
@@ -36,19 +37,19 @@ export class EphemeralChat extends HTMLElement {
   /** @type {Room | null} */
   #room = null
   /** @type {(() => void) | null} */
-  #looked = null
-  #turn = 0 // what was begun in an earlier one comes to nothing
-  #planned = false
-  #anyway = false
+  #seen = null // updates the unread messages after the bubble was opened
+  #generation = 0 // asynchronous work of an earlier one is ignored
+  #scheduled = false
+  #forced = false // whether to restart even if the room is the same
 
   constructor() {
     super()
     this.attachShadow({ mode: 'open' }).adoptedStyleSheets = styles()
   }
 
-  connectedCallback() { this.#plan() }
+  connectedCallback() { this.#schedule() }
 
-  disconnectedCallback() { this.#plan() }
+  disconnectedCallback() { this.#schedule() }
 
   /**
    * @param {string} name
@@ -56,76 +57,76 @@ export class EphemeralChat extends HTMLElement {
    * @param {string | null} now
    */
   attributeChangedCallback(name, before, now) {
-    if (before !== now && (this.#frame !== null || this.isConnected)) this.#plan(name !== 'room' && name !== 'key')
+    if (before !== now && (this.#shell !== null || this.isConnected)) this.#schedule(name !== 'room' && name !== 'key')
   }
 
   /** Opens the bubble. */
-  show() { this.#frame?.open() }
+  show() { this.#shell?.open() }
 
   /** Closes the bubble. */
-  hide() { this.#frame?.close() }
+  hide() { this.#shell?.close() }
 
-  /** Whether what is shown is already what the attributes say. */
+  /** Whether the current room is the one of the attributes. */
   #isCurrent() {
     return this.#room !== null && this.getAttribute('room') === this.#room.roomId && (this.getAttribute('key') || null) === this.#room.key
   }
 
   /**
-   * Begins anew with what the attributes say by then.
+   * Schedules a restart with the attributes of that time. Several changes in a row
+   * cause one.
    *
-   * @param {boolean} [anyway] even if the room is the same
+   * @param {boolean} [forced] even if the room is the same
    */
-  #plan(anyway = true) {
-    this.#anyway ||= anyway
-    if (this.#planned) return
-    this.#planned = true
+  #schedule(forced = true) {
+    this.#forced ||= forced
+    if (this.#scheduled) return
+    this.#scheduled = true
     queueMicrotask(() => {
-      this.#planned = false
-      if (!this.#anyway && this.#isCurrent()) return
-      this.#anyway = false
-      this.#end()
-      if (this.isConnected) this.#begin()
+      this.#scheduled = false
+      if (!this.#forced && this.#isCurrent()) return
+      this.#forced = false
+      this.#stop()
+      if (this.isConnected) this.#restart()
     })
   }
 
-  #end() {
-    this.#turn += 1
-    this.#forget()
+  #stop() {
+    this.#generation += 1
+    this.#closeRoom()
     this.#view?.dispose?.()
     this.#view = null
-    this.#frame?.dispose()
-    this.#frame = null
+    this.#shell?.dispose()
+    this.#shell = null
   }
 
-  /** Leaves the room's connections, but not the room. */
-  #forget() {
+  /** Closes the connection to the room. The user stays a member. */
+  #closeRoom() {
     this.#room?.close()
     this.#room = null
-    this.#looked = null
+    this.#seen = null
   }
 
-  #begin() {
+  #restart() {
     const wanted = this.getAttribute('lang')
     const language = pickLanguage(wanted ? [wanted] : navigator.languages)
     const t = translator(language)
-    const frame = new Frame(/** @type {ShadowRoot} */ (this.shadowRoot), this.getAttribute('mode') ?? 'inline', t, {
+    const shell = new Shell(/** @type {ShadowRoot} */ (this.shadowRoot), this.getAttribute('mode') ?? 'inline', t, {
       opened: () => {
         this.emit('open')
         this.#view?.focus?.()
-        this.#looked?.()
-        this.#welcomeByName()
+        this.#seen?.()
+        this.#joinByName()
       },
       closed: () => this.emit('close'),
     })
-    this.#frame = frame
+    this.#shell = shell
     this.#ui = {
       t, language,
       client: new ChatClient({ base: this.getAttribute('base') || mount, storage: storage() }),
-      announce: text => frame.announce(text),
-      hush: () => frame.hush(),
-      emit: (name, detail) => this.emit(name, detail),
+      announce: text => shell.announce(text),
+      clearAnnouncement: () => shell.clearAnnouncement(),
       level: this.#isPage ? 1 : 2,
-      place: dialog => frame.place(dialog),
+      place: dialog => shell.place(dialog),
     }
     this.#route()
   }
@@ -142,36 +143,36 @@ export class EphemeralChat extends HTMLElement {
 
   /** @param {View} view */
   #show(view) {
-    const focused = this.#frame?.focused ?? false
+    const focused = this.#shell?.focused ?? false
     this.#view?.dispose?.()
     this.#view = view
-    this.#frame?.show(view.node)
-    // A field that has the focus brings up the keyboard of a phone: not unasked.
+    this.#shell?.show(view.node)
+    // A focused field opens the keyboard of a phone, which the user has not asked for.
     if (focused || (this.#isPage && matchMedia('(hover: hover)').matches)) view.focus?.()
   }
 
-  /** Finds out what is to be shown. */
+  /** Shows the view for the attributes. */
   async #route() {
     const ui = /** @type {Ui} */ (this.#ui)
-    const turn = ++this.#turn
-    this.#forget()
+    const generation = ++this.#generation
+    this.#closeRoom()
     const roomId = this.getAttribute('room')
     const key = this.getAttribute('key') || null
     if (!roomId) {
-      this.#start()
+      this.#showCreate()
       ui.client.sweep().catch(() => {})
       return
     }
-    const loading = setTimeout(() => this.#show(loadingView(ui)), QUICK)
+    const loading = setTimeout(() => this.#show(loadingView(ui)), LOADING_DELAY)
     try {
       const room = await ui.client.restore(roomId, { key })
       const info = room === null ? await ui.client.roomInfo(roomId) : null
-      if (turn !== this.#turn) return room?.close()
-      if (room !== null) this.#enter(room)
-      else if (info !== null) this.#invite(roomId, key, info)
+      if (generation !== this.#generation) return room?.close()
+      if (room !== null) this.#showRoom(room)
+      else if (info !== null) this.#showJoin(roomId, key, info)
     } catch (error) {
-      if (turn !== this.#turn) return
-      if (codeOf(error) === 'room_not_found') this.#gone('gone', false)
+      if (generation !== this.#generation) return
+      if (codeOf(error) === 'room_not_found') this.#showGone('gone', false)
       else this.#show(troubleView(ui, error, () => this.#route()))
     } finally {
       clearTimeout(loading)
@@ -179,11 +180,11 @@ export class EphemeralChat extends HTMLElement {
     ui.client.sweep().catch(() => {})
   }
 
-  #start() {
-    this.#show(startView(/** @type {Ui} */ (this.#ui), {
+  #showCreate() {
+    this.#show(createView(/** @type {Ui} */ (this.#ui), {
       ttl: number(this.getAttribute('ttl')), maxTTL: number(this.getAttribute('max-ttl')), name: this.getAttribute('name') ?? '', named: this.hasAttribute('named'),
       created: room => {
-        this.#enter(room)
+        this.#showRoom(room)
         if (room.key !== null) this.setAttribute('key', room.key)
         this.setAttribute('room', room.roomId)
         this.emit('created', { roomId: room.roomId, key: room.key })
@@ -196,54 +197,54 @@ export class EphemeralChat extends HTMLElement {
    * @param {string | null} key
    * @param {import('../client/client.js').RoomInfo} info
    */
-  #invite(roomId, key, info) {
+  #showJoin(roomId, key, info) {
     this.#show(joinView(/** @type {Ui} */ (this.#ui), {
-      roomId, key, info, name: this.getAttribute('name') ?? '', named: this.hasAttribute('named'), standing: !randomId.test(roomId),
-      joined: room => this.#enter(room),
+      roomId, key, info, name: this.getAttribute('name') ?? '', named: this.hasAttribute('named'), declared: !createdId.test(roomId),
+      joined: room => this.#showRoom(room),
       failed: error => {
         if (codeOf(error) !== 'room_not_found') return false
-        this.#gone('gone', false)
+        this.#showGone('gone', false)
         return true
       },
     }))
-    this.#byName = () => {
+    this.#autoJoin = () => {
       if (info.passwordRequired || info.locked) return
       const { form } = /** @type {any} */ (this.#view?.node.querySelector('button.primary')) ?? {}
       form?.requestSubmit()
     }
-    this.#welcomeByName()
+    this.#joinByName()
   }
 
   /** @type {(() => void) | null} */
-  #byName = null
+  #autoJoin = null
 
-  /** Who is known by name to the site joins without being asked, once he looks. */
-  #welcomeByName() {
-    const join = this.#byName
-    if (join === null || !(this.getAttribute('name') || this.hasAttribute('named')) || this.#isPage || !this.#frame?.isOpen) return
-    this.#byName = null
+  /** Joins at once, or when the bubble is opened, if the site has named the user. */
+  #joinByName() {
+    const join = this.#autoJoin
+    if (join === null || !(this.getAttribute('name') || this.hasAttribute('named')) || this.#isPage || !this.#shell?.isOpen) return
+    this.#autoJoin = null
     join()
   }
 
   /** @param {Room} room */
-  #enter(room) {
+  #showRoom(room) {
     const ui = /** @type {Ui} */ (this.#ui)
-    const frame = /** @type {Frame} */ (this.#frame)
-    this.#byName = null
+    const shell = /** @type {Shell} */ (this.#shell)
+    this.#autoJoin = null
     this.#room = room
-    const view = conversation(ui, room, {
+    const view = chatView(ui, room, {
       link: this.#link(room),
-      seen: () => frame.isOpen && !document.hidden,
+      seen: () => shell.isOpen && !document.hidden,
       unread: count => {
-        frame.badge(count, counted('app.unread', count, ui.t, ui.language))
+        shell.badge(count, counted('app.unread', count, ui.t, ui.language))
         this.emit('unread', { count })
       },
     })
-    this.#looked = view.moved
+    this.#seen = view.moved
     room.on('message', ({ message }) => this.emit('message', { seq: message.seq, userId: message.userId, mine: message.mine }))
     room.on('state', ({ state }) => this.emit('state', { state }))
     room.on('ended', ({ reason }) => {
-      if (this.#room === room) this.#vanish(reason)
+      if (this.#room === room) this.#ended(reason)
     })
     this.#show(view)
     room.connect()
@@ -251,8 +252,8 @@ export class EphemeralChat extends HTMLElement {
   }
 
   /**
-   * The link that invites others: of the page at the mount point, or of whatever
-   * page the attribute `share` names.
+   * Returns the link for others: to the page at the mount point, or to the page that
+   * the attribute `share` names.
    *
    * @param {Room} room
    */
@@ -265,29 +266,29 @@ export class EphemeralChat extends HTMLElement {
   }
 
   /** @param {import('../client/client.js').EndReason} reason */
-  #vanish(reason) {
-    const turn = ++this.#turn
+  #ended(reason) {
+    const generation = ++this.#generation
     const room = this.#room
     this.emit('ended', { reason })
-    this.#frame?.badge(0, '')
+    this.#shell?.badge(0, '')
     const ui = /** @type {Ui} */ (this.#ui)
-    // A standing room, whose id is not a random one, begins again under the same id.
-    const standing = reason === 'removed' || room === null || randomId.test(room.roomId) ? Promise.resolve(false)
+    // A declared room starts again under the same id.
+    const restarted = reason === 'removed' || room === null || createdId.test(room.roomId) ? Promise.resolve(false)
       : ui.client.roomInfo(room.roomId).then(() => true, () => false)
     setTimeout(async () => {
-      const again = await standing
-      if (turn === this.#turn) this.#gone(reason, again)
-    }, reason === 'expired' || reason === 'deleted' ? VANISH : 0)
+      const again = await restarted
+      if (generation === this.#generation) this.#showGone(reason, again)
+    }, reason === 'expired' || reason === 'deleted' ? DISSOLVE_TIME : 0)
   }
 
   /**
    * @param {import('../client/client.js').EndReason} reason
-   * @param {boolean} again whether one can join under the same id
+   * @param {boolean} again whether the user can join under the same id
    */
-  #gone(reason, again) {
+  #showGone(reason, again) {
     const ui = /** @type {Ui} */ (this.#ui)
-    this.#forget()
-    this.#frame?.closeDialogs()
+    this.#closeRoom()
+    this.#shell?.closeDialogs()
     const view = goneView(ui, {
       reason,
       again: again ? () => this.#route() : null,
@@ -308,7 +309,7 @@ function codeOf(error) { return /** @type {{code?: string}} */ (error)?.code }
 /** @param {string | null} text */
 function number(text) { return Number(text) > 0 ? Number(text) : null }
 
-/** Returns where to remember who one is, if the browser lets us. */
+/** Returns the storage for credentials, if the browser allows it. */
 function storage() {
   try {
     return globalThis.localStorage

@@ -1,4 +1,4 @@
-// Times, names and errors as people read them.
+// Formats times, names and errors for people.
 
 import { hasString } from './i18n.js'
 
@@ -9,7 +9,8 @@ const hour = 60 * minute
 const uuid = /^([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /**
- * Returns a user's name. Who gave none has a UUID, which nobody wants to read.
+ * Returns a user's name for display. Users without a name have a UUID, which becomes
+ * "Guest" and its first digits.
  *
  * @param {string} userId
  * @param {Translate} t
@@ -20,7 +21,7 @@ export function nameOf(userId, t) {
 }
 
 /**
- * Returns a number from 0 to 11 that stays with a name: its colour.
+ * Returns the colour of a name, as a number from 0 to 11.
  *
  * @param {string} name
  */
@@ -32,7 +33,7 @@ export function hueOf(name) {
 }
 
 /**
- * Returns the first letter of a name, or its first sign.
+ * Returns the first letter, digit or emoji of a name, else its first character.
  *
  * @param {string} name
  */
@@ -41,7 +42,7 @@ export function initialOf(name) {
 }
 
 /**
- * Returns a length of time in words: its two largest units.
+ * Returns a duration in words: its two largest units.
  *
  * @param {number} seconds
  * @param {string} language
@@ -60,13 +61,13 @@ export function duration(seconds, language, unitDisplay = 'long') {
 }
 
 /**
- * Returns what a countdown shows: minutes and seconds, and above an hour what
- * changes once a minute.
+ * Returns a remaining time in minutes and seconds, and above an hour in hours and
+ * minutes.
  *
  * @param {number} milliseconds
  * @param {string} language
  */
-export function countdown(milliseconds, language) {
+export function formatCountdown(milliseconds, language) {
   const seconds = Math.max(0, Math.ceil(milliseconds / 1000))
   if (seconds >= 3600) return duration(seconds - (seconds % 60), language, 'narrow')
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
@@ -98,15 +99,15 @@ export function timeOfDay(time, language) {
 }
 
 /**
- * Returns when something was said, as one would say it: rooms are short, so there
- * are no dates.
+ * Returns a time relative to now, or as a time of day. Rooms are short-lived, so it
+ * has no date.
  *
  * @param {number} time
  * @param {number} now
  * @param {string} language
  * @param {Translate} t
  */
-export function whenSaid(time, now, language, t) {
+export function relativeTime(time, now, language, t) {
   const age = now - time
   if (age < minute) return t('list.now')
   if (age < hour) {
@@ -117,17 +118,17 @@ export function whenSaid(time, now, language, t) {
 }
 
 /**
- * Returns when something was said, to the second, for those who look closer.
+ * Returns a date and time to the second, for tooltips.
  *
  * @param {number} time
  * @param {string} language
  */
-export function exactly(time, language) {
+export function exactTime(time, language) {
   return format(time, language, { dateStyle: 'medium', timeStyle: 'medium' })
 }
 
 /**
- * Returns what went wrong.
+ * Returns the text for an error.
  *
  * @param {unknown} error a ChatError, or its code
  * @param {Translate} t

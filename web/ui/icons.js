@@ -17,7 +17,6 @@ const paths = {
   shield: 'M12 3.3 5 6v5.3c0 4.3 2.8 7.7 7 9.4 4.2-1.7 7-5.1 7-9.4V6zM9 12l2.2 2.2L15.2 10',
   key: 'M8.5 19a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9M11.8 11.3 19.5 3.8M16.5 6.8l2.5 2.5',
   sound: 'M4 9.8v4.4h3.2L12 18.3V5.7L7.2 9.8zM15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a7.8 7.8 0 0 1 0 11',
-  mute: 'M4 9.8v4.4h3.2L12 18.3V5.7L7.2 9.8zM16 9.8l4.4 4.4M20.4 9.8 16 14.2',
   trash: 'M4.5 6.8h15M9.5 6.5V4.8c0-.6.4-1 1-1h3c.6 0 1 .4 1 1v1.7M6.5 7l.8 11.7c.1 1 .8 1.6 1.7 1.6h6c.9 0 1.6-.6 1.7-1.6L17.5 7M10.3 11v5.3M13.7 11v5.3',
   leave: 'M10 4H6.8A1.8 1.8 0 0 0 5 5.8v12.4A1.8 1.8 0 0 0 6.8 20H10M15.5 8l4 4-4 4M19 12h-9',
   back: 'M8.5 6 4 10.3l4.5 4.2M4.5 10.3H15a5 5 0 0 1 0 9.7h-3',
@@ -29,8 +28,7 @@ const paths = {
 }
 
 /**
- * An icon that is decoration: what it stands for is said in words beside it or
- * in the label of its button.
+ * A decorative icon: a text beside it, or the label of its button, has its meaning.
  * @param {string} name
  */
 export function icon(name) {

@@ -1,29 +1,29 @@
-// To join a room: a name if one likes, a password if it has one.
-
+import { field, heading, textInput } from './controls.js'
 import { fill, h } from './dom.js'
 import { duration, errorText } from './format.js'
 import { icon } from './icons.js'
-import { text } from './create-view.js'
-import { field, heading } from './controls.js'
 
 /**
+ * Makes the form that joins a room: with a name if the user likes, and the password if
+ * the room has one.
+ *
  * @param {import('./controls.js').Ui} ui
  * @param {object} options
  * @param {string} options.roomId
  * @param {string | null} options.key
- * @param {string} options.name of the user, if it is known
- * @param {boolean} options.named whether the site says who the user is
- * @param {boolean} options.standing whether it is a standing room, whose admin is who
- *   has the password for that
+ * @param {string} options.name of the user, empty if unknown
+ * @param {boolean} options.named whether the site names its users
+ * @param {boolean} options.declared whether the site has declared the room: a password
+ *   makes its holder the admin
  * @param {import('../client/client.js').RoomInfo} options.info
  * @param {(room: import('../client/client.js').Room) => void} options.joined
- * @param {(error: unknown) => boolean} options.failed takes what another view has to say
+ * @param {(error: unknown) => boolean} options.failed returns whether another view shows the error
  * @returns {import('./controls.js').View}
  */
-export function joinView(ui, { roomId, key, name, named, standing, info, joined, failed }) {
+export function joinView(ui, { roomId, key, name, named, declared, info, joined, failed }) {
   const { t, language } = ui
-  const userName = text('name', { maxlength: 32, placeholder: t('start.nameHint'), autocomplete: 'nickname', value: name })
-  const password = text('password', { type: 'password', maxlength: 1024, autocomplete: 'off', required: true })
+  const userName = textInput('name', { maxlength: 32, placeholder: t('start.nameHint'), autocomplete: 'nickname', value: name })
+  const password = textInput('password', { type: 'password', maxlength: 1024, autocomplete: 'off', required: true })
   const alert = h('p', { class: 'alert', role: 'alert' })
   const submit = h('button', { class: 'primary wide', part: 'button' }, t('join.submit'))
   if (info.locked) fill(alert, t('join.locked'))
@@ -38,7 +38,7 @@ export function joinView(ui, { roomId, key, name, named, standing, info, joined,
   const secret = field(t('join.password'), password)
   const more = h('button', { type: 'button', class: 'ghost', 'data-action': 'password', on: { click: unfold } }, icon('key'), t('join.withPassword'))
   secret.hidden = !info.passwordRequired
-  more.hidden = info.passwordRequired || !standing
+  more.hidden = info.passwordRequired || !declared
 
   function unfold() {
     secret.hidden = false
@@ -54,7 +54,7 @@ export function joinView(ui, { roomId, key, name, named, standing, info, joined,
   /** @param {Event} event */
   async function send(event) {
     event.preventDefault()
-    // Not disabled: that would take the focus from it.
+    // The attribute disabled would remove the focus.
     if (submit.hasAttribute('aria-disabled')) return
     submit.setAttribute('aria-disabled', 'true')
     fill(alert)

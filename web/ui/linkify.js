@@ -1,20 +1,18 @@
-// What somebody wrote, as nodes: text stays text, and only addresses that are
-// safe to follow become links.
-
 import { h } from './dom.js'
 
-// Signs that turn the direction of text are not taken into an address, so that
-// it reads as what it is.
+// An address ends before characters that change the direction of text, so that it
+// reads as what it is.
 const address = /\b(?:https?:\/\/|mailto:)[^\s<>"'`\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/giu
 const emoji = /^(?:\p{Regional_Indicator}{2}|\p{Emoji}\ufe0f?\u20e3|\p{Extended_Pictographic}(?:\ufe0f|\p{Emoji_Modifier})?(?:\u200d\p{Extended_Pictographic}(?:\ufe0f|\p{Emoji_Modifier})?)*)/u
 
 /**
- * Returns the nodes of a message.
+ * Returns the nodes of a message. Text stays text, and only addresses that are safe to
+ * follow become links.
  *
  * @param {string} text
  * @returns {Node[]}
  */
-export function linked(text) {
+export function linkify(text) {
   const nodes = []
   let at = 0
   for (const match of text.matchAll(address)) {
@@ -22,7 +20,7 @@ export function linked(text) {
     const href = safe(written)
     if (href === null) continue
     if (match.index > at) nodes.push(document.createTextNode(text.slice(at, match.index)))
-    // What the browser will ask for, also where letters look like others.
+    // The tooltip shows the real address, even if letters imitate others.
     const title = href === written || href === `${written}/` ? null : href
     nodes.push(h('a', { href, title, target: '_blank', rel: 'noopener noreferrer nofollow', dir: 'ltr' }, written))
     at = match.index + written.length
@@ -32,8 +30,8 @@ export function linked(text) {
 }
 
 /**
- * Takes off what ends a sentence rather than an address, and a bracket that was
- * opened before it.
+ * Removes punctuation of the sentence from the end of an address, and a bracket that
+ * opens before it.
  *
  * @param {string} written
  */
@@ -48,7 +46,7 @@ function trimmed(written) {
 }
 
 /**
- * Returns the URL, or null where it is not one of a scheme that may be followed.
+ * Returns the URL, or null if its scheme is not safe to follow.
  *
  * @param {string} written
  */
@@ -67,7 +65,7 @@ function safe(written) {
  *
  * @param {string} text
  */
-export function onlyEmoji(text) {
+export function isOnlyEmoji(text) {
   let rest = text.trim()
   if (rest.length > 40) return false
   for (let count = 0; count < 3; count += 1) {

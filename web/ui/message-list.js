@@ -1,29 +1,28 @@
-// The list of messages: what the room has, and below it what it does not have yet.
-
 import { fill, h } from './dom.js'
-import { whenSaid } from './format.js'
-import { leads, messageRow, pendingRow } from './message-row.js'
-import { RowWindow } from './virtual-list.js'
+import { relativeTime } from './format.js'
+import { messageRow, pendingRow, startsGroup } from './message-row.js'
+import { VirtualList } from './virtual-list.js'
 
 /**
  * @typedef {import('../client/client.js').Message} Message
  * @typedef {import('./controls.js').Ui} Ui
  */
 
-/** How near to an end, in pixels, more is added. */
+/** The distance from an end at which more rows are added, in pixels. */
 const NEAR = 900
-/** Within so many pixels of the end one sees the end. */
+/** The distance from the end that counts as the end, in pixels. */
 const AT_END = 40
 
+/** The scrolling list of a room's messages, with the pending ones at its end. */
 export class MessageList {
-  /** Holds what stands above the first message. */
+  /** An element above the first message. */
   lead = h('div', { class: 'before' })
   #ui
   #room
   #handlers
-  #window
-  #stuck = true // to the end, since it is seen
-  #marked = 0 // the seq of the message before which "New" stands; 0 for none
+  #list
+  #stuck = true // to the end: new messages scroll the list
+  #marked = 0 // the seq of the message with the mark "New", 0 without one
   #scheduled = false
   #loading = false
   /** @type {Set<number>} */
@@ -37,11 +36,11 @@ export class MessageList {
    * @param {Ui} ui
    * @param {import('../client/client.js').Room} room
    * @param {object} handlers
-   * @param {() => void} handlers.moved is called when other messages may be seen
+   * @param {() => void} handlers.moved is called when other messages may be visible
    * @param {(row: HTMLElement, message: Message) => void} handlers.active is called
-   *   with the row that is pointed at or has the focus
-   * @param {() => void} handlers.inactive is called when no row is any more
-   * @param {(message: Message) => void} handlers.retract is called when that is asked for by key
+   *   with the row under the pointer or with the focus
+   * @param {() => void} handlers.inactive is called when neither is on a row
+   * @param {(message: Message) => void} handlers.retract is called after the key Delete
    */
   constructor(ui, room, handlers) {
     this.#ui = ui
@@ -51,14 +50,14 @@ export class MessageList {
     this.#rows = h('ol', { class: 'rows', 'aria-label': t('list.label') })
     this.node = h('div', { class: 'scroll', part: 'messages', role: 'log', 'aria-live': 'off', 'aria-label': t('list.label'), 'aria-description': t('list.hint'), tabindex: 0 },
       h('div', { class: 'column' }, this.lead, this.#older, this.#rows, this.#pending))
-    this.#window = new RowWindow(this.node, this.#rows, () => room.messages, (messages, i) => this.#render(messages, i))
+    this.#list = new VirtualList(this.node, this.#rows, () => room.messages, (messages, i) => this.#render(messages, i))
     this.node.addEventListener('scroll', () => this.#scrolled(), { passive: true })
     this.#rows.addEventListener('keydown', event => this.#keyed(event))
     for (const type of ['focusin', 'pointerover', 'click']) this.#rows.addEventListener(type, event => this.#activate(event))
     for (const type of ['focusout', 'pointerleave']) {
       this.#rows.addEventListener(type, () => { if (!this.#rows.matches(':hover, :focus-within')) handlers.inactive() })
     }
-    // The keyboard of a phone comes and goes: the end stays in sight.
+    // The keyboard of a phone changes the height: the end stays visible.
     this.#observer = new ResizeObserver(() => { if (this.#stuck) this.#toBottom() })
     this.#observer.observe(this.node)
     this.reset()
@@ -66,37 +65,37 @@ export class MessageList {
 
   dispose() { this.#observer.disconnect() }
 
-  /** Whether the newest message is seen. */
+  /** Whether the newest message is visible. */
   get atEnd() { return this.#stuck }
 
-  /** Shows the newest messages, whatever was shown. */
+  /** Renders the newest messages again. */
   reset() {
-    this.#window.reset()
+    this.#list.reset()
     this.#renderPending()
     this.#rove()
     this.#stuck = true
     this.#toBottom()
   }
 
-  /** Goes to the newest message. */
+  /** Scrolls to the newest message. */
   toEnd() {
-    if (this.#window.complete) this.#toBottom()
+    if (this.#list.complete) this.#toBottom()
     else this.reset()
     this.#stuck = true
     this.#handlers.moved()
   }
 
-  /** Notes that something has come or changed, to be shown with the next frame. */
+  /** Schedules an update for the next animation frame. */
   update() {
     if (this.#scheduled) return
     this.#scheduled = true
-    // Frames are not made for a page that is hidden.
+    // A hidden page gets no animation frames.
     if (document.hidden) setTimeout(() => this.#flush(), 50)
     else requestAnimationFrame(() => this.#flush())
   }
 
   /**
-   * Notes that a message is other than it was.
+   * Schedules the rendering of a changed message.
    *
    * @param {number} seq
    */
@@ -106,22 +105,22 @@ export class MessageList {
   }
 
   /**
-   * Puts "New" before a message.
+   * Marks a message as the first new one.
    *
-   * @param {number} seq 0 takes it away
+   * @param {number} seq 0 removes the mark
    */
   mark(seq) {
     const before = this.#marked
     this.#marked = seq
-    this.#window.renew(before)
-    this.#window.renew(seq)
+    this.#list.renew(before)
+    this.#list.renew(seq)
   }
 
-  /** Writes anew how long ago things were said. */
+  /** Updates the relative times. */
   age() {
     const now = this.#room.clock()
     for (const time of this.#rows.querySelectorAll('time')) {
-      const text = whenSaid(Date.parse(time.dateTime), now, this.#ui.language, this.#ui.t)
+      const text = relativeTime(Date.parse(time.dateTime), now, this.#ui.language, this.#ui.t)
       if (time.textContent !== text) time.textContent = text
     }
   }
@@ -134,14 +133,14 @@ export class MessageList {
     const message = messages[i]
     const fresh = message.seq === this.#marked
     return messageRow(this.#ui, message, {
-      lead: fresh || leads(messages[i - 1], message), fresh, keyed: this.#room.key !== null, now: this.#room.clock(),
+      lead: fresh || startsGroup(messages[i - 1], message), fresh, keyed: this.#room.key !== null, now: this.#room.clock(),
     })
   }
 
   #flush() {
     this.#scheduled = false
-    this.#window.update(this.#stuck)
-    for (const seq of this.#stale) this.#window.renew(seq)
+    this.#list.update(this.#stuck)
+    for (const seq of this.#stale) this.#list.renew(seq)
     this.#stale.clear()
     this.#renderPending()
     this.#rove()
@@ -165,38 +164,38 @@ export class MessageList {
   #toBottom() { this.node.scrollTop = this.node.scrollHeight }
 
   #scrolled() {
-    // What has come meanwhile and has no row yet does not unstick it.
-    this.#stuck = this.#below() < AT_END && (this.#stuck || this.#window.complete)
+    // Messages without a row yet don't unstick the list.
+    this.#stuck = this.#below() < AT_END && (this.#stuck || this.#list.complete)
     this.#extend()
     this.#handlers.moved()
   }
 
   #below() { return this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight }
 
-  /** Adds rows at whichever end is near. */
+  /** Adds rows at an end that is near. */
   #extend() {
-    if (this.node.scrollTop < NEAR && !this.#window.earlier()) this.#load()
-    if (this.#below() < NEAR) this.#window.later()
+    if (this.node.scrollTop < NEAR && !this.#list.earlier()) this.#load()
+    if (this.#below() < NEAR) this.#list.later()
     this.#rove()
   }
 
-  /** Asks the server for older messages; the room then tells that they are there. */
+  /** Loads older messages. The room then emits `messages`. */
   async #load() {
-    if (this.#loading || !this.#room.more || this.#room.state !== 'open' || this.#window.first === 0) return
+    if (this.#loading || !this.#room.more || this.#room.state !== 'open' || this.#list.first === 0) return
     this.#loading = true
     this.#older.textContent = this.#ui.t('list.older')
     try {
       await this.#room.older(200)
     } catch {
-      // The next scroll asks again.
+      // The next scroll tries again.
     }
     this.#loading = false
     this.#older.textContent = ''
-    if (this.node.scrollTop < NEAR) this.#window.earlier()
+    if (this.node.scrollTop < NEAR) this.#list.earlier()
   }
 
-  /** One row is reached with Tab, the last unless one reads others; arrows go to
-   * the others. */
+  /** Makes one row reachable with Tab (a roving tabindex): the last, unless the user
+   * reads others. The arrow keys reach those. */
   #rove() {
     const stop = /** @type {HTMLElement | null} */ (this.#rows.querySelector('[tabindex="0"]'))
     const last = /** @type {HTMLElement | null} */ (this.#rows.lastElementChild)
@@ -214,7 +213,7 @@ export class MessageList {
       Home: this.#rows.firstElementChild, End: this.#rows.lastElementChild,
     }[event.key]
     if (event.key === 'Delete') {
-      const message = this.#window.messageOf(row)
+      const message = this.#list.messageOf(row)
       if (message !== null) this.#handlers.retract(message)
     } else if (to instanceof HTMLElement) {
       row.tabIndex = -1
@@ -230,7 +229,7 @@ export class MessageList {
   /** @param {Event} event */
   #activate(event) {
     const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('.row'))
-    const message = this.#window.messageOf(row)
+    const message = this.#list.messageOf(row)
     if (row !== null && message !== null) this.#handlers.active(row, message)
   }
 }

@@ -1,10 +1,8 @@
-// One message in the list.
-
-import { h } from './dom.js'
-import { errorText, exactly, hueOf, nameOf, whenSaid } from './format.js'
-import { icon } from './icons.js'
-import { linked, onlyEmoji } from './linkify.js'
 import { avatar } from './controls.js'
+import { h } from './dom.js'
+import { errorText, exactTime, hueOf, nameOf, relativeTime } from './format.js'
+import { icon } from './icons.js'
+import { isOnlyEmoji, linkify } from './linkify.js'
 
 /**
  * @typedef {import('../client/client.js').Message} Message
@@ -12,26 +10,28 @@ import { avatar } from './controls.js'
  * @typedef {import('./controls.js').Ui} Ui
  */
 
-/** What one person says within so many milliseconds is one group. */
+/** The longest pause within a group of messages of one user, in milliseconds. */
 const GROUP = 5 * 60_000
 
 /**
- * Reports whether a message begins a group.
+ * Reports whether a message starts a group.
  *
  * @param {Message | undefined} before
  * @param {Message} message
  */
-export function leads(before, message) {
+export function startsGroup(before, message) {
   return before === undefined || before.userId !== message.userId || message.timestamp - before.timestamp > GROUP
 }
 
 /**
+ * Makes the row of a message.
+ *
  * @param {Ui} ui
  * @param {Message} message
  * @param {object} place
- * @param {boolean} place.lead whether it begins a group
- * @param {boolean} place.fresh whether it is the first that is new
- * @param {boolean} place.keyed whether the room is opened with a key
+ * @param {boolean} place.lead whether it starts a group
+ * @param {boolean} place.fresh whether it is the first new one
+ * @param {boolean} place.keyed whether the user has a key
  * @param {number} place.now by the store's clock
  */
 export function messageRow(ui, message, { lead, fresh, keyed, now }) {
@@ -44,7 +44,7 @@ export function messageRow(ui, message, { lead, fresh, keyed, now }) {
   })
   if (fresh) row.append(h('div', { class: 'marker' }, h('span', null, t('list.new'))))
   if (lead) {
-    const time = h('time', { datetime: new Date(timestamp).toISOString(), title: exactly(timestamp, language) }, whenSaid(timestamp, now, language, t))
+    const time = h('time', { datetime: new Date(timestamp).toISOString(), title: exactTime(timestamp, language) }, relativeTime(timestamp, now, language, t))
     if (!mine) {
       row.append(avatar(userId, ui))
       row.style.setProperty('--hue', String(hueOf(userId)))
@@ -61,12 +61,12 @@ export function messageRow(ui, message, { lead, fresh, keyed, now }) {
  * @param {boolean} keyed
  */
 function bubble({ t, language }, message, keyed) {
-  const title = exactly(message.timestamp, language)
+  const title = exactTime(message.timestamp, language)
   if (message.retracted) return h('div', { class: 'bubble quiet', part: 'bubble', title }, t('list.retracted'))
   if (message.sealed === 'undecipherable') {
     return h('div', { class: 'bubble quiet', part: 'bubble', title, 'data-sealed': 'undecipherable' }, t(keyed ? 'list.undecipherable' : 'list.sealed'))
   }
-  const text = h('div', { class: `bubble${onlyEmoji(message.text) ? ' emoji' : ''}`, part: 'bubble', dir: 'auto', title }, ...linked(message.text))
+  const text = h('div', { class: `bubble${isOnlyEmoji(message.text) ? ' emoji' : ''}`, part: 'bubble', dir: 'auto', title }, ...linkify(message.text))
   if (message.sealed === 'plain') {
     text.dataset.sealed = 'plain'
     text.append(h('div', { class: 'warn' }, icon('info'), t('list.plain')))
@@ -75,7 +75,7 @@ function bubble({ t, language }, message, keyed) {
 }
 
 /**
- * What one has said that the room does not have yet.
+ * Makes the row of a message that the room does not have yet.
  *
  * @param {Ui} ui
  * @param {Pending} pending
@@ -94,7 +94,7 @@ export function pendingRow(ui, pending, { retry, discard }) {
   } else {
     fate.append(h('span', { class: 'late' }, t('list.sending')))
   }
-  const lines = h('div', { class: `bubble${onlyEmoji(pending.text) ? ' emoji' : ''}`, part: 'bubble', dir: 'auto' }, ...linked(pending.text))
+  const lines = h('div', { class: `bubble${isOnlyEmoji(pending.text) ? ' emoji' : ''}`, part: 'bubble', dir: 'auto' }, ...linkify(pending.text))
   return h('li', {
     class: `row mine pending${failed ? ' failed' : ''}`, part: 'message message-mine message-pending', 'data-pending': pending.id, 'data-status': pending.status,
   }, h('div', { class: 'say' }, lines), fate)

@@ -1,16 +1,16 @@
-// A soft sound of two tones, made rather than loaded.
+// A soft sound of two tones, synthesized instead of loaded.
 
 /** @type {AudioContext | null} */
 let context = null
 
-/** Gets ready to play; to be called from a click, or browsers refuse. */
+/** Prepares the sound. Call it from a click: browsers refuse otherwise. */
 export function allowSound() {
   context ??= new AudioContext()
   if (context.state === 'suspended') context.resume().catch(() => {})
 }
 
-/** Plays it, if that was allowed. */
-export function chime() {
+/** Plays the sound, if it was allowed. */
+export function playNotification() {
   if (context === null || context.state !== 'running') return
   const begin = context.currentTime
   for (const [frequency, after] of [[659.26, 0], [987.77, 0.11]]) {

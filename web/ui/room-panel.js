@@ -1,23 +1,23 @@
-// Room and people: the time, the link, who is here, and what can be done. It
-// stands beside a broad conversation, and in a dialog of a narrow one.
-
-import { allowSound } from './notification-sound.js'
-import { ask } from './dialog.js'
+import { avatar, iconButton, subheading, toggle } from './controls.js'
+import { confirmAction } from './dialog.js'
 import { fill, h } from './dom.js'
 import { counted, errorText, nameOf } from './format.js'
 import { icon } from './icons.js'
+import { allowSound } from './notification-sound.js'
 import { shareBox } from './share.js'
-import { avatar, subheading, toggle, tool } from './controls.js'
 
 /** @typedef {import('./controls.js').Ui} Ui */
 
 /**
+ * Makes the panel of a room: time, link, people and actions. It stands beside a broad
+ * chat view, and in a dialog of a narrow one.
+ *
  * @param {Ui} ui
  * @param {import('../client/client.js').Room} room
  * @param {object} options
  * @param {HTMLElement} options.clock
  * @param {import('./share.js').Invitation | null} options.invitation
- * @param {boolean} options.sound whether it is on
+ * @param {boolean} options.sound whether sound is on
  * @param {(on: boolean) => void} options.setSound
  */
 export function roomPanel(ui, room, { clock, invitation, sound, setSound }) {
@@ -36,15 +36,15 @@ export function roomPanel(ui, room, { clock, invitation, sound, setSound }) {
   lockSwitch.addEventListener('change', () => attempt(() => room.lock(lockSwitch.checked)).then(refresh))
   const start = h('button', { type: 'button', class: 'wide', 'data-action': 'start', on: { click: () => attempt(() => room.start()) } }, icon('clock'), t('act.start'))
 
-  const leave = () => ask(ui, {
+  const leave = () => confirmAction(ui, {
     title: t('act.leaveTitle'), text: t('act.leaveText', { name: nameOf(room.userId, t) }), yes: t('act.leave'), act: () => room.leave(),
   })
-  const remove = () => ask(ui, {
+  const deleteRoom = () => confirmAction(ui, {
     title: t('act.deleteTitle'), text: t('act.deleteText'), yes: t('act.delete'), act: () => room.deleteRoom(),
   })
 
   /**
-   * Does something and says what goes wrong.
+   * Runs an action and shows its error.
    *
    * @param {() => Promise<unknown>} act
    */
@@ -64,19 +64,19 @@ export function roomPanel(ui, room, { clock, invitation, sound, setSound }) {
     const tag = me ? [t('app.you'), admin && t('room.admin')].filter(Boolean).join(', ') : ''
     return h('li', { class: 'person', 'data-user': userId }, avatar(userId, ui),
       h('span', { class: 'name' }, h('bdi', null, name), tag && h('span', { class: 'tag' }, tag)),
-      admin && !me && tool(t('act.removeName', { name }), 'close', () => expel(userId, name), { 'data-action': 'remove' }))
+      admin && !me && iconButton(t('act.removeName', { name }), 'close', () => removePerson(userId, name), { 'data-action': 'remove' }))
   }
 
   /**
    * @param {string} userId
    * @param {string} name
    */
-  function expel(userId, name) {
-    ask(ui, {
+  function removePerson(userId, name) {
+    confirmAction(ui, {
       title: t('act.removeTitle', { name }), text: t('act.removeText', { name }), yes: t('act.remove'),
       also: room.locked ? undefined : t('act.removeLock'),
       act: async also => {
-        // First the lock, so that whoever is removed finds it closed.
+        // Lock first, so that the removed user cannot return in between.
         if (also && !room.locked) await room.lock(true)
         await room.removeMember(userId)
         ui.announce(t('act.removed', { name }))
@@ -89,7 +89,7 @@ export function roomPanel(ui, room, { clock, invitation, sound, setSound }) {
     start.hidden = !admin || room.expiresAt !== null
     fill(count, `${t('room.people')} · ${room.onlineCount}`)
     const names = [...room.online].sort((a, b) => Number(b === room.userId) - Number(a === room.userId) || a.localeCompare(b, language))
-    // Rows of those who stay are kept, and with them the focus.
+    // Rows of the remaining users are kept, and the focus with them.
     const kept = new Map([...people.children].map(row => [row.getAttribute('data-user'), row]))
     const rows = names.map(name => kept.get(name) ?? person(name))
     const hidden = room.onlineCount - names.length
@@ -107,7 +107,7 @@ export function roomPanel(ui, room, { clock, invitation, sound, setSound }) {
       toggle(t('act.sound'), t('act.soundHint'), soundSwitch), alert,
       h('div', { class: 'acts' },
         h('button', { type: 'button', class: 'wide', 'data-action': 'leave', on: { click: leave } }, icon('leave'), t('act.leave')),
-        admin && h('button', { type: 'button', class: 'danger wide', 'data-action': 'delete', on: { click: remove } }, icon('trash'), t('act.delete')))))
+        admin && h('button', { type: 'button', class: 'danger wide', 'data-action': 'delete', on: { click: deleteRoom } }, icon('trash'), t('act.delete')))))
   refresh()
   return { node, dispose: () => stops.forEach(stop => stop()) }
 }

@@ -1,10 +1,8 @@
-// To invite people: the link, the share sheet of the system, a QR code.
-
-import { fill, h, svg, unique } from './dom.js'
-import { icon } from './icons.js'
-import { show } from './dialog.js'
-import { isolated } from './i18n.js'
 import { correction, generate } from '../vendor/lean-qr.js'
+import { showDialog } from './dialog.js'
+import { fill, h, svg, unique } from './dom.js'
+import { isolated } from './i18n.js'
+import { icon } from './icons.js'
 
 /** @typedef {import('./controls.js').Ui} Ui */
 
@@ -16,11 +14,11 @@ import { correction, generate } from '../vendor/lean-qr.js'
  */
 
 /**
- * The link with what can be done with it.
+ * Makes the link with buttons to copy, share or show it.
  *
  * @param {Ui} ui
  * @param {Invitation} invitation
- * @param {boolean} withCode shows the QR code, rather than a button for it
+ * @param {boolean} withCode shows the QR code instead of a button for it
  */
 export function shareBox(ui, invitation, withCode) {
   const { t } = ui
@@ -57,7 +55,7 @@ export function shareBox(ui, invitation, withCode) {
  * @param {Invitation} invitation
  */
 export function shareDialog(ui, invitation) {
-  return show(ui, ui.t('share.title'), shareBox(ui, invitation, true))
+  return showDialog(ui, ui.t('share.title'), shareBox(ui, invitation, true))
 }
 
 /**
@@ -69,14 +67,14 @@ async function copied(link, input) {
     await navigator.clipboard.writeText(link)
     return true
   } catch {
-    // No permission, or a page that did not come over HTTPS.
+    // The permission is missing, or the page is not from HTTPS.
     input.select()
     return document.execCommand('copy')
   }
 }
 
 /**
- * A QR code, always dark on white: not every camera reads the reverse.
+ * A QR code, always dark on white: some cameras cannot read the reverse.
  *
  * @param {string} text
  * @param {string} label

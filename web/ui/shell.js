@@ -1,23 +1,22 @@
-// What holds the view: a box in the page, or a bubble that opens a panel.
-
+import { iconButton } from './controls.js'
 import { h } from './dom.js'
 import { mark } from './icons.js'
-import { tool } from './controls.js'
 import { followViewport } from './viewport.js'
 
-/** Screens on which the panel takes all of it. */
+/** Screens that the panel fills. */
 const NARROW = '(max-width: 30rem), (max-height: 32rem)'
 
-/** How long what a screen reader is to say stays there, in milliseconds. */
-const SPOKEN = 5000
+/** How long an announcement for screen readers stays, in milliseconds. */
+const ANNOUNCEMENT_TIME = 5000
 
-export class Frame {
+/** The container of the view: a box in the page, or a bubble that opens a panel. */
+export class Shell {
   #root
   #bubble
   #box = h('div', { class: 'frame', part: 'frame' })
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #silence
-  #voice = h('div', { class: 'spoken', role: 'status', 'aria-live': 'polite' })
+  #announcementTimer
+  #liveRegion = h('div', { class: 'spoken', role: 'status', 'aria-live': 'polite' })
   /** @type {HTMLDialogElement | null} */
   #panel = null
   /** @type {HTMLButtonElement | null} */
@@ -43,24 +42,24 @@ export class Frame {
       this.#launcher = h('button', {
         type: 'button', class: 'launcher', part: 'launcher', 'aria-label': t('app.open'), 'aria-expanded': 'false', 'aria-haspopup': 'dialog', on: { click: () => (this.isOpen ? this.close() : this.open()) },
       }, mark(), this.#badge)
-      this.#panel = h('dialog', { class: 'panel', part: 'panel', 'aria-label': t('app.title') }, this.#box, this.#voice,
-        tool(t('app.close'), 'close', () => this.close(), { class: 'tool close', 'data-action': 'close' }))
+      this.#panel = h('dialog', { class: 'panel', part: 'panel', 'aria-label': t('app.title') }, this.#box, this.#liveRegion,
+        iconButton(t('app.close'), 'close', () => this.close(), { class: 'tool close', 'data-action': 'close' }))
       this.#panel.addEventListener('close', () => this.#closed())
       this.#panel.addEventListener('keydown', event => {
-        // A dialog that is not modal does not close by itself.
+        // Browsers close only modal dialogs.
         if (event.key === 'Escape' && !event.defaultPrevented && event.target instanceof Element && event.target.closest('dialog') === this.#panel) this.close()
       })
       root.replaceChildren(this.#launcher, this.#panel)
     } else {
-      root.replaceChildren(this.#box, this.#voice)
+      root.replaceChildren(this.#box, this.#liveRegion)
     }
     this.#unfollow = mode === 'inline' ? () => {} : followViewport(host)
   }
 
-  /** Whether it is open, as a frame in the page always is. */
+  /** Whether the view is visible: always, except in a closed bubble. */
   get isOpen() { return this.#panel === null || this.#panel.open }
 
-  /** Whether the focus is in it, as of somebody who uses the keyboard. */
+  /** Whether the view has a visible focus, as with a keyboard. */
   get focused() {
     const { activeElement } = this.#root
     return activeElement !== null && this.#box.contains(activeElement) && activeElement.matches(':focus-visible')
@@ -86,7 +85,7 @@ export class Frame {
   show(node) { this.#box.replaceChildren(node) }
 
   /**
-   * Puts a dialog into it.
+   * Adds a dialog.
    *
    * @param {HTMLDialogElement} dialog
    */
@@ -110,23 +109,23 @@ export class Frame {
   }
 
   /**
-   * Has a screen reader say something.
+   * Passes a text to screen readers.
    *
    * @param {string} text
    */
   announce(text) {
-    // The same words twice are said twice only if they are other nodes.
-    this.#voice.replaceChildren(h('p', null, text))
-    clearTimeout(this.#silence)
-    // What was said is not to be found later: it may be taken back.
-    this.#silence = setTimeout(() => this.hush(), SPOKEN)
+    // A repeated text is read again only in a new node.
+    this.#liveRegion.replaceChildren(h('p', null, text))
+    clearTimeout(this.#announcementTimer)
+    // Announced messages must not stay in the document: they may be retracted.
+    this.#announcementTimer = setTimeout(() => this.clearAnnouncement(), ANNOUNCEMENT_TIME)
   }
 
-  /** Takes away what a screen reader was to say. */
-  hush() { this.#voice.replaceChildren() }
+  /** Removes the last announcement. */
+  clearAnnouncement() { this.#liveRegion.replaceChildren() }
 
   dispose() {
-    clearTimeout(this.#silence)
+    clearTimeout(this.#announcementTimer)
     this.#unfollow()
     this.#root.replaceChildren()
   }

@@ -1,17 +1,17 @@
-// The line below the messages: who is typing, who has come or gone, and other
-// news that pass. It also has a screen reader say what others write.
-
 import { fill, h } from './dom.js'
 import { nameOf } from './format.js'
 
-/** How long somebody is typing after one was told so, in milliseconds. */
+/** How long a typing notice lasts, in milliseconds. */
 const TYPING = 5000
-/** How long a note is shown. */
+/** How long a note is shown, in milliseconds. */
 const NOTE = 4000
-/** More messages than this at once are counted rather than read. */
+/** The largest number of messages at once that are read aloud, not counted. */
 const READ = 3
 
 /**
+ * Makes the line below the messages: typing users, arrivals and departures, and other
+ * passing notes. It also passes the messages of others to screen readers.
+ *
  * @param {import('./controls.js').Ui} ui
  * @param {import('../client/client.js').Room} room
  */
@@ -39,7 +39,7 @@ export function statusLine(ui, room) {
   }
 
   /** @param {string} userId */
-  function stopped(userId) {
+  function stopTyping(userId) {
     clearTimeout(typing.get(userId))
     if (typing.delete(userId)) render()
   }
@@ -62,11 +62,11 @@ export function statusLine(ui, room) {
   const stops = [
     room.on('typing', ({ userId }) => {
       clearTimeout(typing.get(userId))
-      typing.set(userId, setTimeout(() => stopped(userId), TYPING))
+      typing.set(userId, setTimeout(() => stopTyping(userId), TYPING))
       render()
     }),
     room.on('online', ({ joined, left }) => {
-      if (left !== undefined) stopped(left)
+      if (left !== undefined) stopTyping(left)
       if (joined !== undefined) note(t('room.joined', { name: nameOf(joined, t) }))
       else if (left !== undefined) note(t('room.gone', { name: nameOf(left, t) }))
     }),
@@ -75,10 +75,9 @@ export function statusLine(ui, room) {
   return {
     node,
     note,
-    /** Notes that somebody has said what was typed. @param {string} userId */
-    said: stopped,
-    /** Has a message read out. @param {import('../client/client.js').Message} message */
-    tell(message) {
+    stopTyping,
+    /** Passes a message to screen readers. @param {import('../client/client.js').Message} message */
+    readAloud(message) {
       unread.push(`${nameOf(message.userId, t)}: ${message.text}`)
       readTimer ??= setTimeout(read, 600)
     },

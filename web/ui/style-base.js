@@ -1,6 +1,6 @@
-// The look of everything: tokens, and the controls that all views use. Style
-// sheets are constructed, so that no policy of an embedding site has to allow
-// inline styles. docs/embed.md lists the properties that begin with --ec-.
+// Design tokens, and the styles of common controls. Style sheets are constructed, so
+// that the policy of a site need not allow inline styles. docs/embed.md lists the
+// properties that begin with --ec-.
 
 const light = `
   --bg: var(--ec-bg, #f2f6f3);
@@ -80,7 +80,7 @@ ol, ul { list-style: none; }
 h1, h2, h3 { font-size: inherit; line-height: 1.2; font-weight: 650; text-wrap: balance; }
 [hidden] { display: none !important; }
 bdi { overflow-wrap: anywhere; }
-/* The languages there are run from left to right, also in a page that does not. */
+/* All locales run from left to right, even in a page that does not. */
 h1, h2, h3, p, .hint, strong, .sub span, .clock > span, .chips span { unicode-bidi: plaintext; }
 :host(:dir(rtl)) :is(.card, .details, .invite, .titles, dialog) :is(h1, h2, h3, p, strong, .hint) { text-align: right; }
 .spoken {
@@ -127,7 +127,7 @@ input[type="text"]:focus-visible, input[type="password"]:focus-visible {
 }
 input[aria-invalid="true"] { border-color: var(--ember); box-shadow: 0 0 0 1px var(--ember); }
 
-/* A switch is a checkbox that looks like one. */
+/* A switch is a styled checkbox. */
 .switch { display: grid; grid-template-columns: 1fr auto; align-items: center; gap: .125rem 1rem; min-block-size: var(--tap); cursor: pointer; }
 .switch > span:first-child { font-weight: 600; }
 .switch > .hint { grid-column: 1; font-weight: 400; }

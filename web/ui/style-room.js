@@ -1,4 +1,4 @@
-// The look of the conversation.
+// The styles of the chat view.
 
 export const room = `
 .room { display: grid; grid-template-columns: minmax(0, 1fr); grid-template-rows: minmax(0, 1fr); overflow: hidden; }
@@ -8,7 +8,7 @@ export const room = `
 .room.broad .side { display: block; }
 .room.broad .when-narrow, .room.broad .welcome .invite { display: none; }
 
-/* Head: name, who, time. */
+/* Header. */
 .bar { display: flex; align-items: center; gap: .25rem; min-block-size: 64px; padding-block: .5rem; padding-inline: 1rem .5rem; background: var(--surface); }
 .panel .bar { padding-inline-end: 3.5rem; }
 .titles { flex: 1; min-inline-size: 0; display: grid; gap: .125rem; }
@@ -25,7 +25,7 @@ export const room = `
 [data-phase="running"] .clock { background: var(--time-wash); color: var(--time-ink); }
 [data-phase="last"] .clock { background: var(--ember-wash); color: var(--ember-ink); }
 
-/* The fuse: what is left of the room's time. */
+/* The fuse shows the time left. */
 .fuse { block-size: 3px; background: var(--line); overflow: hidden; contain: strict; }
 .fuse > i { display: block; block-size: 100%; inline-size: calc(var(--left, 0) * 100%); background: linear-gradient(90deg, color-mix(in srgb, var(--time) 45%, transparent), var(--time)); }
 :host(:dir(rtl)) .fuse > i { scale: -1 1; }
@@ -78,14 +78,14 @@ export const room = `
 .row.failed .fate { color: var(--ember-ink); font-weight: 600; }
 .fate button { padding-inline: .75rem; font-size: var(--small); }
 
-/* What is said before anything was said. */
+/* The text of an empty room. */
 .welcome { display: grid; justify-items: center; text-align: center; gap: .5rem; margin: auto; padding: 1rem .25rem 1.5rem; max-inline-size: 25rem; inline-size: 100%; }
 .welcome .mark { inline-size: 52px; block-size: 52px; color: var(--accent); margin-block-end: .25rem; }
 .welcome h2 { font-size: var(--large); letter-spacing: -.01em; }
 .welcome p { color: var(--muted); text-wrap: pretty; }
 .welcome .invite { inline-size: 100%; margin-block-start: 1rem; background: var(--surface); border: 1px solid var(--line); border-radius: 22px; padding: 1rem; text-align: start; }
 
-/* Over the list: connection, and the way to the end. */
+/* Over the list: the connection banner and the button to the end. */
 .net { position: absolute; inset-block-start: .625rem; inset-inline: 1rem; display: flex; justify-content: center; pointer-events: none; z-index: 2; }
 .net > div { pointer-events: auto; display: inline-flex; align-items: center; gap: .5rem; min-block-size: 40px; padding-inline: .875rem; border-radius: 20px; background: var(--ink); color: var(--bg); font-size: .875rem; font-weight: 550; box-shadow: var(--shade); font-variant-numeric: tabular-nums; }
 .net button { min-block-size: var(--tap); margin-block: -2px; margin-inline-end: -.75rem; padding-inline: .75rem; background: none; color: inherit; text-decoration: underline; text-underline-offset: 3px; }
@@ -113,7 +113,7 @@ export const room = `
 .picker button { inline-size: var(--tap); padding: 0; background: none; font-size: 1.5rem; font-weight: 400; border-radius: 12px; }
 .picker button:hover { background: var(--sunk); }
 
-/* The end: what was said comes apart. */
+/* At the end the messages dissolve. */
 .room.ending .row { animation: vanish .9s ease-in both; }
 .room.ending .row:nth-child(3n) { animation-delay: .12s; }
 .room.ending .row:nth-child(3n+1) { animation-delay: .24s; }
@@ -137,7 +137,7 @@ export const room = `
 .acts { display: grid; gap: .375rem; }
 .acts button { justify-content: flex-start; padding-inline: .875rem; }
 
-/* To invite. */
+/* Invitation. */
 .share { display: grid; grid-template-columns: minmax(0, 1fr); gap: .75rem; }
 .share .link { display: flex; gap: .375rem; }
 .share .link input { font-size: .875rem; min-block-size: var(--tap); text-overflow: ellipsis; direction: ltr; }

@@ -1,5 +1,5 @@
-// The look of the frame (page, inline or bubble) and of the views around the
-// conversation: to create a room, to join one, and when it is gone.
+// The styles of the shell (page, inline or bubble) and of the other views: to create
+// a room, to join one, and after its end.
 
 export const views = `
 :host([mode="page"]) { block-size: 100vh; block-size: var(--viewport, 100dvh); }
@@ -8,8 +8,8 @@ export const views = `
 
 .frame { container: frame / inline-size; position: relative; block-size: 100%; inline-size: 100%; background: var(--bg); overflow: hidden; isolation: isolate; }
 :host(:not([mode="page"])) .frame { border-radius: var(--radius); border: 1px solid var(--line); }
-/* Light from what is about to be gone. */
-.start, .still { background: radial-gradient(130% 55% at 50% 112%, color-mix(in srgb, var(--time) 26%, transparent), transparent 70%) no-repeat; }
+/* A warm glow at the bottom. */
+.start, .placeholder { background: radial-gradient(130% 55% at 50% 112%, color-mix(in srgb, var(--time) 26%, transparent), transparent 70%) no-repeat; }
 .view { block-size: 100%; overflow: auto; overscroll-behavior: contain; display: grid; }
 
 /* The bubble and its panel. */
@@ -36,7 +36,7 @@ dialog.panel .frame { border: 0 !important; border-radius: 0 !important; }
   dialog.panel { inset: 0; inline-size: 100vw; max-inline-size: 100vw; block-size: 100vh; block-size: var(--viewport, 100dvh); border-radius: 0; }
 }
 
-/* To create a room. */
+/* Forms. */
 .start { align-items: start; justify-items: center; padding: clamp(1rem, 4cqi, 3rem); gap: clamp(1.25rem, 4cqi, 4rem); align-content: safe center; }
 .start ::slotted([slot="intro"]) { max-inline-size: 30rem; }
 .card { inline-size: 100%; max-inline-size: 27rem; background: var(--surface); border-radius: 28px; padding: clamp(1.25rem, 4cqi, 1.75rem); box-shadow: var(--shade); }
@@ -55,12 +55,12 @@ form > h1, form > h2 { font-size: var(--large); }
 .fact .icon { inline-size: 1.125rem; block-size: 1.125rem; }
 .fact.time { background: var(--time-wash); color: var(--time-ink); }
 
-/* When it is gone, and while it loads. */
-.still { place-content: center; justify-items: center; text-align: center; gap: .75rem; padding: 2rem 1.5rem; }
-.still .mark { inline-size: 72px; block-size: 72px; color: var(--muted); margin-block-end: .5rem; }
-.still h1, .still h2 { font-size: var(--huge); letter-spacing: -.02em; }
-.still p { color: var(--muted); max-inline-size: 26rem; text-wrap: pretty; font-size: 1rem; }
-.still .row-of-buttons { margin-block-start: 1rem; display: flex; gap: .5rem; flex-wrap: wrap; justify-content: center; }
+/* Placeholder views. */
+.placeholder { place-content: center; justify-items: center; text-align: center; gap: .75rem; padding: 2rem 1.5rem; }
+.placeholder .mark { inline-size: 72px; block-size: 72px; color: var(--muted); margin-block-end: .5rem; }
+.placeholder h1, .placeholder h2 { font-size: var(--huge); letter-spacing: -.02em; }
+.placeholder p { color: var(--muted); max-inline-size: 26rem; text-wrap: pretty; font-size: 1rem; }
+.placeholder .row-of-buttons { margin-block-start: 1rem; display: flex; gap: .5rem; flex-wrap: wrap; justify-content: center; }
 .gone .mark path { stroke-dasharray: .1 3.4; opacity: .55; }
 .gone .mark .ember { animation: drift 2.4s ease-out both; }
 @keyframes drift { from { transform: translate(-5px, 4px); opacity: 0; } }

@@ -1,17 +1,15 @@
-// The keyboard of a phone covers the page rather than making it smaller, where
-// the page has no say in it: what is left is measured.
-
 /**
- * Keeps the property --viewport of an element at the height that is seen.
+ * Sets the property --viewport of an element to the visible height. Some browsers let
+ * the keyboard of a phone cover the page instead of resizing it.
  *
  * @param {HTMLElement} element
- * @returns {() => void} ends that
+ * @returns {() => void} stops it
  */
 export function followViewport(element) {
   const viewport = globalThis.visualViewport
   if (!viewport) return () => {}
   const follow = () => {
-    // Pinched rather than covered: the page stays as it is.
+    // The user has zoomed in: the keyboard covers nothing.
     if (viewport.scale > 1.01) return
     const covered = globalThis.innerHeight - viewport.height
     if (covered > 1) {

@@ -1,17 +1,17 @@
-// Of ten thousand messages only those around what is seen are in the document:
-// rows are added at the end that one scrolls to and taken away at the other,
-// while what is seen stays where it is.
-
 /** @typedef {import('../client/client.js').Message} Message */
 
-/** Rows in the document, at most. */
-const MOST = 240
-/** Rows that are added at once. */
+/** The largest number of rows in the document. */
+const MAX_ROWS = 240
+/** The number of rows that are added at once. */
 const STEP = 60
 
-/** The rows of consecutive messages. */
-export class RowWindow {
-  /** The seq of the first and of the last row, 0 if there is none. */
+/**
+ * The rows of consecutive messages: of up to ten thousand messages, only those around
+ * the visible ones are in the document. Rows are added at the end that the user
+ * scrolls to and removed at the other, while the visible ones keep their position.
+ */
+export class VirtualList {
+  /** The seq of the first and of the last row, 0 without rows. */
   first = 0
   last = 0
   #scroller
@@ -20,10 +20,10 @@ export class RowWindow {
   #render
 
   /**
-   * @param {HTMLElement} scroller what scrolls
-   * @param {HTMLElement} rows holds the rows and nothing else
-   * @param {() => readonly Message[]} messages those at hand, without holes
-   * @param {(messages: readonly Message[], i: number) => HTMLElement} render makes the row of one
+   * @param {HTMLElement} scroller the scrolling element
+   * @param {HTMLElement} rows holds only the rows
+   * @param {() => readonly Message[]} messages returns the loaded messages, without gaps
+   * @param {(messages: readonly Message[], i: number) => HTMLElement} render makes a row
    */
   constructor(scroller, rows, messages, render) {
     this.#scroller = scroller
@@ -35,7 +35,7 @@ export class RowWindow {
   /** Whether the newest message has a row. */
   get complete() { return this.last === (this.#messages().at(-1)?.seq ?? 0) }
 
-  /** Shows the newest messages and no others. */
+  /** Renders the newest messages and no others. */
   reset() {
     this.#rows.textContent = ''
     this.first = this.last = 0
@@ -44,53 +44,52 @@ export class RowWindow {
   }
 
   /**
-   * Takes over what has come, or has been dropped or replaced.
+   * Renders the messages that were added, dropped or replaced.
    *
-   * @param {boolean} follow whether the end is seen, so that rows above make room
-   *   for new ones; else they are added only as long as there is room
+   * @param {boolean} follow whether the end is visible, so that new rows replace those
+   *   above; else they are added only up to the largest number
    */
   update(follow) {
     const messages = this.#messages()
     const oldest = messages[0]?.seq ?? 0
     if (this.last === 0 || this.last < oldest || this.last > (messages.at(-1)?.seq ?? 0)) return this.reset()
-    if (this.first < oldest) this.#steadily(() => this.#dropFirst(oldest - this.first))
+    if (this.first < oldest) this.#keepPosition(() => this.#dropFirst(oldest - this.first))
     const from = this.#index(this.last) + 1
     if (!follow) {
-      this.#add(from, Math.min(messages.length, from + MOST - this.#rows.childElementCount))
+      this.#add(from, Math.min(messages.length, from + MAX_ROWS - this.#rows.childElementCount))
     } else if (messages.length - from > STEP) {
       this.reset()
     } else {
       this.#add(from, messages.length)
-      if (this.#rows.childElementCount > MOST) this.#dropFirst(this.#rows.childElementCount - MOST + STEP)
+      if (this.#rows.childElementCount > MAX_ROWS) this.#dropFirst(this.#rows.childElementCount - MAX_ROWS + STEP)
     }
   }
 
-  /** Adds earlier rows and reports whether there were any. */
+  /** Adds earlier rows, and reports whether it found messages for them. */
   earlier() {
     const i = this.#index(this.first)
     if (this.last === 0 || i <= 0) return false
-    this.#steadily(() => {
+    this.#keepPosition(() => {
       const first = this.first
       this.#add(Math.max(0, i - STEP), i)
-      this.renew(first) // which may be no head of a group any more
-      this.#dropLast(this.#rows.childElementCount - MOST)
+      this.renew(first) // it may not start a group any more
+      this.#dropLast(this.#rows.childElementCount - MAX_ROWS)
     })
     return true
   }
 
-  /** Adds later rows and reports whether there were any. */
+  /** Adds later rows. */
   later() {
-    if (this.last === 0 || this.complete) return false
+    if (this.last === 0 || this.complete) return
     const from = this.#index(this.last) + 1
-    this.#steadily(() => {
+    this.#keepPosition(() => {
       this.#add(from, Math.min(this.#messages().length, from + STEP))
-      this.#dropFirst(this.#rows.childElementCount - MOST)
+      this.#dropFirst(this.#rows.childElementCount - MAX_ROWS)
     })
-    return true
   }
 
   /**
-   * Makes the row of a message anew, if it has one.
+   * Renders the row of a message again, if it has one.
    *
    * @param {number} seq
    */
@@ -122,14 +121,14 @@ export class RowWindow {
   }
 
   /**
-   * Returns the place of a message among those at hand.
+   * Returns the index of a message among the loaded ones.
    *
    * @param {number} seq
    */
   #index(seq) { return seq - (this.#messages()[0]?.seq ?? 0) }
 
   /**
-   * Makes rows, which adjoin those that there are.
+   * Adds rows next to the existing ones.
    *
    * @param {number} from index
    * @param {number} to index, exclusive
@@ -168,13 +167,13 @@ export class RowWindow {
   }
 
   /**
-   * Changes rows while what is seen stays where it is.
+   * Changes rows, then scrolls so that the visible ones keep their position.
    *
    * @param {() => void} change
    */
-  #steadily(change) {
+  #keepPosition(change) {
     const { top } = this.#scroller.getBoundingClientRect()
-    // The row at the top of what is seen, which stays in the document.
+    // Find the first visible row, which stays in the document.
     let low = 0
     let high = this.#rows.children.length - 1
     while (low < high) {
