@@ -103,7 +103,7 @@ func TestPasswordGuard(t *testing.T) {
 }
 
 // TestPasswordQueue requests more hashes at once than the queue holds. The excess is
-// refused at once, cancelled requests leave the queue, and it is empty in the end.
+// refused at once, canceled requests leave the queue, and it is empty in the end.
 func TestPasswordQueue(t *testing.T) {
 	rooms, _ := newRooms(t)
 	a := create(t, rooms, room.CreateRequest{Password: "secret"})

@@ -96,12 +96,8 @@ func TestWords(t *testing.T) {
 
 // read returns the lines of comments and documents, and the identifiers of Go.
 func read(t *testing.T) (prose, identifiers []line) {
-	root := filepath.Join("..", "..")
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, path)
+	repository := os.DirFS(filepath.Join("..", ".."))
+	err := fs.WalkDir(repository, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -114,7 +110,7 @@ func read(t *testing.T) (prose, identifiers []line) {
 		if !strings.HasPrefix(name, *below) {
 			return nil
 		}
-		source, err := os.ReadFile(path)
+		source, err := fs.ReadFile(repository, name)
 		if err != nil {
 			return err
 		}
@@ -159,6 +155,7 @@ func readGo(name string, source []byte) (comments, identifiers []line) {
 			}
 		case token.IDENT:
 			identifiers = append(identifiers, line{name, number, text})
+		default:
 		}
 	}
 }
