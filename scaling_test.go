@@ -21,7 +21,7 @@ func documentedUser(t *testing.T, document, name, password string) []string {
 	command := regexp.MustCompile(`(?m)^redis-cli (?:-p \d+ )?ACL SETUSER ` + name + ` ((?:.*\\\n)*.*)$`)
 	rules := []string{"--user", name}
 	for _, match := range command.FindAllStringSubmatch(string(text), -1) {
-		for _, rule := range strings.FieldsSeq(strings.ReplaceAll(match[1], "\\\n", " ")) {
+		for rule := range strings.FieldsSeq(strings.ReplaceAll(match[1], "\\\n", " ")) {
 			rules = append(rules, strings.Replace(strings.Trim(rule, "'"), ">secret", ">"+password, 1))
 		}
 	}
