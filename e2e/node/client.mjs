@@ -1,7 +1,7 @@
-// A client of another make: it joins a room over a WebSocket of the ws package,
-// answers whatever another user says, and prints, as a line of JSON each, what
-// it is sent and how it ends. Settings come as JSON on standard input: url, ca
-// (PEM), roomId, userId, sessionId.
+// A second client, written with the package ws instead of this project's. It joins a
+// room, answers each message of another user, and prints each frame and its end as a
+// line of JSON. Settings come as JSON on standard input: url, ca (PEM), roomId, userId,
+// sessionId.
 import { readFileSync } from 'node:fs'
 import WebSocket from 'ws'
 

@@ -1,13 +1,13 @@
-// Who comes back after which close code, and when.
+// After which close codes the client reconnects, and when.
 import assert from 'node:assert/strict'
-import { clientOf, connected, Memory, pause, run, until } from './harness.mjs'
+import { clientOf, connected, MemoryStorage, pause, run, until } from './harness.mjs'
 import { FakeServer, randomOf } from './fake.mjs'
 
 const RETRY = { first: 20, max: 160 }
 
 async function closed(code, reason, retry = RETRY) {
   const server = new FakeServer(randomOf(1), 0)
-  const storage = new Memory()
+  const storage = new MemoryStorage()
   const client = clientOf({ base: 'http://fake/', fetch: server.fetch, WebSocket: server.WebSocket, retry, storage })
   const room = await client.createRoom({ roomName: 'r' })
   const seen = await connected(room)
@@ -19,7 +19,7 @@ async function closed(code, reason, retry = RETRY) {
 }
 
 await run(async () => {
-  // For good, and the room with it.
+  // Never: the room is over for this user.
   for (const [code, reason, ended] of [[4401, 'invalid_session', 'invalid'], [4403, 'removed', 'removed'],
     [4404, 'room_not_found', 'gone'], [4410, 'expired', 'expired'], [4410, 'deleted', 'deleted']]) {
     const { room, seen, storage } = await closed(code, reason)
@@ -27,7 +27,7 @@ await run(async () => {
     assert.equal(storage.length, 0)
   }
 
-  // For good, but the room lives on.
+  // Not by itself: the user stays a member.
   for (const [code, name] of [[1007, 'invalid_utf8'], [1009, 'frame_too_large'], [4400, 'bad_frame'], [4409, 'replaced']]) {
     const { server, room, last, first, storage } = await closed(code, name)
     assert.deepEqual(last, { state: 'closed', retryAt: null, code: name })
@@ -35,13 +35,13 @@ await run(async () => {
     await pause(3 * RETRY.max)
     assert.equal(server.current, first, `came back after ${code}`)
     assert.equal(storage.length, 1)
-    room.connect() // unless somebody wants it
-    await until('it is said', () => room.messages.length === 1)
+    room.connect()
+    await until('it has arrived', () => room.messages.length === 1)
     assert.equal(room.messages[0].id, pending.id)
     room.close()
   }
 
-  // At once, or as soon as others have gone.
+  // Soon, or after others may have left.
   for (const [code, name, least, most] of [[1006, 'network', 10, 20], [1000, 'network', 10, 20], [1011, 'internal_error', 10, 20],
     [1013, 'unavailable', 10, 20], [4408, 'join_timeout', 10, 20], [4503, 'too_slow', 10, 20],
     [4413, 'room_full', 5010, 5020], [4429, 'too_fast', 5010, 5020]]) {
@@ -51,7 +51,7 @@ await run(async () => {
     assert.ok(wait >= least - 1 && wait <= most + 50, `after ${code} it waits ${wait} ms`)
     if (least < 1000) await until('it is back', () => room.state === 'open' && server.current !== first)
     else {
-      room.wake() // which does not shorten what the server wants
+      room.wake() // which must not shorten the server's wait
       await pause(50)
       assert.equal(room.state, 'waiting')
     }
@@ -59,7 +59,7 @@ await run(async () => {
     assert.equal(room.state, 'closed')
   }
 
-  // When the server says; not sooner, though the network comes and goes.
+  // After the server's wait, and not sooner when the network returns.
   const { server, room, last, first, since } = await closed(1001, 'retry=700')
   assert.ok(Math.abs(last.retryAt - since - 700) < 50)
   assert.equal(last.code, 'going_away')
@@ -70,7 +70,7 @@ await run(async () => {
   assert.ok(Date.now() - since >= 690)
   room.close()
 
-  // Longer and longer, up to a limit, as long as it fails, unless it is woken.
+  // After growing delays up to the limit while attempts fail, or at once when woken.
   const dead = await closed(1006, '')
   const waits = []
   dead.room.on('state', ({ state, retryAt }) => {
@@ -78,7 +78,7 @@ await run(async () => {
     if (state === 'connecting') setTimeout(() => dead.server.current?.lose(1006), 1)
   })
   const Real = dead.server.WebSocket.prototype
-  Real.send = function () { this.link.lose(1006) } // no join is heard any more
+  Real.send = function () { this.connection.lose(1006) } // every join fails
   await until('it has tried several times', () => waits.length >= 6)
   assert.ok(waits[0] <= 41 && waits.at(-1) > 60 && Math.max(...waits) <= 161, `waits of ${waits} ms`)
   assert.ok(new Set(waits).size > 2, `waits of ${waits} ms are not random`)

@@ -1,12 +1,12 @@
-// The end of a room, at those who are connected, those who are not, and those who
-// come back when it is over.
+// The end of a room, for clients that are connected, that are disconnected, and that
+// return after it.
 import assert from 'node:assert/strict'
-import { ask, clientOf, connected, Memory, run, settings, until } from './harness.mjs'
+import { ask, clientOf, connected, MemoryStorage, run, settings, until } from './harness.mjs'
 
 const TTL = 4
 
 await run(async () => {
-  const storage = { anna: new Memory(), ben: new Memory() }
+  const storage = { anna: new MemoryStorage(), ben: new MemoryStorage() }
   const annas = clientOf({ storage: storage.anna })
   const bens = clientOf({ storage: storage.ben, base: settings.proxied })
 
@@ -28,8 +28,8 @@ await run(async () => {
   // Ben has no network when it ends.
   await ask('cut')
   await until('ben is offline', () => ben.state === 'waiting')
-  ben.send('said to nobody')
-  await until('anna is told', () => anna.state === 'ended')
+  ben.send('never arrives')
+  await until('anna knows of the end', () => anna.state === 'ended')
   assert.deepEqual(annaSeen.ended, [{ reason: 'expired' }])
   assert.ok(anna.clock() >= end)
   assert.deepEqual([anna.messages, anna.remaining()], [[], 0])
@@ -39,19 +39,19 @@ await run(async () => {
   assert.deepEqual([ben.messages, ben.pending], [[], []])
   await ask('heal')
 
-  // Nothing of the room is remembered, and of the other what is needed.
+  // The storage has nothing of the room, and keeps the credentials for the other.
   assert.equal(storage.ben.length, 0)
   assert.equal(storage.anna.length, 1)
   assert.ok(storage.anna.text.includes(lasting.roomId))
 
-  // Who comes back to find it gone.
+  // A client returns after the end.
   assert.equal(await clientOf({ storage: bensCopy, base: settings.proxied }).restore(roomId), null)
   assert.equal(bensCopy.length, 0)
   assert.deepEqual(await forgetful.sweep(), [roomId])
   assert.equal(annasCopy.length, 1)
   assert.equal((await forgetful.restore(lasting.roomId)).userId, 'anna')
 
-  // What cannot be found out is kept.
+  // Without an answer from the server, credentials stay.
   await ask('cut')
   const kept = storage.anna.copy()
   const elsewhere = clientOf({ storage: kept, base: settings.proxied })

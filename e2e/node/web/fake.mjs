@@ -1,7 +1,7 @@
-// A server in the process, for what a real one does too seldom. It keeps to
-// docs/protocol.md, and decides by a given random source what goes wrong.
+// A server in this process, for faults that are rare with a real one. It implements
+// docs/protocol.md, and injects faults by a given random source.
 
-/** A random source that can be repeated (mulberry32). */
+/** Returns a repeatable random source (mulberry32). */
 export function randomOf(seed) {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0
@@ -11,54 +11,54 @@ export function randomOf(seed) {
   }
 }
 
-const FORBIDDEN = 'FORBIDDEN' // a text that the server never takes
+const FORBIDDEN = 'FORBIDDEN' // a text that the server always refuses
 
-/** One room with one member, whose name is anna. */
+/** A server with one room, whose one member is anna. */
 export class FakeServer {
-  /** What the room has, in order. */
+  /** The messages of the room, in order. */
   kept = []
-  /** How often what has happened. */
-  happened = new Map()
+  /** The number of faults by name. */
+  faults = new Map()
   /** The latest connection. */
   current = null
-  /** Whether nothing arrives, and nobody is told. */
+  /** Whether the server ignores all frames. */
   mute = false
   /** Whether echoes are lost. */
   forgetful = false
-  /** What is done instead of a welcome. */
+  /** Replaces the welcome, if set. */
   greet = null
 
   #accepted = 0 // the highest id of the only session
   #random
-  #trouble
+  #faultRate
 
   /**
    * @param {() => number} random
-   * @param {number} trouble how likely it is that something goes wrong with a message
+   * @param {number} faultRate the probability of a fault with each message
    */
-  constructor(random, trouble) {
+  constructor(random, faultRate) {
     this.#random = random
-    this.#trouble = trouble
+    this.#faultRate = faultRate
     const server = this
     this.WebSocket = class {
       readyState = 0
       constructor() {
-        this.link = new Link(this)
+        this.connection = new Connection(this)
         server.#soon(() => {
           if (this.readyState !== 0) return
-          if (server.#chance(server.#trouble / 3)) {
-            server.#note('refused connection')
-            this.link.lose(1006)
+          if (server.#chance(server.#faultRate / 3)) {
+            server.#count('refused connection')
+            this.connection.lose(1006)
             return
           }
           this.readyState = 1
-          server.current = this.link
+          server.current = this.connection
           this.onopen?.()
         })
       }
-      send(text) { server.#soon(() => server.#take(this.link, JSON.parse(text))) }
+      send(text) { server.#soon(() => server.#take(this.connection, JSON.parse(text))) }
       close() {
-        this.link.alive = false
+        this.connection.alive = false
         this.readyState = 3
       }
     }
@@ -68,7 +68,7 @@ export class FakeServer {
     roomId: 'room', roomName: 'r', userId: 'anna', sessionId: 's', role: 'admin', ttl: 60, startedAt: null, expiresAt: null,
   }), { headers: { 'Content-Type': 'application/json' } })
 
-  // What arrives is handled in the order sent, whatever happens meanwhile.
+  // Frames are handled in the order sent, with random delays.
   #queue = Promise.resolve()
   #soon(job) {
     this.#queue = this.#queue.then(() => new Promise(resolve => setTimeout(resolve, this.#chance(0.2) ? 2 : 0))).then(job)
@@ -76,145 +76,145 @@ export class FakeServer {
 
   #chance(p) { return this.#random() < p }
 
-  #note(what) { this.happened.set(what, (this.happened.get(what) ?? 0) + 1) }
+  #count(name) { this.faults.set(name, (this.faults.get(name) ?? 0) + 1) }
 
-  #take(link, frame) {
+  #take(connection, frame) {
     if (this.mute) return
-    if (!link.alive) {
-      // What was sent over a connection that has broken may have arrived.
+    if (!connection.alive) {
+      // A frame over a broken connection may have arrived.
       if (frame.type === 'message' && this.#chance(0.5)) this.#store(frame, null)
       return
     }
-    if (frame.type === 'join') this.#join(link, frame)
-    if (frame.type === 'message') this.#message(link, frame)
-    if (frame.type === 'history') link.tell({ type: 'history', more: false, messages: this.kept })
+    if (frame.type === 'join') this.#join(connection, frame)
+    if (frame.type === 'message') this.#message(connection, frame)
+    if (frame.type === 'history') connection.send({ type: 'history', more: false, messages: this.kept })
     if (frame.type === 'ping') {
-      this.#note('ping')
-      link.tell({ type: 'pong' })
+      this.#count('ping')
+      connection.send({ type: 'pong' })
     }
   }
 
-  #join(link, { after }) {
-    if (this.greet !== null) return this.greet(link)
+  #join(connection, { after }) {
+    if (this.greet !== null) return this.greet(connection)
     const messages = after === undefined ? this.kept : this.kept.slice(after)
     const first = messages.slice(0, Math.ceil(this.#random() * (messages.length + 1)))
-    link.tell({
+    connection.send({
       type: 'welcome', socketId: 'x', userId: 'anna', session: 'tag', role: 'admin',
       room: { roomId: 'room', roomName: 'r', ttl: 60, locked: false, startedAt: null, expiresAt: null },
       now: new Date().toISOString(), epoch: 'e', seq: this.kept.length, lastId: this.#accepted,
       maxMessage: 4096, messageRate: null, online: ['anna'], onlineCount: 1, more: false, gap: false, messages: first,
     })
-    link.joined = true
-    link.accepted = this.#accepted
-    if (first.length < messages.length) link.tell({ type: 'replay', messages: messages.slice(first.length) })
+    connection.joined = true
+    connection.accepted = this.#accepted
+    if (first.length < messages.length) connection.send({ type: 'replay', messages: messages.slice(first.length) })
   }
 
-  #message(link, frame) {
+  #message(connection, frame) {
     const { id, message } = frame
-    const reason = link.refused.get(id)
-    if (reason) return link.tell({ type: 'error', code: reason, message: '', id })
-    if (id <= link.accepted) {
-      this.#note('ack')
-      return link.tell({ type: 'ack', id })
+    const reason = connection.refused.get(id)
+    if (reason) return connection.send({ type: 'error', code: reason, message: '', id })
+    if (id <= connection.accepted) {
+      this.#count('ack')
+      return connection.send({ type: 'ack', id })
     }
-    if (link.retry > 0 && id > link.retry || link.owed > 0 && id > link.owed) {
-      link.owed = Math.max(link.owed, id)
-      return link.tell({ type: 'error', code: 'unavailable', message: '', id })
+    if (connection.firstUnacked > 0 && id > connection.firstUnacked || connection.lastUnacked > 0 && id > connection.lastUnacked) {
+      connection.lastUnacked = Math.max(connection.lastUnacked, id)
+      return connection.send({ type: 'error', code: 'unavailable', message: '', id })
     }
     if (id <= this.#accepted) {
-      this.#note('ack')
-      this.#settle(link, id)
-      return link.tell({ type: 'ack', id })
+      this.#count('ack')
+      this.#answered(connection, id)
+      return connection.send({ type: 'ack', id })
     }
-    if (message === FORBIDDEN) return this.#refuse(link, id, 'message_too_long')
-    const trouble = this.#chance(this.#trouble) ? Math.floor(this.#random() * 8) : -1
-    switch (trouble) {
-      case 0: return this.#refuse(link, id, 'rate_limited')
-      case 1: return this.#unavailable(link, id, 'unavailable')
-      case 2: return this.#unavailable(link, id, 'internal_error')
-      case 3: // stored, which nobody could say in time; the echo comes later, or never
-        this.#note('unavailable, but stored')
+    if (message === FORBIDDEN) return this.#refuse(connection, id, 'message_too_long')
+    const fault = this.#chance(this.#faultRate) ? Math.floor(this.#random() * 8) : -1
+    switch (fault) {
+      case 0: return this.#refuse(connection, id, 'rate_limited')
+      case 1: return this.#unavailable(connection, id, 'unavailable')
+      case 2: return this.#unavailable(connection, id, 'internal_error')
+      case 3: // stored, but not acknowledged in time; the echo comes later, or never
+        this.#count('unavailable, but stored')
         if (this.#chance(0.5)) {
-          this.#store(frame, link)
-          return link.tell({ type: 'error', code: 'unavailable', message: '', id })
+          this.#store(frame, connection)
+          return connection.send({ type: 'error', code: 'unavailable', message: '', id })
         }
         this.#store(frame, null)
-        return this.#unavailable(link, id, 'unavailable')
+        return this.#unavailable(connection, id, 'unavailable')
       case 4:
-        this.#note('lost before it was stored')
-        return link.lose(1006)
+        this.#count('lost before it was stored')
+        return connection.lose(1006)
       case 5:
-        this.#note('lost before the echo')
+        this.#count('lost before the echo')
         this.#store(frame, null)
-        return link.lose(this.#chance(0.5) ? 1006 : 4503)
-      case 6: // the echo is part of what a gap leaves out
-        this.#note('gap instead of the echo')
+        return connection.lose(this.#chance(0.5) ? 1006 : 4503)
+      case 6: // the echo falls into a gap
+        this.#count('gap instead of the echo')
         this.#store(frame, null)
-        return link.tell({ type: 'gap', epoch: 'e', seq: this.kept.length })
-      case 7: // the connection breaks with the echo under way
-        this.#note('lost after the echo')
-        this.#store(frame, link)
-        return link.lose(1006)
+        return connection.send({ type: 'gap', epoch: 'e', seq: this.kept.length })
+      case 7: // the connection breaks after the echo was sent
+        this.#count('lost after the echo')
+        this.#store(frame, connection)
+        return connection.lose(1006)
     }
-    if (this.#trouble > 0 && this.#chance(0.3)) link.tell({ type: 'typing', userId: 'ben' })
-    if (this.#trouble > 0 && this.#chance(0.3)) this.#other(link)
-    this.#store(frame, link)
+    if (this.#faultRate > 0 && this.#chance(0.3)) connection.send({ type: 'typing', userId: 'ben' })
+    if (this.#faultRate > 0 && this.#chance(0.3)) this.#other(connection)
+    this.#store(frame, connection)
   }
 
-  #refuse(link, id, code) {
-    this.#note(code)
-    link.refused.set(id, code)
-    this.#settle(link, id)
-    link.tell({ type: 'error', code, message: '', id })
+  #refuse(connection, id, code) {
+    this.#count(code)
+    connection.refused.set(id, code)
+    this.#answered(connection, id)
+    connection.send({ type: 'error', code, message: '', id })
   }
 
-  #unavailable(link, id, code) {
-    this.#note(code)
-    link.retry = id
-    link.owed = Math.max(link.owed, id)
-    link.tell({ type: 'error', code, message: '', id })
+  #unavailable(connection, id, code) {
+    this.#count(code)
+    connection.firstUnacked = id
+    connection.lastUnacked = Math.max(connection.lastUnacked, id)
+    connection.send({ type: 'error', code, message: '', id })
   }
 
-  #settle(link, id) {
-    if (id === link.retry) link.retry = 0
-    if (id === link.owed) link.owed = 0
+  #answered(connection, id) {
+    if (id === connection.firstUnacked) connection.firstUnacked = 0
+    if (id === connection.lastUnacked) connection.lastUnacked = 0
   }
 
-  #store({ id, message }, link) {
+  #store({ id, message }, connection) {
     if (id <= this.#accepted || message === FORBIDDEN) return
     this.#accepted = id
-    if (link !== null) {
-      link.accepted = id
-      this.#settle(link, id)
+    if (connection !== null) {
+      connection.accepted = id
+      this.#answered(connection, id)
     }
-    this.#keep({ message, userId: 'anna', id, session: 'tag' }, link)
+    this.#keep({ message, userId: 'anna', id, session: 'tag' }, connection)
   }
 
-  #other(link) { this.#keep({ message: `other ${this.kept.length}`, userId: 'ben' }, link) }
+  #other(connection) { this.#keep({ message: `other ${this.kept.length}`, userId: 'ben' }, connection) }
 
-  // A connection that an echo was kept from must not hear what follows: a server
-  // gives it everything in order, or a gap, or closes it.
-  #keep(entry, link) {
+  // A connection that has missed an echo must not receive later messages: a server
+  // sends all in order, or a gap, or closes the connection.
+  #keep(entry, connection) {
     const kept = { seq: this.kept.length + 1, timestamp: new Date().toISOString(), ...entry }
     this.kept.push(kept)
     if (this.forgetful) return
-    if (link?.joined) link.tell({ type: 'message', ...kept })
-    else if (this.current?.joined) this.current.tell({ type: 'gap', epoch: 'e', seq: this.kept.length })
+    if (connection?.joined) connection.send({ type: 'message', ...kept })
+    else if (this.current?.joined) this.current.send({ type: 'gap', epoch: 'e', seq: this.kept.length })
   }
 }
 
 /** The server's end of a connection. */
-class Link {
+class Connection {
   alive = true
   joined = false
   refused = new Map()
   accepted = 0 // as far as this connection knows
-  retry = 0
-  owed = 0
+  firstUnacked = 0 // the lowest id that was answered `unavailable` and not yet resent
+  lastUnacked = 0 // the highest such id: the client must resend the range in order
 
   constructor(socket) { this.socket = socket }
 
-  tell(frame) {
+  send(frame) {
     if (!this.alive) return
     const data = JSON.stringify(frame)
     queueMicrotask(() => { if (this.socket.readyState === 1) this.socket.onmessage?.({ data }) })

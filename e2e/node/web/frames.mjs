@@ -1,11 +1,11 @@
-// Frames that come seldom, or in an order that is seldom.
+// Rare frames, and rare orders of frames.
 import assert from 'node:assert/strict'
-import { assertUnbroken, clientOf, connected, Memory, pause, run, texts, until, watch } from './harness.mjs'
+import { assertUnbroken, clientOf, connected, MemoryStorage, run, texts, until, watch } from './harness.mjs'
 import { FakeServer, randomOf } from './fake.mjs'
 
 async function make(options = {}) {
   const server = new FakeServer(randomOf(1), 0)
-  const storage = new Memory()
+  const storage = new MemoryStorage()
   const client = clientOf({ base: 'http://fake/chat', fetch: server.fetch, WebSocket: server.WebSocket, storage, ...options })
   return { server, storage, client, room: await client.createRoom({ roomName: 'r' }) }
 }
@@ -15,76 +15,81 @@ async function join() {
   return { ...made, seen: await connected(made.room) }
 }
 
-const settled = () => pause(5)
+/** Waits until a room has handled all frames that the server has sent. */
+async function processed(server, seen) {
+  const before = seen.typing.length
+  server.current.send({ type: 'typing', userId: 'marker' })
+  await until('the marker is handled', () => seen.typing.length > before)
+}
+
 const time = '2026-01-01T00:00:00.000Z'
 
 await run(async () => {
-  // Who is online, in a crowd and after it.
+  // Presence, above 100 users and below again.
   {
     const { server, room, seen } = await join()
-    const tell = frame => server.current.tell(frame)
-    tell({ type: 'joined', userId: 'ben' })
-    tell({ type: 'joined', userId: 'ben' })
-    tell({ type: 'joined', userId: 'carla' })
-    tell({ type: 'left', userId: 'carla' })
-    await settled()
+    const send = frame => server.current.send(frame)
+    send({ type: 'joined', userId: 'ben' })
+    send({ type: 'joined', userId: 'ben' })
+    send({ type: 'joined', userId: 'carla' })
+    send({ type: 'left', userId: 'carla' })
+    await processed(server, seen)
     assert.deepEqual([[...room.online], room.onlineCount], [['anna', 'ben'], 2])
     assert.deepEqual(seen.online.slice(1), [{ joined: 'ben' }, { joined: 'ben' }, { joined: 'carla' }, { left: 'carla' }])
-    tell({ type: 'online', onlineCount: 150 })
-    await settled()
+    send({ type: 'online', onlineCount: 150 })
+    await processed(server, seen)
     assert.equal(room.onlineCount, 150)
-    tell({ type: 'online', onlineCount: 100 })
-    tell({ type: 'left', userId: 'never told of' })
-    tell({ type: 'joined', userId: 'dave' })
-    tell({ type: 'left', userId: 'ben' })
-    await settled()
+    send({ type: 'online', onlineCount: 100 })
+    send({ type: 'left', userId: 'never named' })
+    send({ type: 'joined', userId: 'dave' })
+    send({ type: 'left', userId: 'ben' })
+    await processed(server, seen)
     assert.deepEqual([[...room.online], room.onlineCount], [['anna', 'dave'], 99])
 
     // Types of a later version.
-    tell({ type: 'fanfare', loud: true })
-    await settled()
+    send({ type: 'fanfare', loud: true })
+    await processed(server, seen)
     assert.equal(room.state, 'open')
     room.close()
   }
 
-  // The end may overtake the welcome.
+  // The end may precede the welcome.
   for (const [frame, code, reason] of [[{ type: 'removed' }, 4403, 'removed'], [{ type: 'ended', reason: 'expired' }, 4410, 'expired']]) {
     const { server, room, storage } = await make()
-    server.greet = link => {
-      link.tell(frame)
-      link.lose(code, reason)
+    server.greet = connection => {
+      connection.send(frame)
+      connection.lose(code, reason)
     }
     const seen = watch(room)
     await until('it has ended', () => room.state === 'ended')
     assert.deepEqual([seen.ended, seen.welcome, storage.length], [[{ reason }], [], 0])
   }
 
-  // Messages come while others are being asked for, and gaps while gaps are being
-  // filled.
+  // Messages arrive during a request for others, and gaps while gaps are filled.
   {
     const { server, room, seen } = await join()
     for (const text of ['one', 'two', 'three']) room.send(text)
-    await until('they are heard', () => room.messages.length === 3)
-    // A server lets no hole happen, and yet.
-    server.kept.push({ seq: 4, message: 'not told', userId: 'ben', timestamp: time }, { seq: 5, message: 'told', userId: 'ben', timestamp: time })
-    server.current.tell({ type: 'message', ...server.kept[4] })
-    await until('the hole is filled', () => room.messages.length === 5)
-    assert.deepEqual(texts(room.messages), ['one', 'two', 'three', 'not told', 'told'])
+    await until('they have arrived', () => room.messages.length === 3)
+    // A message is missing, which no correct server causes.
+    server.kept.push({ seq: 4, message: 'not sent', userId: 'ben', timestamp: time }, { seq: 5, message: 'sent', userId: 'ben', timestamp: time })
+    server.current.send({ type: 'message', ...server.kept[4] })
+    await until('the gap is filled', () => room.messages.length === 5)
+    assert.deepEqual(texts(room.messages), ['one', 'two', 'three', 'not sent', 'sent'])
     assert.equal(seen.gap.length, 1)
-    server.current.tell({ type: 'gap', epoch: 'f', seq: 5 })
-    server.current.tell({ type: 'gap', epoch: 'g', seq: 5 })
+    server.current.send({ type: 'gap', epoch: 'f', seq: 5 })
+    server.current.send({ type: 'gap', epoch: 'g', seq: 5 })
     server.kept.push({ seq: 6, message: 'meanwhile', userId: 'ben', timestamp: time })
-    server.current.tell({ type: 'message', ...server.kept[5] })
-    server.current.tell({ type: 'retracted', seq: 5 })
+    server.current.send({ type: 'message', ...server.kept[5] })
+    server.current.send({ type: 'retracted', seq: 5 })
     server.kept[4] = { ...server.kept[4], message: '', retracted: true }
     await until('all is there', () => room.messages.length === 6 && seen.gap.length === 2)
-    await settled()
-    assert.deepEqual([texts(room.messages), seen.gap.length], [['one', 'two', 'three', 'not told', '', 'meanwhile'], 2])
+    await processed(server, seen)
+    assert.deepEqual([texts(room.messages), seen.gap.length], [['one', 'two', 'three', 'not sent', '', 'meanwhile'], 2])
     assertUnbroken(room.messages)
     room.close()
   }
 
-  // Texts that have no well-formed UTF-8 go out as what they can be.
+  // A text without well-formed UTF-8 is sent with replacement characters.
   {
     const { server, room } = await join()
     room.send('\ud800')
@@ -93,15 +98,15 @@ await run(async () => {
     room.close()
   }
 
-  // More than are kept at hand.
+  // More messages than the client keeps.
   {
     const { server, room, seen } = await join()
     const COUNT = 10_500
     for (let seq = 1; seq <= COUNT; seq++) {
       server.kept.push({ seq, message: `number ${seq}`, userId: 'ben', timestamp: time })
-      server.current.tell({ type: 'message', ...server.kept.at(-1) })
+      server.current.send({ type: 'message', ...server.kept.at(-1) })
     }
-    await until('all are heard', () => room.messages.at(-1)?.seq === COUNT)
+    await until('all have arrived', () => room.messages.at(-1)?.seq === COUNT)
     const dropped = seen.messages.filter(({ where }) => where === 'dropped').flatMap(({ messages }) => messages)
     assertUnbroken([...dropped, ...room.messages])
     assert.deepEqual([dropped.length + room.messages.length, dropped[0].seq, room.more], [COUNT, 1, true])
@@ -109,8 +114,8 @@ await run(async () => {
     room.close()
   }
 
-  // The browser comes online, or the page into sight: what waits is tried at once. A
-  // room that is closed listens no more.
+  // The browser comes online, or the page becomes visible: a waiting client reconnects
+  // at once. A closed room removes its listeners.
   {
     const world = new EventTarget()
     const page = Object.assign(new EventTarget(), { visibilityState: 'hidden' })
@@ -139,19 +144,19 @@ await run(async () => {
       wake()
       await until('it is back', () => room.state === 'open')
     }
-    const pings = server.happened.get('ping') ?? 0
+    const pings = server.faults.get('ping') ?? 0
     world.dispatchEvent(new Event('offline'))
-    await until('it looks after its link', () => server.happened.get('ping') === pings + 1)
+    await until('it probes its connection', () => server.faults.get('ping') === pings + 1)
     room.close()
     assert.equal(listening, 0)
     room.connect()
     await until('it is back', () => room.state === 'open')
-    server.current.tell({ type: 'ended', reason: 'deleted' })
+    server.current.send({ type: 'ended', reason: 'deleted' })
     await until('it has ended', () => room.state === 'ended')
     assert.equal(listening, 0)
   }
 
-  // A browser that refuses storage.
+  // The browser denies storage.
   {
     const refuse = () => { throw new Error('no') }
     const broken = { getItem: refuse, setItem: refuse, removeItem: refuse, key: refuse, length: 1 }

@@ -1,7 +1,7 @@
-// What the scripts in this directory have in common. Each uses web/client.js as a
-// page would, with the ws package for its WebSocket, and is run by a test in Go:
-// that gives it settings as the first line of standard input, and does what it asks
-// for, in lines of JSON both ways.
+// The common part of the scripts in this folder. Each uses web/client/client.js as a
+// page would, with the package ws for its WebSocket. A test in Go runs it: the first
+// line of standard input has the settings, and the script can ask the test for actions.
+// Both sides write lines of JSON.
 import assert from 'node:assert/strict'
 import { webcrypto } from 'node:crypto'
 import { createInterface } from 'node:readline'
@@ -21,17 +21,17 @@ const input = createInterface({ input: process.stdin })
 const lines = input[Symbol.asyncIterator]()
 const nextLine = async () => JSON.parse((await lines.next()).value)
 
-/** What the test says. */
+/** The settings from the test. */
 export const settings = await nextLine()
 
-/** Has the test do something, and returns what comes of it. */
+/** Asks the test for an action, and returns its result. */
 export async function ask(name, ...args) {
   process.stdout.write(JSON.stringify({ ask: name, args }) + '\n')
   return nextLine()
 }
 
-/** A Storage. */
-export class Memory {
+/** A Storage in memory. */
+export class MemoryStorage {
   #items
   constructor(items = []) { this.#items = new Map(items) }
   get length() { return this.#items.size }
@@ -39,11 +39,11 @@ export class Memory {
   getItem(name) { return this.#items.get(name) ?? null }
   setItem(name, value) { this.#items.set(name, String(value)) }
   removeItem(name) { this.#items.delete(name) }
-  copy() { return new Memory(this.#items) }
+  copy() { return new MemoryStorage(this.#items) }
   get text() { return JSON.stringify([...this.#items]) }
 }
 
-/** A client at a node of the site. */
+/** Returns a client of a node of the site. */
 export function clientOf({ base = settings.bases[0], ...options } = {}) {
   return new ChatClient({ base, WebSocket, retry: { first: 50, max: 500 }, ...options })
 }
@@ -62,7 +62,7 @@ export const pause = milliseconds => new Promise(resolve => setTimeout(resolve, 
 const watched = []
 const EVENTS = ['state', 'welcome', 'message', 'messages', 'pending', 'retracted', 'started', 'online', 'typing', 'locked', 'gap', 'ended']
 
-/** Connects a room, and returns what happens in it: a list for each event. */
+/** Connects a room, and returns its events: a list for each type. */
 export function watch(room) {
   const seen = Object.fromEntries(EVENTS.map(name => [name, []]))
   for (const name of EVENTS) room.on(name, detail => seen[name].push(structuredClone(detail)))
@@ -71,6 +71,7 @@ export function watch(room) {
   return seen
 }
 
+/** Connects a room, waits until it is open, and returns its events. */
 export async function connected(room) {
   const seen = watch(room)
   await until(`${room.userId} is connected`, () => room.state === 'open')
@@ -79,7 +80,7 @@ export async function connected(room) {
 
 export const texts = messages => messages.map(({ text }) => text)
 
-/** Fails unless messages follow each other without holes. */
+/** Fails unless messages follow each other without gaps. */
 export function assertUnbroken(messages) {
   messages.forEach(({ seq }, i) => assert.equal(seq, messages[0].seq + i))
 }
@@ -93,7 +94,7 @@ export async function assertRefused(promise, code, status) {
   return error
 }
 
-/** Runs a script. Nothing it leaves behind may keep the process alive. */
+/** Runs a script, then closes everything that would keep the process alive. */
 export async function run(script) {
   try {
     await script()

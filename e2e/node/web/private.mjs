@@ -1,11 +1,11 @@
-// A private room: what the server has of it, and what it can do to it.
+// A private room: the data that the server has, and the attacks that it can try.
 import assert from 'node:assert/strict'
-import { ask, assertRefused, clientOf, connected, Memory, run, settings, texts, until } from './harness.mjs'
+import { ask, assertRefused, clientOf, connected, MemoryStorage, run, settings, texts, until } from './harness.mjs'
 
 const byteLength = text => Buffer.byteLength(text)
 
 await run(async () => {
-  const storage = new Memory()
+  const storage = new MemoryStorage()
   const client = clientOf({ storage })
   const anna = await client.createRoom({ roomName: 'r', username: 'anna', private: true })
   const { roomId, key } = anna
@@ -26,7 +26,7 @@ await run(async () => {
 
   const SECRETS = ['meet me at noon', 'Grüße, 世界 👋\n', 'x']
   for (const text of SECRETS) anna.send(text)
-  await until('all are heard', () => rooms.every(({ messages }) => messages.length === 3))
+  await until('all have arrived', () => rooms.every(({ messages }) => messages.length === 3))
   for (const room of [anna, ben]) {
     assert.deepEqual(texts(room.messages), SECRETS)
     assert.ok(room.messages.every(({ sealed }) => sealed === 'open'))
@@ -36,22 +36,22 @@ await run(async () => {
     assert.ok(room.messages.every(({ sealed }) => sealed === 'undecipherable'))
   }
 
-  // Who has no key is seen to speak openly.
+  // A message of a member without the key is marked.
   keyless.send('in the open')
-  await until('it is heard', () => rooms.every(({ messages }) => messages.length === 4))
+  await until('it has arrived', () => rooms.every(({ messages }) => messages.length === 4))
   assert.deepEqual([ben.messages[3].text, ben.messages[3].sealed], ['in the open', 'plain'])
   assert.deepEqual([keyless.messages[3].text, keyless.messages[3].sealed], ['in the open', undefined])
 
-  // As long as may be, and not longer.
+  // The longest message, and a longer one.
   const longest = 'é'.repeat(Math.floor(ben.maxLength / 2))
   assert.ok(ben.maxLength > 3000 && ben.maxLength < 3072 && byteLength(longest) >= ben.maxLength - 1)
   ben.send(longest)
   ben.send('y'.repeat(ben.maxLength))
   assert.equal(ben.send('y'.repeat(ben.maxLength + 1)).code, 'message_too_long')
-  await until('they are heard', () => rooms.every(({ messages }) => messages.length === 6))
+  await until('they have arrived', () => rooms.every(({ messages }) => messages.length === 6))
   assert.deepEqual(texts(anna.messages).slice(4), [longest, 'y'.repeat(ben.maxLength)])
 
-  // What the server and Redis have. The keys of rooms are in no storage either.
+  // Neither the server nor Redis has texts or the key, nor has the browser's storage.
   const kept = await ask('contents')
   assert.ok(kept.includes('in the open') && kept.includes(roomId), 'that is not what Redis has')
   for (const secret of [...SECRETS.slice(0, 2), '世界', key, longest.slice(0, 100), 'yyyyyyyy']) {
@@ -61,8 +61,7 @@ await run(async () => {
   assert.equal(kept.split('"eph1.').length - 1, 5)
   assert.ok(!(await ask('logged')).includes(key))
 
-  // What the server can do to messages: change them, or put them under another name
-  // or into another room.
+  // The server changes messages, and moves them to another name or another room.
   await connected(other)
   other.send('in the other room')
   await until('it is stored', () => other.messages.length === 1)
@@ -78,12 +77,12 @@ await run(async () => {
     ['y'.repeat(ben.maxLength), 'open'],
   ])
 
-  // A reload has the key from the link.
+  // After a reload the link has the key.
   anna.close()
   const again = await client.restore(roomId, { key })
   await connected(again)
   assert.equal(again.messages[0].text, 'meet me at noon')
   again.send('back')
-  await until('it is heard', () => ben.messages.at(-1).text === 'back')
+  await until('it has arrived', () => ben.messages.at(-1).text === 'back')
   assert.deepEqual([ben.messages.at(-1).sealed, ben.messages.at(-1).userId], ['open', 'anna'])
 })

@@ -1,5 +1,5 @@
-// Links on which nothing is heard. Time passes fifty times as fast as for others,
-// so that a link may be quiet for long.
+// Connections without frames. Timers run fifty times as fast, so that a connection can
+// be quiet for long.
 const realTimeout = globalThis.setTimeout
 globalThis.setTimeout = (call, wait = 0, ...args) => realTimeout(call, wait / 50, ...args)
 
@@ -16,25 +16,25 @@ async function join() {
 }
 
 await run(async () => {
-  // A server that is there is asked now and then, and no more than that.
+  // A live server is pinged now and then, and not more often.
   {
     const { server, room, seen } = await join()
     await pause(3_300) // 165 s
-    const asked = server.happened.get('ping') ?? 0
-    assert.ok(asked >= 3 && asked <= 5, `asked ${asked} times`)
+    const pinged = server.faults.get('ping') ?? 0
+    assert.ok(pinged >= 3 && pinged <= 5, `pinged ${pinged} times`)
     assert.equal(seen.state.length, 2)
     room.close()
     await pause(1_200)
-    assert.equal(server.happened.get('ping'), asked, 'asked after it was closed')
+    assert.equal(server.faults.get('ping'), pinged, 'pinged after it was closed')
   }
 
-  // One that is not there any more is noticed in 45 s.
+  // A dead one is detected within 45 s.
   {
     const { server, room, seen } = await join()
     const first = server.current
     server.mute = true
     const since = performance.now()
-    await until('the dead link is noticed', () => room.state === 'waiting')
+    await until('the dead connection is detected', () => room.state === 'waiting')
     const took = performance.now() - since
     assert.ok(took > 850 && took < 2_000, `took ${took * 50} ms`)
     assert.equal(seen.state.at(-1).code, 'network')
@@ -43,22 +43,22 @@ await run(async () => {
     room.close()
   }
 
-  // Sooner when an answer is due. What was said is said again.
+  // Sooner when an answer is due. The message is sent again.
   {
     const { server, room } = await join()
     server.mute = true
-    room.send('said to nobody')
+    room.send('never arrives')
     const since = performance.now()
-    await until('the dead link is noticed', () => room.state === 'waiting')
+    await until('the dead connection is detected', () => room.state === 'waiting')
     const took = performance.now() - since
     assert.ok(took > 250 && took < 800, `took ${took * 50} ms`)
     assert.equal(room.pending[0].status, 'sending')
     server.mute = false
-    await until('it is said', () => room.messages.length === 1 && room.pending.length === 0)
+    await until('it arrives', () => room.messages.length === 1 && room.pending.length === 0)
     room.close()
   }
 
-  // A server that never welcomes is given up in time.
+  // An attempt without a welcome ends in time.
   {
     const { server, room, seen } = await join()
     server.mute = true
@@ -69,14 +69,14 @@ await run(async () => {
     room.close()
   }
 
-  // An echo that is lost, though the link is alive: it is said again, and was stored once.
+  // An echo is lost on a live connection: the message is sent again and stored once.
   {
     const { server, room, seen } = await join()
     server.forgetful = true
     room.send('once')
     await until('it is stored', () => server.kept.length === 1)
     server.forgetful = false
-    server.current.tell({ type: 'typing', userId: 'ben' })
+    server.current.send({ type: 'typing', userId: 'ben' })
     await until('it is acknowledged', () => room.pending.length === 0)
     room.send('more')
     await until('they go on', () => room.messages.at(-1)?.text === 'more')

@@ -1,9 +1,9 @@
-// More is said at once than the site allows: three messages a second.
+// Users send faster than the site allows: three messages a second.
 import assert from 'node:assert/strict'
 import WebSocket from 'ws'
 import { clientOf, connected, run, texts, until } from './harness.mjs'
 
-/** A WebSocket that keeps what the server says of its limits from the client. */
+/** A WebSocket that hides the server's limits from the client. */
 class Unsuspecting extends WebSocket {
   static refused = []
   set onmessage(handle) {
@@ -31,19 +31,19 @@ await run(async () => {
   const anna = await clientOf({ WebSocket: Counting }).createRoom({ roomName: 'r', username: 'anna' })
   const ben = await clientOf({ WebSocket: Unsuspecting }).joinRoom({ roomId: anna.roomId, username: 'ben' })
   const seen = [await connected(anna), await connected(ben)]
-  const said = name => Array.from({ length: 12 }, (_, n) => `${name} ${n}`)
-  for (const text of said('anna')) anna.send(text)
-  for (const text of said('ben')) ben.send(text)
-  await until('all are heard', () => [anna, ben].every(({ messages, pending }) => messages.length === 24 && pending.length === 0))
+  const textsOf = name => Array.from({ length: 12 }, (_, n) => `${name} ${n}`)
+  for (const text of textsOf('anna')) anna.send(text)
+  for (const text of textsOf('ben')) ben.send(text)
+  await until('all have arrived', () => [anna, ben].every(({ messages, pending }) => messages.length === 24 && pending.length === 0))
   for (const room of [anna, ben]) {
-    assert.deepEqual(texts(room.messages.filter(({ userId }) => userId === 'anna')), said('anna'))
-    assert.deepEqual(texts(room.messages.filter(({ userId }) => userId === 'ben')), said('ben'))
+    assert.deepEqual(texts(room.messages.filter(({ userId }) => userId === 'anna')), textsOf('anna'))
+    assert.deepEqual(texts(room.messages.filter(({ userId }) => userId === 'ben')), textsOf('ben'))
   }
   for (const { pending } of seen) {
     assert.ok(pending.every(({ pending }) => pending.every(({ status }) => status === 'sending')), 'something was shown as failed')
   }
-  // Ben was refused, each time under another id, and said it again; Anna kept below
-  // the limit.
+  // Ben was refused, each time with another id, and sent again. Anna kept below the
+  // limit.
   const { refused } = Unsuspecting
   assert.ok(refused.length > 0)
   assert.ok(refused.every(({ code }) => code === 'rate_limited'), JSON.stringify(refused))

@@ -1,4 +1,4 @@
-// Messages that are taken back.
+// Retractions.
 import assert from 'node:assert/strict'
 import { ask, assertRefused, clientOf, connected, run, settings, texts, until } from './harness.mjs'
 
@@ -22,23 +22,23 @@ await run(async () => {
   await anna.retract(3)
   const left = ['from anna', '', '']
   for (const [i, room] of rooms.entries()) {
-    await until('all are told', () => seen[i].retracted.length === 2)
+    await until('all know of it', () => seen[i].retracted.length === 2)
     assert.deepEqual(texts(room.messages), left)
     assert.deepEqual(room.messages.map(({ retracted }) => retracted), [false, true, true])
     assert.deepEqual(room.messages[2].sealed, undefined)
     assert.deepEqual(seen[i].retracted.map(({ seq, message }) => [seq, message.seq, message.text]), [[2, 2, ''], [3, 3, '']])
   }
 
-  // Again, and by two at once: nobody waits for an answer that does not come.
+  // Twice, and by two users at once: no call waits for a missing answer.
   await anna.retract(2)
-  carla.send('to be taken back by two')
+  carla.send('to be retracted by two')
   await until('all have it', () => rooms.every(({ messages }) => messages.length === 4))
   await Promise.all([anna.retract(4), carla.retract(4), anna.retract(4)])
   for (const [i] of rooms.entries()) {
-    await until('all are told', () => seen[i].retracted.length === 3)
+    await until('all know of it', () => seen[i].retracted.length === 3)
   }
 
-  // Whoever was away, or comes later, does not see it either.
+  // A client that was disconnected, or that joins later, does not get the text either.
   carla.send('said')
   carla.send('and said again')
   await until('all have it', () => rooms.every(({ messages }) => messages.length === 6))
@@ -47,7 +47,7 @@ await run(async () => {
   await assertRefused(ben.retract(1), 'offline')
   await carla.retract(5)
   carla.send('for those who were away')
-  await until('it is heard', () => anna.messages.length === 7)
+  await until('it has arrived', () => anna.messages.length === 7)
   await carla.retract(7)
   await ask('heal')
   await until('ben has caught up', () => ben.messages.length === 7)
@@ -57,7 +57,7 @@ await run(async () => {
     assert.deepEqual(texts(room.messages), [...left, '', '', 'and said again', ''], room.userId)
     assert.deepEqual(room.messages.filter(({ retracted }) => retracted).map(({ seq }) => seq), [2, 3, 4, 5, 7])
   }
-  // What was at hand is told as taken back, what was not came without its text.
+  // A loaded message is reported as retracted; a missed one came without its text.
   assert.deepEqual(seen[1].retracted.map(({ seq }) => seq), [2, 3, 4, 5])
   assert.deepEqual(seen[1].welcome.at(-1), { resumed: true, gap: false })
   assert.equal(anna.send('x').status, 'sending')

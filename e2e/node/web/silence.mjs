@@ -1,4 +1,4 @@
-// A link that goes dead without a word.
+// A connection that dies without a close.
 import assert from 'node:assert/strict'
 import { ask, clientOf, connected, run, settings, texts, until } from './harness.mjs'
 
@@ -8,10 +8,10 @@ await run(async () => {
   await connected(anna)
   const seen = await connected(ben)
 
-  // As long as it works, to look at it does no harm.
+  // A probe of a working connection changes nothing.
   ben.wake()
   ben.send('one')
-  await until('it is heard', () => anna.messages.length === 1)
+  await until('it has arrived', () => anna.messages.length === 1)
   assert.equal(seen.state.length, 2)
 
   await ask('silence')
@@ -19,13 +19,13 @@ await run(async () => {
   anna.send('three')
   assert.equal(ben.state, 'open')
   const since = performance.now()
-  ben.wake() // as when the page comes into sight again
-  await until('the dead link is noticed', () => ben.state === 'waiting', 10_000)
+  ben.wake() // as when the page becomes visible
+  await until('the dead connection is detected', () => ben.state === 'waiting', 10_000)
   const noticed = performance.now() - since
   assert.ok(noticed > 4_000, `given up after ${noticed} ms`)
   assert.equal(seen.state.at(-1).code, 'network')
   await ask('heal')
-  await until('all is heard', () => ben.pending.length === 0 && ben.messages.length === 3)
+  await until('all has arrived', () => ben.pending.length === 0 && ben.messages.length === 3)
   assert.deepEqual(texts(ben.messages).sort(), ['one', 'three', 'two'])
   assert.deepEqual(texts(anna.messages), texts(ben.messages))
 })

@@ -1,10 +1,10 @@
-// Two people from the creation of a room to its deletion.
+// Two users, from the creation of a room to its deletion.
 import assert from 'node:assert/strict'
-import { assertRefused, assertUnbroken, clientOf, connected, Memory, run, settings, texts, until } from './harness.mjs'
+import { assertRefused, assertUnbroken, clientOf, connected, MemoryStorage, run, settings, texts, until } from './harness.mjs'
 
 await run(async () => {
-  const annas = clientOf({ storage: new Memory() })
-  const bens = clientOf({ storage: new Memory(), base: settings.bases.at(-1) })
+  const annas = clientOf({ storage: new MemoryStorage() })
+  const bens = clientOf({ storage: new MemoryStorage(), base: settings.bases.at(-1) })
 
   const anna = await annas.createRoom({ roomName: 'Grüße', username: 'anna', password: 'open sesame', ttl: '10m' })
   assert.deepEqual([anna.roomName, anna.userId, anna.role, anna.ttl, anna.expiresAt, anna.remaining()],
@@ -33,17 +33,17 @@ await run(async () => {
   // The first message starts the room.
   const pending = anna.send('Hello 世界 👋 <b>&amp;\n2')
   assert.deepEqual([pending.status, anna.pending], ['sending', [pending]])
-  await until('it is heard', () => ben.messages.length === 1 && anna.messages.length === 1)
+  await until('it has arrived', () => ben.messages.length === 1 && anna.messages.length === 1)
   assert.deepEqual(anna.pending, [])
-  const [heard] = ben.messages
-  assert.deepEqual({ ...heard, timestamp: 0 },
+  const [received] = ben.messages
+  assert.deepEqual({ ...received, timestamp: 0 },
     { seq: 1, userId: 'anna', text: 'Hello 世界 👋 <b>&amp;\n2', timestamp: 0, mine: false, retracted: false })
-  assert.deepEqual({ ...anna.messages[0] }, { ...heard, mine: true, id: pending.id })
+  assert.deepEqual({ ...anna.messages[0] }, { ...received, mine: true, id: pending.id })
   for (const room of [anna, ben]) {
     await until('the room has started', () => room.expiresAt !== null)
     assert.equal(room.expiresAt - room.startedAt, 600_000)
     assert.ok(Math.abs(room.remaining() - 600_000) < 15_000)
-    assert.ok(Math.abs(room.clock() - heard.timestamp) < 15_000)
+    assert.ok(Math.abs(room.clock() - received.timestamp) < 15_000)
   }
   assert.equal(benSeen.started.length, 1)
   await anna.start() // again changes nothing
@@ -53,20 +53,20 @@ await run(async () => {
   ben.typing()
   await until('anna sees ben typing', () => annaSeen.typing.length > 0)
 
-  // What is too long, or nothing, is not sent; the rest is, in order.
+  // Messages that are too long or empty are not sent; the others are, in order.
   assert.equal(ben.maxLength, 4096)
   const failed = ben.send('é'.repeat(2049))
   assert.deepEqual([failed.status, failed.code], ['failed', 'message_too_long'])
   assert.throws(() => ben.send(''), { code: 'invalid_message' })
-  const said = Array.from({ length: 120 }, (_, n) => `number ${n}`)
-  for (const text of said) ben.send(text)
-  await until('all are heard', () => anna.messages.length === 121)
-  assert.deepEqual(texts(anna.messages).slice(1), said)
+  const sent = Array.from({ length: 120 }, (_, n) => `number ${n}`)
+  for (const text of sent) ben.send(text)
+  await until('all have arrived', () => anna.messages.length === 121)
+  assert.deepEqual(texts(anna.messages).slice(1), sent)
   assert.deepEqual(ben.pending, [failed])
   assert.equal(ben.discard(failed.id), true)
   assert.deepEqual([ben.pending, ben.discard(failed.id), ben.retry(failed.id)], [[], false, false])
 
-  // Whoever comes later sees the newest, and pages through the rest.
+  // A later member gets the newest messages, and pages through the others.
   const carla = await bens.joinRoom({ roomId, password: 'open sesame' })
   assert.match(carla.userId, /^[0-9a-f-]{36}$/)
   const carlaSeen = await connected(carla)
