@@ -1,7 +1,7 @@
 import { ChatClient } from '../client/client.js'
 import { chatView } from './chat-view.js'
 import { createView } from './create-view.js'
-import { counted } from './format.js'
+import { codeOf, counted } from './format.js'
 import { pickLanguage, translator } from './i18n.js'
 import { joinView } from './join-view.js'
 import { mount } from './mount.js'
@@ -302,9 +302,6 @@ export class EphemeralChat extends HTMLElement {
     ui.announce(view.node.textContent ?? '')
   }
 }
-
-/** @param {unknown} error */
-function codeOf(error) { return /** @type {{code?: string}} */ (error)?.code }
 
 /** @param {string | null} text */
 function number(text) { return Number(text) > 0 ? Number(text) : null }

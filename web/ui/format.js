@@ -127,6 +127,9 @@ export function exactTime(time, language) {
   return format(time, language, { dateStyle: 'medium', timeStyle: 'medium' })
 }
 
+/** @param {unknown} error a ChatError or another */
+export function codeOf(error) { return /** @type {{code?: string}} */ (error)?.code }
+
 /**
  * Returns the text for an error.
  *

@@ -1,6 +1,6 @@
 import { field, heading, textInput } from './controls.js'
 import { fill, h } from './dom.js'
-import { duration, errorText } from './format.js'
+import { codeOf, duration, errorText } from './format.js'
 import { icon } from './icons.js'
 
 /**
@@ -68,7 +68,7 @@ export function joinView(ui, { roomId, key, name, named, declared, info, joined,
       if (failed(error)) return
       submit.removeAttribute('aria-disabled')
       fill(alert, errorText(error, t, language))
-      if (/** @type {{code?: string}} */ (error).code === 'wrong_password') {
+      if (codeOf(error) === 'wrong_password') {
         password.setAttribute('aria-invalid', 'true')
         password.select()
       }
