@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
@@ -86,22 +87,22 @@ func TestAdminAPI(t *testing.T) {
 		t.Errorf("rooms before there are any: %v", rooms)
 	}
 
-	started := inMemory.create(t, "username", "anna")
-	ben := inMemory.join(t, started.room, "username", "ben")
+	started := inMemory.Create(t, "username", "anna")
+	ben := inMemory.Join(t, started.Room, "username", "ben")
 	onStarted := inMemory.connect(t, "", started)
 	inMemory.connect(t, "", started)
 	onStarted.closed(t) // by the newer one of the same session
 	inMemory.connect(t, "", ben).echo(t, "hello")
-	waiting := inRedis.create(t, "roomName", "Secret plans", "password", "open-sesame")
+	waiting := inRedis.Create(t, "roomName", "Secret plans", "password", "open-sesame")
 	onWaiting := inRedis.connect(t, "", waiting)
 
 	var rooms []adminRoom
-	waitUntil(t, func() bool { rooms = adminRooms(t, ""); return len(rooms) == 2 && rooms[0].Connections == 2 })
-	times := inMemory.info(t, started.room)
+	apitest.WaitUntil(t, func() bool { rooms = adminRooms(t, ""); return len(rooms) == 2 && rooms[0].Connections == 2 })
+	times := inMemory.Info(t, started.Room)
 	startedAt, expiresAt := fmt.Sprint(times["startedAt"]), fmt.Sprint(times["expiresAt"])
 	want := []adminRoom{
-		{ID: started.room, Store: "memory", Connections: 2, Online: 2, StartedAt: &startedAt, ExpiresAt: &expiresAt, Seq: 1},
-		{ID: waiting.room, Store: redisName, Connections: 1, Online: 1},
+		{ID: started.Room, Store: "memory", Connections: 2, Online: 2, StartedAt: &startedAt, ExpiresAt: &expiresAt, Seq: 1},
+		{ID: waiting.Room, Store: redisName, Connections: 1, Online: 1},
 	}
 	if !reflect.DeepEqual(rooms, want) {
 		t.Errorf("rooms %+v, want %+v", rooms, want)
@@ -111,7 +112,7 @@ func TestAdminAPI(t *testing.T) {
 	}
 	_, _, body := askAdmin(t, http.MethodGet, "/ephemeral_chat/rooms")
 	_, _, stats := askAdmin(t, http.MethodGet, "/ephemeral_chat/")
-	for _, private := range []string{"Secret plans", "anna", "hello", started.session} {
+	for _, private := range []string{"Secret plans", "anna", "hello", started.Session} {
 		if strings.Contains(body+stats, private) {
 			t.Errorf("the admin API shows %q", private)
 		}
@@ -122,27 +123,27 @@ func TestAdminAPI(t *testing.T) {
 	if allow := expectAdmin(t, http.MethodPost, "/ephemeral_chat/rooms", 405, "method not allowed").Get("Allow"); allow != "GET, HEAD" {
 		t.Errorf("Allow %q", allow)
 	}
-	if allow := expectAdmin(t, http.MethodGet, "/ephemeral_chat/rooms/"+started.room, 405, "method not allowed").Get("Allow"); allow != "DELETE" {
+	if allow := expectAdmin(t, http.MethodGet, "/ephemeral_chat/rooms/"+started.Room, 405, "method not allowed").Get("Allow"); allow != "DELETE" {
 		t.Errorf("Allow %q", allow)
 	}
 	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/AAAAAAAAAAAAAAAAAAAAAA", 404, "room not found")
 	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/a%20b", 404, "room not found")
-	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.room+"?store=memory", 404, "room not found")
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.Room+"?store=memory", 404, "room not found")
 
-	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.room, 204, "")
-	if frame := onWaiting.hear(t, "ended"); frame["reason"] != "deleted" {
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.Room, 204, "")
+	if frame := onWaiting.receive(t, "ended"); frame["reason"] != "deleted" {
 		t.Errorf("ended: %v", frame)
 	}
 	if code, _ := onWaiting.closed(t); code != 4410 {
 		t.Errorf("closed with %d", code)
 	}
-	inRedis.post(t, "/joinRoom", waiting.as(t)).refused(t, 404, "room_not_found")
-	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.room, 404, "room not found")
+	inRedis.Post(t, "/joinRoom", waiting.As(t)).Refused(t, 404, "room_not_found")
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.Room, 404, "room not found")
 
 	server.Kill(t)
-	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.room, 503, redisName+": store is not available")
-	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+started.room, 204, "")
-	inMemory.post(t, "/roomInfo", object(t, "roomId", started.room)).refused(t, 404, "room_not_found")
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+waiting.Room, 503, redisName+": store is not available")
+	expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/"+started.Room, 204, "")
+	inMemory.Post(t, "/roomInfo", apitest.Object(t, "roomId", started.Room)).Refused(t, 404, "room_not_found")
 }
 
 // TestAdminStatistics checks that the statistics are those of the metrics.
@@ -150,11 +151,11 @@ func TestAdminStatistics(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
 	s, other := newSite(t), newSite(t)
 	load(t, s.block(withMetrics("redis "+server.Addr()))+other.block("ephemeral_chat"))
-	admin := s.create(t)
+	admin := s.Create(t)
 	c := s.connect(t, "", admin)
 	c.echo(t, "hello")
-	c.say(t, "type", "message", "message", "")
-	c.refused(t, "invalid_message")
+	c.send(t, "type", "message", "message", "")
+	c.expectError(t, "invalid_message")
 
 	type call struct {
 		Count, Errors int

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
@@ -71,12 +72,12 @@ func written(book, room string) []string {
 }
 
 // expectWritten waits until a book has so many lines about a room, and compares.
-func expectWritten(t *testing.T, book string, m member, want ...string) {
+func expectWritten(t *testing.T, book string, m apitest.Member, want ...string) {
 	t.Helper()
-	waitUntil(t, func() bool { return len(written(book, m.room)) >= len(want) })
-	got := written(book, m.room)
+	apitest.WaitUntil(t, func() bool { return len(written(book, m.Room)) >= len(want) })
+	got := written(book, m.Room)
 	for i, line := range want {
-		want[i] = strings.NewReplacer("USER", "user_id="+m.user).Replace(line)
+		want[i] = strings.NewReplacer("USER", "user_id="+m.User).Replace(line)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("events in %s:\n%s\nwant:\n%s", book, strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -98,19 +99,19 @@ func TestEvents(t *testing.T) {
 			name = "store=redis/" + server + "/0"
 		}
 
-		admin := s.create(t, "ttl", 300, "username", "anna", "password", "open-sesame")
-		s.join(t, admin.room, "username", "ben", "password", "open-sesame")
-		carla := s.join(t, admin.room, "username", "carla", "password", "open-sesame")
-		s.post(t, "/joinRoom", carla.as(t)).ok(t) // who comes back does not join
-		s.post(t, "/joinRoom", object(t, "roomId", admin.room, "password", "x")).refused(t, 403, "wrong_password")
-		s.post(t, "/startChat", admin.as(t)).ok(t)
-		s.post(t, "/startChat", admin.as(t)).ok(t)
+		admin := s.Create(t, "ttl", 300, "username", "anna", "password", "open-sesame")
+		s.Join(t, admin.Room, "username", "ben", "password", "open-sesame")
+		carla := s.Join(t, admin.Room, "username", "carla", "password", "open-sesame")
+		s.Post(t, "/joinRoom", carla.As(t)).OK(t) // who comes back does not join
+		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", admin.Room, "password", "x")).Refused(t, 403, "wrong_password")
+		s.Post(t, "/startChat", admin.As(t)).OK(t)
+		s.Post(t, "/startChat", admin.As(t)).OK(t)
 		s.connect(t, "", admin).echo(t, "the chat has started before this")
-		s.post(t, "/removeMember", admin.as(t, "memberId", "ben")).ok(t)
-		s.post(t, "/removeMember", admin.as(t, "memberId", "ben")).refused(t, 404, "member_not_found")
-		s.post(t, "/leaveRoom", carla.as(t)).ok(t)
-		s.post(t, "/deleteRoom", admin.as(t)).ok(t)
-		s.post(t, "/deleteRoom", admin.as(t)).refused(t, 404, "room_not_found")
+		s.Post(t, "/removeMember", admin.As(t, "memberId", "ben")).OK(t)
+		s.Post(t, "/removeMember", admin.As(t, "memberId", "ben")).Refused(t, 404, "member_not_found")
+		s.Post(t, "/leaveRoom", carla.As(t)).OK(t)
+		s.Post(t, "/deleteRoom", admin.As(t)).OK(t)
+		s.Post(t, "/deleteRoom", admin.As(t)).Refused(t, 404, "room_not_found")
 		expectWritten(t, "life "+store, admin,
 			"room_created ROOM "+name+" ttl=300 USER",
 			"member_joined ROOM "+name+" user_id=ben",
@@ -121,11 +122,11 @@ func TestEvents(t *testing.T) {
 			"room_ended reason=deleted ROOM "+name+" USER",
 		)
 
-		short := s.create(t, "ttl", 1)
+		short := s.Create(t, "ttl", 1)
 		c := s.connect(t, "", short)
 		c.echo(t, "a first message starts the chat")
 		c.echo(t, "and the second does not")
-		c.hear(t, "ended")
+		c.receive(t, "ended")
 		expectWritten(t, "life "+store, short,
 			"room_created ROOM "+name+" ttl=1 USER",
 			"room_started ROOM "+name+" ttl=1 USER",
@@ -133,11 +134,11 @@ func TestEvents(t *testing.T) {
 		)
 
 		// A standing room is created by the first who joins, for as long as it lives.
-		lounge := s.join(t, "lounge", "username", "dora")
-		s.join(t, "lounge", "username", "emil")
+		lounge := s.Join(t, "lounge", "username", "dora")
+		s.Join(t, "lounge", "username", "emil")
 		s.connect(t, "", lounge).echo(t, "hello")
 		expectAdmin(t, http.MethodDelete, "/ephemeral_chat/rooms/lounge", 204, "")
-		s.join(t, "lounge", "username", "dora")
+		s.Join(t, "lounge", "username", "dora")
 		life := []string{
 			"room_created ROOM " + name + " ttl=90 user_id=dora",
 			"member_joined ROOM " + name + " user_id=dora",
@@ -148,7 +149,7 @@ func TestEvents(t *testing.T) {
 		expectWritten(t, "life "+store, lounge, append(life, life[:2]...)...)
 
 		for _, line := range written("life "+store, "") {
-			for _, secret := range []string{admin.session, carla.session, "open-sesame", "first message"} {
+			for _, secret := range []string{admin.Session, carla.Session, "open-sesame", "first message"} {
 				if strings.Contains(line, secret) {
 					t.Errorf("an event tells %q", secret)
 				}
@@ -167,18 +168,18 @@ func TestEventsOfNodes(t *testing.T) {
 		first.block("ephemeral_chat {\nredis 127.0.0.1:"+port+"\n}")+second.block("ephemeral_chat {\nredis localhost:"+port+"\n}"))
 	here, there := "store=redis/127.0.0.1:"+port+"/0", "store=redis/localhost:"+port+"/0"
 
-	admin := first.create(t, "ttl", 1)
-	ben := second.join(t, admin.room, "username", "ben")
+	admin := first.Create(t, "ttl", 1)
+	ben := second.Join(t, admin.Room, "username", "ben")
 	a, b := first.connect(t, "", admin), second.connect(t, "", ben)
-	b.say(t, "type", "message", "message", "hello")
-	a.hear(t, "message")
-	a.hear(t, "ended")
-	b.hear(t, "ended")
-	waitUntil(t, func() bool { return len(written("nodes", admin.room)) >= 5 })
-	got := written("nodes", admin.room)
+	b.send(t, "type", "message", "message", "hello")
+	a.receive(t, "message")
+	a.receive(t, "ended")
+	b.receive(t, "ended")
+	apitest.WaitUntil(t, func() bool { return len(written("nodes", admin.Room)) >= 5 })
+	got := written("nodes", admin.Room)
 	slices.Sort(got[3:]) // each node tells the end on its own
 	want := []string{
-		"room_created ROOM " + here + " ttl=1 user_id=" + admin.user,
+		"room_created ROOM " + here + " ttl=1 user_id=" + admin.User,
 		"member_joined ROOM " + there + " user_id=ben",
 		"room_started ROOM " + there + " ttl=1 user_id=ben",
 		"room_ended reason=expired ROOM " + here,
@@ -189,12 +190,12 @@ func TestEventsOfNodes(t *testing.T) {
 	}
 
 	// What is done by a call is told by the node that was called, and by no other.
-	admin = first.create(t)
-	ben = second.join(t, admin.room, "username", "ben")
+	admin = first.Create(t)
+	ben = second.Join(t, admin.Room, "username", "ben")
 	a, b = first.connect(t, "", admin), second.connect(t, "", ben)
-	second.post(t, "/deleteRoom", admin.as(t)).ok(t)
-	a.hear(t, "ended")
-	b.hear(t, "ended")
+	second.Post(t, "/deleteRoom", admin.As(t)).OK(t)
+	a.receive(t, "ended")
+	b.receive(t, "ended")
 	expectWritten(t, "nodes", admin,
 		"room_created ROOM "+here+" ttl=3600 USER",
 		"member_joined ROOM "+there+" user_id=ben",
@@ -206,7 +207,7 @@ func TestEventsOfNodes(t *testing.T) {
 func TestEventsAcrossReload(t *testing.T) {
 	s := newSite(t)
 	loadWith(t, recordAll("old"), s.block("ephemeral_chat"))
-	admin := s.create(t, "ttl", 2)
+	admin := s.Create(t, "ttl", 2)
 	c := s.connect(t, "", admin)
 	expectWritten(t, "old", admin, "room_created ROOM store=memory ttl=2 USER")
 	loadWith(t, recordAll("new"), s.block("ephemeral_chat {\nttl 10m\n}"))
@@ -214,10 +215,10 @@ func TestEventsAcrossReload(t *testing.T) {
 		t.Fatal("a broken configuration is loaded")
 	}
 	c.echo(t, "hello")
-	c.hear(t, "ended")
+	c.receive(t, "ended")
 	expectWritten(t, "new", admin, "room_started ROOM store=memory ttl=2 USER", "room_ended reason=expired ROOM store=memory")
 	for book, want := range map[string]int{"old": 1, "failed": 0} {
-		if lines := written(book, admin.room); len(lines) != want {
+		if lines := written(book, admin.Room); len(lines) != want {
 			t.Errorf("handlers of the %s configuration were told %q", book, lines)
 		}
 	}
@@ -229,9 +230,9 @@ func TestSlowEvents(t *testing.T) {
 	s := newSite(t)
 	loadWith(t, recordAll("stuck"), s.block(withMetrics("create_rate off")))
 	defer close(stuck)
-	var last member
+	var last apitest.Member
 	for range 1100 {
-		last = s.create(t)
+		last = s.Create(t)
 	}
 	s.connect(t, "", last).echo(t, "hello")
 	if dropped := s.scrape(t).sum(t, "events_dropped_total"); dropped < 10 || dropped > 100 {

@@ -12,10 +12,12 @@ import (
 	"github.com/gorilla/websocket"
 
 	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
 // signedIn says who the site has signed in.
-func signedIn(user string) func(*http.Request) { return header("X-User", user) }
+func signedIn(user string) func(*http.Request) { return apitest.Header("X-User", user) }
 
 // serveUsers serves two chats of one store: at the root for those whom the site has
 // signed in, at /open for anybody.
@@ -25,53 +27,53 @@ func serveUsers(t *testing.T, store, options string) *site {
 		"ephemeral_chat {\n"+store+"\nuser {header.X-User}\n"+options+"\n}")
 }
 
-func (s *site) admitUser(t *testing.T, user, path string, pairs ...any) (m member, answer map[string]any) {
+func (s *site) admitUser(t *testing.T, user, path string, pairs ...any) (m apitest.Member, answer map[string]any) {
 	t.Helper()
-	answer = s.post(t, path, object(t, pairs...), signedIn(user)).ok(t)
+	answer = s.Post(t, path, apitest.Object(t, pairs...), signedIn(user)).OK(t)
 	text := func(name string) string { value, _ := answer[name].(string); return value }
-	return member{text("roomId"), text("userId"), text("sessionId")}, answer
+	return apitest.Member{Room: text("roomId"), User: text("userId"), Session: text("sessionId")}, answer
 }
 
 func TestUser(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := serveUsers(t, store, "")
 		anna, answer := s.admitUser(t, "anna", "/createRoom", "roomName", "Room", "password", "tea", "username", "someone else")
-		if anna.user != "anna" || answer["role"] != "admin" {
+		if anna.User != "anna" || answer["role"] != "admin" {
 			t.Errorf("the creator is %v", answer)
 		}
-		s.post(t, "/joinRoom", object(t, "roomId", anna.room), signedIn("ben")).refused(t, 403, "wrong_password")
-		ben, answer := s.admitUser(t, "ben", "/joinRoom", "roomId", anna.room, "password", "tea", "username", "anna")
-		if ben.user != "ben" || answer["role"] != "member" {
+		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", anna.Room), signedIn("ben")).Refused(t, 403, "wrong_password")
+		ben, answer := s.admitUser(t, "ben", "/joinRoom", "roomId", anna.Room, "password", "tea", "username", "anna")
+		if ben.User != "ben" || answer["role"] != "member" {
 			t.Errorf("ben is %v", answer)
 		}
 
 		// They are the same each time, need no password again, and no unlocked room.
-		s.post(t, "/lockRoom", anna.as(t, "locked", true), signedIn("anna")).ok(t)
+		s.Post(t, "/lockRoom", anna.As(t, "locked", true), signedIn("anna")).OK(t)
 		for user, role := range map[string]string{"anna": "admin", " ben ": "member"} {
-			again, answer := s.admitUser(t, user, "/joinRoom", "roomId", anna.room, "username", "x")
-			if answer["role"] != role || again.session == anna.session || again.session == ben.session {
+			again, answer := s.admitUser(t, user, "/joinRoom", "roomId", anna.Room, "username", "x")
+			if answer["role"] != role || again.Session == anna.Session || again.Session == ben.Session {
 				t.Errorf("%s comes back as %v", user, answer)
 			}
 		}
-		s.post(t, "/joinRoom", object(t, "roomId", anna.room, "password", "tea"), signedIn("carla")).refused(t, 403, "room_locked")
+		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", anna.Room, "password", "tea"), signedIn("carla")).Refused(t, 403, "room_locked")
 
 		// What clients say of themselves does not matter, what the site says does.
-		_, answer = s.admitUser(t, "ben", "/joinRoom", "roomId", ben.room, "userId", "anna", "sessionId", ben.session)
+		_, answer = s.admitUser(t, "ben", "/joinRoom", "roomId", ben.Room, "userId", "anna", "sessionId", ben.Session)
 		if answer["userId"] != "ben" {
 			t.Errorf("ben, who says that he is anna, is %v", answer)
 		}
-		s.post(t, "/joinRoom", anna.as(t), signedIn("ben")).refused(t, 401, "invalid_session")
-		s.post(t, "/deleteRoom", anna.as(t), signedIn("ben")).refused(t, 401, "invalid_session")
-		s.post(t, "/startChat", object(t, "roomId", anna.room, "sessionId", anna.session), signedIn("anna")).ok(t)
+		s.Post(t, "/joinRoom", anna.As(t), signedIn("ben")).Refused(t, 401, "invalid_session")
+		s.Post(t, "/deleteRoom", anna.As(t), signedIn("ben")).Refused(t, 401, "invalid_session")
+		s.Post(t, "/startChat", apitest.Object(t, "roomId", anna.Room, "sessionId", anna.Session), signedIn("anna")).OK(t)
 
 		for _, path := range []string{"/createRoom", "/joinRoom", "/deleteRoom", "/roomInfo", "/leaveRoom"} {
-			s.post(t, path, anna.as(t, "roomName", "Room")).refused(t, 401, "not_signed_in")
-			s.post(t, path, anna.as(t, "roomName", "Room"), signedIn(" ")).refused(t, 401, "not_signed_in")
+			s.Post(t, path, anna.As(t, "roomName", "Room")).Refused(t, 401, "not_signed_in")
+			s.Post(t, path, anna.As(t, "roomName", "Room"), signedIn(" ")).Refused(t, 401, "not_signed_in")
 		}
-		s.post(t, "/createRoom", object(t, "roomName", "Room"), signedIn("a\u202dlong name of more than sixty-four characters, as no one can have it")).refused(t, 400, "invalid_request")
+		s.Post(t, "/createRoom", apitest.Object(t, "roomName", "Room"), signedIn("a\u202dlong name of more than sixty-four characters, as no one can have it")).Refused(t, 400, "invalid_request")
 
-		s.post(t, "/removeMember", anna.as(t, "memberId", "ben"), signedIn("anna")).ok(t)
-		s.post(t, "/joinRoom", object(t, "roomId", anna.room, "password", "tea"), signedIn("ben")).refused(t, 401, "invalid_session")
+		s.Post(t, "/removeMember", anna.As(t, "memberId", "ben"), signedIn("anna")).OK(t)
+		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", anna.Room, "password", "tea"), signedIn("ben")).Refused(t, 401, "invalid_session")
 	})
 }
 
@@ -85,7 +87,7 @@ func TestUserAtOnce(t *testing.T) {
 		done := make(chan string, tabs)
 		for range tabs {
 			go func() { // it ends with its request, which is waited for
-				done <- string(s.post(t, "/joinRoom", object(t, "roomId", anna.room), signedIn("ben")).body)
+				done <- string(s.Post(t, "/joinRoom", apitest.Object(t, "roomId", anna.Room), signedIn("ben")).Body)
 			}()
 		}
 		for range tabs {
@@ -101,10 +103,10 @@ func TestUserKinds(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := serveUsers(t, store, "room lounge Lounge")
 		anna, _ := s.admitUser(t, "anna", "/createRoom", "roomName", "Room")
-		s.post(t, "/open/roomInfo", object(t, "roomId", anna.room)).refused(t, 401, "not_signed_in")
-		s.post(t, "/open/joinRoom", object(t, "roomId", anna.room)).refused(t, 401, "not_signed_in")
-		s.post(t, "/open/joinRoom", anna.as(t)).refused(t, 401, "not_signed_in")
-		s.post(t, "/open/deleteRoom", anna.as(t)).refused(t, 401, "not_signed_in")
+		s.Post(t, "/open/roomInfo", apitest.Object(t, "roomId", anna.Room)).Refused(t, 401, "not_signed_in")
+		s.Post(t, "/open/joinRoom", apitest.Object(t, "roomId", anna.Room)).Refused(t, 401, "not_signed_in")
+		s.Post(t, "/open/joinRoom", anna.As(t)).Refused(t, 401, "not_signed_in")
+		s.Post(t, "/open/deleteRoom", anna.As(t)).Refused(t, 401, "not_signed_in")
 		for range 2 { // also when the room is open on the node
 			if code, reason := s.refusedSocketAt(t, "/open/ws", anna); code != 4401 || reason != "not_signed_in" {
 				t.Errorf("closed with %d %s", code, reason)
@@ -112,14 +114,14 @@ func TestUserKinds(t *testing.T) {
 			s.connectAs(t, "anna", anna)
 		}
 
-		open := s.admit(t, "/open/createRoom", "roomName", "Room", "username", "anna")
-		s.post(t, "/roomInfo", object(t, "roomId", open.room), signedIn("anna")).refused(t, 404, "room_not_found")
-		s.post(t, "/joinRoom", object(t, "roomId", open.room), signedIn("anna")).refused(t, 404, "room_not_found")
-		s.post(t, "/joinRoom", open.as(t), signedIn("anna")).refused(t, 404, "room_not_found")
+		open := s.Admit(t, "/open/createRoom", "roomName", "Room", "username", "anna")
+		s.Post(t, "/roomInfo", apitest.Object(t, "roomId", open.Room), signedIn("anna")).Refused(t, 404, "room_not_found")
+		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", open.Room), signedIn("anna")).Refused(t, 404, "room_not_found")
+		s.Post(t, "/joinRoom", open.As(t), signedIn("anna")).Refused(t, 404, "room_not_found")
 
 		// A standing room is of the kind that comes first.
 		s.admitUser(t, "anna", "/joinRoom", "roomId", "lounge")
-		s.post(t, "/open/joinRoom", object(t, "roomId", "lounge")).refused(t, 401, "not_signed_in")
+		s.Post(t, "/open/joinRoom", apitest.Object(t, "roomId", "lounge")).Refused(t, 401, "not_signed_in")
 	})
 }
 
@@ -128,26 +130,26 @@ func TestUserSocket(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := serveUsers(t, store, "")
 		anna, _ := s.admitUser(t, "anna", "/createRoom", "roomName", "Room")
-		ben, _ := s.admitUser(t, "ben", "/joinRoom", "roomId", anna.room)
-		s.send(t, http.MethodGet, "/ws", "", upgrade).refused(t, 401, "not_signed_in")
+		ben, _ := s.admitUser(t, "ben", "/joinRoom", "roomId", anna.Room)
+		s.Send(t, http.MethodGet, "/ws", "", upgrade).Refused(t, 401, "not_signed_in")
 
 		c := s.connectAs(t, "anna", anna)
 		// He shows his own session under her name, and is himself.
-		other := s.connectAs(t, "ben", member{anna.room, "anna", ben.session})
-		other.say(t, "type", "message", "message", "hello")
-		if message := c.hear(t, "message"); message["userId"] != "ben" {
+		other := s.connectAs(t, "ben", apitest.Member{Room: anna.Room, User: "anna", Session: ben.Session})
+		other.send(t, "type", "message", "message", "hello")
+		if message := c.receive(t, "message"); message["userId"] != "ben" {
 			t.Errorf("ben speaks as %v", message["userId"])
 		}
 		// Her session is of no use to him.
 		dialer := websocket.DefaultDialer
-		socket, response, err := dialer.DialContext(t.Context(), "ws://"+s.address+"/ws", http.Header{"X-User": {"ben"}})
+		socket, response, err := dialer.DialContext(t.Context(), "ws://"+s.Address+"/ws", http.Header{"X-User": {"ben"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		response.Body.Close()
 		defer socket.Close()
 		stolen := &connection{socket}
-		stolen.say(t, "type", "join", "roomId", anna.room, "userId", "anna", "sessionId", anna.session)
+		stolen.send(t, "type", "join", "roomId", anna.Room, "userId", "anna", "sessionId", anna.Session)
 		if code, _ := stolen.closed(t); code != 4401 {
 			t.Errorf("a stolen session is closed with %d", code)
 		}
@@ -164,17 +166,17 @@ func upgrade(r *http.Request) {
 }
 
 // connectAs opens a WebSocket of somebody whom the site has signed in.
-func (s *site) connectAs(t *testing.T, user string, m member) *connection {
+func (s *site) connectAs(t *testing.T, user string, m apitest.Member) *connection {
 	t.Helper()
-	socket, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+s.address+"/ws", http.Header{"X-User": {user}})
+	socket, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+s.Address+"/ws", http.Header{"X-User": {user}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	response.Body.Close()
 	t.Cleanup(func() { socket.Close() })
 	c := &connection{socket}
-	c.say(t, "type", "join", "roomId", m.room, "userId", m.user, "sessionId", m.session)
-	if welcome := c.hear(t, "welcome"); welcome["userId"] != user {
+	c.send(t, "type", "join", "roomId", m.Room, "userId", m.User, "sessionId", m.Session)
+	if welcome := c.receive(t, "welcome"); welcome["userId"] != user {
 		t.Errorf("%s is welcomed as %v", user, welcome["userId"])
 	}
 	return c
@@ -243,4 +245,97 @@ func FuzzUser(f *testing.F) {
 			t.Errorf("%q and %q are both called %q", one, other, first)
 		}
 	})
+}
+
+// from returns an edit that sets the address of the client, for a site that trusts it.
+func from(address string) func(*http.Request) { return apitest.Header("X-Forwarded-For", address) }
+
+func TestRateOff(t *testing.T) {
+	s := serve(t, "ephemeral_chat {\ncreate_rate off\njoin_rate off\npassword_rate off\nroom_password_rate off\n}")
+	room := s.Create(t, "password", "tea").Room
+	for range 30 {
+		s.Create(t)
+	}
+	for range 12 {
+		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", room, "password", "coffee")).Refused(t, 403, "wrong_password")
+	}
+}
+
+// TestClientAddress checks who counts as one client.
+func TestClientAddress(t *testing.T) {
+	s := newSite(t)
+	for name, test := range map[string]struct {
+		first, second string
+		same          bool
+	}{
+		"one IPv4 address":     {"192.0.2.1", "192.0.2.1", true},
+		"two IPv4 addresses":   {"192.0.2.1", "192.0.2.2", false},
+		"mapped into IPv6":     {"192.0.2.1", "::ffff:192.0.2.1", true},
+		"one IPv6 network":     {"2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true},
+		"two IPv6 networks":    {"2001:db8:0:1::1", "2001:db8:0:2::1", false},
+		"IPv4 is not IPv6":     {"192.0.2.1", "::c000:201", false},
+		"one name in zones":    {"fe80::1", "fe80::2", true},
+		"forwarded many times": {"192.0.2.7", "203.0.113.9, 192.0.2.7", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			loadWith(t, "servers {\n\ttrusted_proxies static 127.0.0.0/8\n}", s.block("ephemeral_chat {\ncreate_rate 1 1h\n}"))
+			body := apitest.Object(t, "roomName", "x")
+			s.Post(t, "/createRoom", body, from(test.first)).OK(t)
+			second := s.Post(t, "/createRoom", body, from(test.second))
+			if test.same {
+				second.Refused(t, 429, "rate_limited")
+			} else {
+				second.OK(t)
+			}
+		})
+	}
+}
+
+// TestMaxConnections checks that connections are refused before the upgrade, with
+// what says why and when to come again; that they are counted by client, IPv6 by
+// /64; and that a reload forgets none and may change how many there may be.
+func TestMaxConnections(t *testing.T) {
+	s := newSite(t)
+	configure := func(most string) {
+		loadWith(t, "servers {\n\ttrusted_proxies static 127.0.0.0/8\n}", s.block(withMetrics("max_connections "+most)))
+	}
+	open := func(address string) *websocket.Conn {
+		t.Helper()
+		c, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+s.Address+"/ws",
+			http.Header{"X-Forwarded-For": {address}})
+		if err != nil {
+			t.Fatalf("%s is refused: %v", address, err)
+		}
+		_ = response.Body.Close()
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	refused := func(address string) {
+		t.Helper()
+		answer := s.Send(t, http.MethodGet, "/ws", "", upgrade, from(address))
+		answer.Refused(t, 429, "too_many_connections")
+		if answer.Header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+	}
+	configure("2")
+	first := open("2001:db8:0:1::1")
+	last := open("2001:db8:0:1:ffff::2")
+	refused("2001:db8:0:1::3")
+	open("2001:db8:0:2::1")
+	configure("3")
+	open("2001:db8:0:1::1")
+	configure("2")
+	refused("2001:db8:0:1::1")
+	_ = last.Close()
+	awaitOpen := func(count float64) {
+		t.Helper()
+		apitest.WaitUntil(t, func() bool { return s.scrape(t).sum(t, "connections") == count })
+	}
+	awaitOpen(3)
+	refused("2001:db8:0:1::1")
+	_ = first.Close()
+	awaitOpen(2)
+	open("2001:db8:0:1::1")
+	s.scrape(t).expect(t, 3, "refusals_total", `code="too_many_connections"`, `via="http"`)
 }

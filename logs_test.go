@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
 // TestLogs goes through a room's life with every log at its most talkative.
@@ -18,22 +20,22 @@ func TestLogs(t *testing.T) {
 		t.Setenv("CHAT_CROWN", "open-wheat")
 		s := newSite(t)
 		loadWith(t, "log all {\noutput file "+file+" {\nroll_disabled\n}\nlevel DEBUG\n}", s.block("log\nencode\nephemeral_chat {\n"+store+"\n"+lounge+"\n}"))
-		admin := s.create(t, "username", "Anna", "password", "open-sesame")
-		ben := s.join(t, admin.room, "username", "Ben", "password", "open-sesame")
-		s.post(t, "/joinRoom", object(t, "roomId", admin.room, "password", "open-barley")).refused(t, 403, "wrong_password")
-		s.post(t, "/startChat", object(t, "roomId", admin.room, "userId", "x", "sessionId", "session-of-nobody")).refused(t, 401, "invalid_session")
-		s.join(t, "lounge", "password", "open-rye")
-		s.join(t, "lounge", "password", "open-wheat")
+		admin := s.Create(t, "username", "Anna", "password", "open-sesame")
+		ben := s.Join(t, admin.Room, "username", "Ben", "password", "open-sesame")
+		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", admin.Room, "password", "open-barley")).Refused(t, 403, "wrong_password")
+		s.Post(t, "/startChat", apitest.Object(t, "roomId", admin.Room, "userId", "x", "sessionId", "session-of-nobody")).Refused(t, 401, "invalid_session")
+		s.Join(t, "lounge", "password", "open-rye")
+		s.Join(t, "lounge", "password", "open-wheat")
 		c := s.connect(t, "", ben)
 		c.echo(t, "nobody else must read this")
-		s.post(t, "/removeMember", admin.as(t, "memberId", ben.user)).ok(t)
+		s.Post(t, "/removeMember", admin.As(t, "memberId", ben.User)).OK(t)
 		if code, _ := c.closed(t); code != 4403 {
 			t.Errorf("closed with %d", code)
 		}
-		s.post(t, "/deleteRoom", admin.as(t)).ok(t)
+		s.Post(t, "/deleteRoom", admin.As(t)).OK(t)
 		// A request is logged when its handler has returned, which may be later than
 		// what its client sees.
-		waitUntil(t, func() bool {
+		apitest.WaitUntil(t, func() bool {
 			content, err := os.ReadFile(file)
 			return err == nil && strings.Contains(string(content), `"status":101`)
 		})
@@ -46,7 +48,7 @@ func TestLogs(t *testing.T) {
 		}
 		log := string(content)
 		for _, secret := range []string{
-			admin.session, ben.session, "open-sesame", "open-barley", "open-rye", "open-wheat", "session-of-nobody", "nobody else must read this",
+			admin.Session, ben.Session, "open-sesame", "open-barley", "open-rye", "open-wheat", "session-of-nobody", "nobody else must read this",
 		} {
 			if strings.Contains(log, secret) {
 				t.Errorf("a log contains %q", secret)
@@ -69,7 +71,7 @@ func TestDefects(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	s := newSite(t)
 	loadWith(t, "log all {\noutput file "+file+" {\nroll_disabled\n}\n}", s.block("ephemeral_chat {\nstore defective\n}"))
-	detail := s.post(t, "/roomInfo", object(t, "roomId", "AAAAAAAAAAAAAAAAAAAAAA")).refused(t, http.StatusInternalServerError, "internal_error")
+	detail := s.Post(t, "/roomInfo", apitest.Object(t, "roomId", "AAAAAAAAAAAAAAAAAAAAAA")).Refused(t, http.StatusInternalServerError, "internal_error")
 	if strings.Contains(detail, "gears") {
 		t.Errorf("client is told %q", detail)
 	}

@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -28,12 +28,12 @@ var sampleLine = regexp.MustCompile(`(?m)^(caddy_ephemeral_chat_\S+(?:\{.*\})?) 
 
 func (s *site) scrape(t *testing.T) samples {
 	t.Helper()
-	got := s.send(t, http.MethodGet, "/metrics", "")
-	if got.status != http.StatusOK {
-		t.Fatalf("status %d: %s", got.status, got.body)
+	got := s.Send(t, http.MethodGet, "/metrics", "")
+	if got.Status != http.StatusOK {
+		t.Fatalf("status %d: %s", got.Status, got.Body)
 	}
 	all := make(samples)
-	for _, line := range sampleLine.FindAllStringSubmatch(string(got.body), -1) {
+	for _, line := range sampleLine.FindAllStringSubmatch(string(got.Body), -1) {
 		value, err := strconv.ParseFloat(line[2], 64)
 		if err != nil {
 			t.Fatalf("%q: %v", line[0], err)
@@ -82,23 +82,23 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 
-		admin := s.create(t, "password", "open-sesame", "username", "metric-admin")
-		ben := s.join(t, admin.room, "password", "open-sesame", "username", "metric-ben")
-		s.post(t, "/joinRoom", object(t, "roomId", admin.room, "password", "x")).refused(t, 403, "wrong_password")
+		admin := s.Create(t, "password", "open-sesame", "username", "metric-admin")
+		ben := s.Join(t, admin.Room, "password", "open-sesame", "username", "metric-ben")
+		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", admin.Room, "password", "x")).Refused(t, 403, "wrong_password")
 		anna, other := s.connect(t, "", admin), s.connect(t, "", ben)
 		for i := range 3 {
 			anna.echo(t, fmt.Sprint("hello ", i))
-			other.hear(t, "message")
+			other.receive(t, "message")
 		}
-		anna.say(t, "type", "message", "message", "")
-		anna.refused(t, "invalid_message")
-		s.post(t, "/removeMember", admin.as(t, "memberId", ben.user)).ok(t)
+		anna.send(t, "type", "message", "message", "")
+		anna.expectError(t, "invalid_message")
+		s.Post(t, "/removeMember", admin.As(t, "memberId", ben.User)).OK(t)
 		other.closed(t)
 
 		var now samples
 		// A connection is counted when it has ended, a message when the store has
 		// answered, which may be after its echo.
-		waitUntil(t, func() bool {
+		apitest.WaitUntil(t, func() bool {
 			now = s.scrape(t)
 			return now.sum(t, "connections") == 1 && now.sum(t, "messages_total") == 3
 		})
@@ -123,7 +123,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%v bytes were sent", sent)
 		}
 		for sample := range now {
-			for _, private := range []string{admin.room, "metric-", admin.session} {
+			for _, private := range []string{admin.Room, "metric-", admin.Session} {
 				if strings.Contains(sample, private) {
 					t.Errorf("a label tells of rooms or people: %s", sample)
 				}
@@ -138,7 +138,7 @@ func TestMetrics(t *testing.T) {
 		load(t, s.block(withMetrics(store+"\nmessage_rate off\nttl 10m"))+
 			newSite(t).block("ephemeral_chat {\nstore memory other\n}\n"))
 		anna.echo(t, "after the reload")
-		waitUntil(t, func() bool { return s.scrape(t).sum(t, "messages_total") == 4 })
+		apitest.WaitUntil(t, func() bool { return s.scrape(t).sum(t, "messages_total") == 4 })
 		again := s.scrape(t)
 		again.expect(t, 7, "deliveries_total")
 		again.expect(t, 2, "connections_opened_total")
@@ -149,26 +149,6 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the chat is gone and has metrics: %v", left)
 		}
 	})
-}
-
-// refused reads until an error frame comes, which must have this code.
-func (c *connection) refused(t *testing.T, code string) {
-	t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	for {
-		var frame map[string]any
-		if err := c.ReadJSON(&frame); err != nil {
-			t.Fatalf("waiting for an error: %v", err)
-		}
-		if frame["type"] == "error" {
-			if frame["code"] != code {
-				t.Errorf("error %v, want %s", frame, code)
-			}
-			return
-		}
-	}
 }
 
 // TestOperations checks that every method of a store that may take time is
@@ -208,7 +188,7 @@ func TestLinkMetrics(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
 	s := serve(t, withMetrics("redis "+server.Addr()))
 	s.scrape(t).expect(t, 1, "link_up") // which is not needed
-	admin := s.create(t)
+	admin := s.Create(t)
 	c := s.connect(t, "", admin)
 	c.echo(t, "before")
 	now := s.scrape(t)
@@ -216,24 +196,24 @@ func TestLinkMetrics(t *testing.T) {
 	now.expect(t, 0, "link_losses_total")
 
 	server.Kill(t)
-	waitUntil(t, func() bool { return s.scrape(t).sum(t, "link_up") == 0 })
-	s.post(t, "/joinRoom", admin.as(t)).refused(t, 503, "unavailable")
+	apitest.WaitUntil(t, func() bool { return s.scrape(t).sum(t, "link_up") == 0 })
+	s.Post(t, "/joinRoom", admin.As(t)).Refused(t, 503, "unavailable")
 	now = s.scrape(t)
 	now.expect(t, 1, "link_losses_total")
 	now.expect(t, 1, "store_errors_total", `operation="member"`)
 	now.expect(t, 1, "refusals_total", `via="http"`, `code="unavailable"`)
 
 	server.Restart(t) // empty: the room is gone
-	c.hear(t, "ended")
+	c.receive(t, "ended")
 	c.closed(t)
-	waitUntil(t, func() bool { return s.scrape(t).sum(t, "link_up") == 1 })
+	apitest.WaitUntil(t, func() bool { return s.scrape(t).sum(t, "link_up") == 1 })
 
 	// And once more, with a room that is still there afterwards.
-	admin = s.create(t)
+	admin = s.Create(t)
 	c = s.connect(t, "", admin)
 	before := s.scrape(t)
 	server.Client().ClientKillByFilter(t.Context(), "TYPE", "pubsub")
-	waitUntil(t, func() bool { return s.scrape(t).sum(t, "resyncs_total") > before.sum(t, "resyncs_total") })
+	apitest.WaitUntil(t, func() bool { return s.scrape(t).sum(t, "resyncs_total") > before.sum(t, "resyncs_total") })
 	c.echo(t, "after")
 	s.scrape(t).expect(t, 2, "link_losses_total")
 }
@@ -246,9 +226,9 @@ func TestOperationsDocument(t *testing.T) {
 	}
 	server := redistest.Start(t, redistest.Options{})
 	s := serve(t, withMetrics("redis "+server.Addr()))
-	got := s.send(t, http.MethodGet, "/metrics", "")
+	got := s.Send(t, http.MethodGet, "/metrics", "")
 	there := make(map[string]bool)
-	for _, line := range regexp.MustCompile(`(?m)^# TYPE (caddy_ephemeral_chat_\w+) `).FindAllStringSubmatch(string(got.body), -1) {
+	for _, line := range regexp.MustCompile(`(?m)^# TYPE (caddy_ephemeral_chat_\w+) `).FindAllStringSubmatch(string(got.Body), -1) {
 		there[line[1]] = true
 		if !strings.Contains(string(text), "`"+line[1]+"`") {
 			t.Errorf("%s is not explained", line[1])

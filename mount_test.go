@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
 // TestMount checks where the endpoints are found, and that everything else
@@ -42,12 +45,12 @@ func TestMount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, test.directives)
 			for _, mount := range test.mounts {
-				s.post(t, mount+"/createRoom", object(t, "roomName", "x")).ok(t)
+				s.Post(t, mount+"/createRoom", apitest.Object(t, "roomName", "x")).OK(t)
 			}
 			for _, path := range test.next {
-				got := s.post(t, path, object(t, "roomName", "x"))
-				if got.status != 203 || !strings.HasPrefix(string(got.body), "next ") {
-					t.Errorf("%s: %d %s", path, got.status, got.body)
+				got := s.Post(t, path, apitest.Object(t, "roomName", "x"))
+				if got.Status != 203 || !strings.HasPrefix(string(got.Body), "next ") {
+					t.Errorf("%s: %d %s", path, got.Status, got.Body)
 				}
 			}
 		})
@@ -56,8 +59,8 @@ func TestMount(t *testing.T) {
 
 func TestNextSeesWholePath(t *testing.T) {
 	s := serve(t, "ephemeral_chat /chat/*\nrespond \"{http.request.uri.path}\"")
-	if got := s.send(t, http.MethodGet, "/chat/other", ""); string(got.body) != "/chat/other" {
-		t.Errorf("next handler saw %s", got.body)
+	if got := s.Send(t, http.MethodGet, "/chat/other", ""); string(got.Body) != "/chat/other" {
+		t.Errorf("next handler saw %s", got.Body)
 	}
 }
 
@@ -69,16 +72,16 @@ func TestBesideFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := serve(t, "root * "+root+"\nephemeral_chat /chat/*\nfile_server")
-	if got := s.send(t, http.MethodGet, "/", ""); string(got.body) != "the site" {
-		t.Errorf("site: %d %s", got.status, got.body)
+	if got := s.Send(t, http.MethodGet, "/", ""); string(got.Body) != "the site" {
+		t.Errorf("site: %d %s", got.Status, got.Body)
 	}
-	if got := s.send(t, http.MethodGet, "/chat", ""); got.status != http.StatusPermanentRedirect || got.header.Get("Location") != "chat/" {
-		t.Errorf("redirect: %d %v", got.status, got.header)
+	if got := s.Send(t, http.MethodGet, "/chat", ""); got.Status != http.StatusPermanentRedirect || got.Header.Get("Location") != "chat/" {
+		t.Errorf("redirect: %d %v", got.Status, got.Header)
 	}
-	if got := s.send(t, http.MethodGet, "/chat/none", ""); got.status != http.StatusNotFound {
-		t.Errorf("unknown path below the mount: %d", got.status)
+	if got := s.Send(t, http.MethodGet, "/chat/none", ""); got.Status != http.StatusNotFound {
+		t.Errorf("unknown path below the mount: %d", got.Status)
 	}
-	s.post(t, "/chat/createRoom", object(t, "roomName", "x")).ok(t)
+	s.Post(t, "/chat/createRoom", apitest.Object(t, "roomName", "x")).OK(t)
 }
 
 // TestPage fetches the page and, as a browser does, what it refers to, wherever
@@ -94,34 +97,34 @@ func TestPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, test.directives+"\nrespond next 203")
-			got := s.send(t, http.MethodGet, test.mount+"/", "")
-			if got.status != http.StatusOK || !strings.HasPrefix(string(got.body), "<!DOCTYPE html>") {
-				t.Fatalf("%d %s", got.status, got.body)
+			got := s.Send(t, http.MethodGet, test.mount+"/", "")
+			if got.Status != http.StatusOK || !strings.HasPrefix(string(got.Body), "<!DOCTYPE html>") {
+				t.Fatalf("%d %s", got.Status, got.Body)
 			}
-			if !strings.Contains(got.header.Get("Content-Security-Policy"), "default-src 'none'") {
-				t.Errorf("headers %v", got.header)
+			if !strings.Contains(got.Header.Get("Content-Security-Policy"), "default-src 'none'") {
+				t.Errorf("headers %v", got.Header)
 			}
-			asset := regexp.MustCompile(`"(assets/[0-9a-f]+/[^"]+\.css)"`).FindSubmatch(got.body)
+			asset := regexp.MustCompile(`"(assets/[0-9a-f]+/[^"]+\.css)"`).FindSubmatch(got.Body)
 			if asset == nil {
-				t.Fatalf("no style sheet in %s", got.body)
+				t.Fatalf("no style sheet in %s", got.Body)
 			}
 			path := test.mount + "/" + string(asset[1])
-			if got := s.send(t, http.MethodGet, path, ""); got.status != http.StatusOK ||
-				got.header.Get("Content-Type") != "text/css; charset=utf-8" || !strings.Contains(got.header.Get("Cache-Control"), "immutable") {
-				t.Errorf("%s: %d %v", path, got.status, got.header)
+			if got := s.Send(t, http.MethodGet, path, ""); got.Status != http.StatusOK ||
+				got.Header.Get("Content-Type") != "text/css; charset=utf-8" || !strings.Contains(got.Header.Get("Cache-Control"), "immutable") {
+				t.Errorf("%s: %d %v", path, got.Status, got.Header)
 			}
 			for _, path := range []string{test.mount + "/", path} {
-				s.post(t, path, "{}").refused(t, http.StatusMethodNotAllowed, "method_not_allowed")
-				zipped := s.send(t, http.MethodGet, path, "", header("Accept-Encoding", "gzip"))
-				again := s.send(t, http.MethodGet, path, "", header("Accept-Encoding", "gzip"), header("If-None-Match", zipped.header.Get("ETag")))
+				s.Post(t, path, "{}").Refused(t, http.StatusMethodNotAllowed, "method_not_allowed")
+				zipped := s.Send(t, http.MethodGet, path, "", apitest.Header("Accept-Encoding", "gzip"))
+				again := s.Send(t, http.MethodGet, path, "", apitest.Header("Accept-Encoding", "gzip"), apitest.Header("If-None-Match", zipped.Header.Get("ETag")))
 				// Templates make something new of every page.
-				if templated := name == "templates" && path == test.mount+"/"; !templated && again.status != http.StatusNotModified {
-					t.Errorf("%s, asked for again: %d %v", path, again.status, again.header)
+				if templated := name == "templates" && path == test.mount+"/"; !templated && again.Status != http.StatusNotModified {
+					t.Errorf("%s, asked for again: %d %v", path, again.Status, again.Header)
 				}
 			}
 			for _, path := range []string{test.mount + "/assets/x.css", test.mount + "/" + string(asset[1]) + "x", test.mount + "/index.html"} {
-				if got := s.send(t, http.MethodGet, path, ""); got.status != 203 {
-					t.Errorf("%s: %d", path, got.status)
+				if got := s.Send(t, http.MethodGet, path, ""); got.Status != 203 {
+					t.Errorf("%s: %d", path, got.Status)
 				}
 			}
 		})
@@ -137,8 +140,8 @@ func TestPageKnowsChat(t *testing.T) {
 		"user {http.request.header.X-Id}": ` ttl="3600" max-ttl="86400" named>`,
 	} {
 		s := serve(t, "ephemeral_chat /chat/* {\n"+options+"\n}")
-		if got := s.send(t, http.MethodGet, "/chat/", ""); !strings.Contains(string(got.body), want) {
-			t.Errorf("%q: no %s in %s", options, want, got.body)
+		if got := s.Send(t, http.MethodGet, "/chat/", ""); !strings.Contains(string(got.Body), want) {
+			t.Errorf("%q: no %s in %s", options, want, got.Body)
 		}
 	}
 }
@@ -156,13 +159,13 @@ func TestMountWithoutSlash(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, test.directives+"\nrespond next 203")
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
-				got := s.send(t, method, test.path, "")
-				if got.status != http.StatusPermanentRedirect || got.header.Get("Location") != test.location {
-					t.Errorf("%s %s: %d %v", method, test.path, got.status, got.header)
+				got := s.Send(t, method, test.path, "")
+				if got.Status != http.StatusPermanentRedirect || got.Header.Get("Location") != test.location {
+					t.Errorf("%s %s: %d %v", method, test.path, got.Status, got.Header)
 				}
 			}
-			if got := s.post(t, test.path, "{}"); got.status != 203 {
-				t.Errorf("POST: %d %s", got.status, got.body)
+			if got := s.Post(t, test.path, "{}"); got.Status != 203 {
+				t.Errorf("POST: %d %s", got.Status, got.Body)
 			}
 		})
 	}
@@ -172,24 +175,24 @@ func TestPageOff(t *testing.T) {
 	s := serve(t, "ephemeral_chat /chat/* {\npage off\n}\nrespond next 203")
 	for _, path := range []string{"/chat/", "/chat"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			if got := s.send(t, method, path, ""); got.status != 203 {
-				t.Errorf("%s %s: %d %s", method, path, got.status, got.body)
+			if got := s.Send(t, method, path, ""); got.Status != 203 {
+				t.Errorf("%s %s: %d %s", method, path, got.Status, got.Body)
 			}
 		}
 	}
-	if got := s.send(t, http.MethodGet, "/chat/assets/0123456789abcdef/page.css", ""); got.status != http.StatusOK {
-		t.Errorf("assets: %d", got.status)
+	if got := s.Send(t, http.MethodGet, "/chat/assets/0123456789abcdef/page.css", ""); got.Status != http.StatusOK {
+		t.Errorf("assets: %d", got.Status)
 	}
-	s.admit(t, "/chat/createRoom", "roomName", "x")
+	s.Admit(t, "/chat/createRoom", "roomName", "x")
 }
 
 func TestEncodeInFront(t *testing.T) {
 	s := serve(t, "encode {\ngzip\nminimum_length 1\n}\nephemeral_chat")
-	got := s.post(t, "/createRoom", object(t, "roomName", strings.Repeat("x", 100)), header("Accept-Encoding", "gzip"))
-	if got.header.Get("Content-Encoding") != "gzip" {
-		t.Fatalf("not encoded: %v", got.header)
+	got := s.Post(t, "/createRoom", apitest.Object(t, "roomName", strings.Repeat("x", 100)), apitest.Header("Accept-Encoding", "gzip"))
+	if got.Header.Get("Content-Encoding") != "gzip" {
+		t.Fatalf("not encoded: %v", got.Header)
 	}
-	reader, err := gzip.NewReader(bytes.NewReader(got.body))
+	reader, err := gzip.NewReader(bytes.NewReader(got.Body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,12 +223,12 @@ func TestTwoSites(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			first, second := newSite(t), newSite(t)
 			load(t, first.block("ephemeral_chat {\n"+test.first+"\n}")+second.block("ephemeral_chat {\n"+test.second+"\n}"))
-			admin := first.create(t)
-			got := second.post(t, "/joinRoom", admin.as(t))
+			admin := first.Create(t)
+			got := second.Post(t, "/joinRoom", admin.As(t))
 			if test.shared {
-				got.ok(t)
+				got.OK(t)
 			} else {
-				got.refused(t, 404, "room_not_found")
+				got.Refused(t, 404, "room_not_found")
 			}
 		})
 	}
@@ -304,4 +307,41 @@ func FuzzPath(f *testing.F) {
 			t.Errorf("%q: status %d", path, w.Code)
 		}
 	})
+}
+
+func TestRequestsOfOthers(t *testing.T) {
+	s := serve(t, "ephemeral_chat\nrespond \"next {http.request.uri.path}\" 203")
+	for _, path := range []string{"/x", "/createRoom/", "/createroom", "/ws/", "/ws/x", "//ws", "/create%52oom/", "/joinRoom.json"} {
+		if got := s.Send(t, http.MethodGet, path, ""); got.Status != 203 || !strings.HasPrefix(string(got.Body), "next ") {
+			t.Errorf("GET %s: %d %s", path, got.Status, got.Body)
+		}
+	}
+	s.Post(t, "/create%52oom", apitest.Object(t, "roomName", "x")).OK(t)
+}
+
+func TestPageMethods(t *testing.T) {
+	s := serve(t, "ephemeral_chat")
+	got := s.Post(t, "/", "{}")
+	got.Refused(t, 405, "method_not_allowed")
+	if allow := got.Header.Get("Allow"); allow != "GET, HEAD" {
+		t.Errorf("Allow %q", allow)
+	}
+}
+
+// TestMountedSocket opens connections where the chat can be mounted.
+func TestMountedSocket(t *testing.T) {
+	for name, test := range map[string]struct{ directives, mount string }{
+		"root":         {"ephemeral_chat", ""},
+		"path matcher": {"ephemeral_chat /chat/*", "/chat"},
+		"handle_path":  {"handle_path /chat/* {\nephemeral_chat\n}", "/chat"},
+		"encode":       {"encode\nephemeral_chat", ""},
+		"access log":   {"log {\noutput discard\n}\nencode\nephemeral_chat", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, test.directives)
+			answer := s.Post(t, test.mount+"/createRoom", apitest.Object(t, "roomName", "x")).OK(t)
+			text := func(name string) string { return fmt.Sprint(answer[name]) }
+			s.connect(t, test.mount, apitest.Member{Room: text("roomId"), User: text("userId"), Session: text("sessionId")}).echo(t, "hello")
+		})
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
@@ -74,9 +75,9 @@ func TestScalingExamples(t *testing.T) {
 				directive = strings.Replace(directive, name, addresses[j], 1)
 			}
 			s := serve(t, strings.TrimSuffix(directive, "}"))
-			answer := s.post(t, "/chat/createRoom", object(t, "roomName", "x")).ok(t)
+			answer := s.Post(t, "/chat/createRoom", apitest.Object(t, "roomName", "x")).OK(t)
 			text := func(field string) string { text, _ := answer[field].(string); return text }
-			s.connect(t, "/chat", member{text("roomId"), text("userId"), text("sessionId")}).echo(t, "hello")
+			s.connect(t, "/chat", apitest.Member{Room: text("roomId"), User: text("userId"), Session: text("sessionId")}).echo(t, "hello")
 		})
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
 // TestTranscript replays the conversation in docs/protocol.md.
@@ -48,7 +50,7 @@ func TestTranscript(t *testing.T) {
 type replayer struct {
 	site    *site
 	sockets map[string]*websocket.Conn
-	reply   reply
+	reply   apitest.Reply
 	values  map[string]string
 }
 
@@ -60,7 +62,7 @@ func (r *replayer) play(t *testing.T, line string) error {
 	switch {
 	case verb == "POST":
 		path, body, _ := strings.Cut(rest, " ")
-		r.reply = r.site.post(t, path, r.fill(body))
+		r.reply = r.site.Post(t, path, r.fill(body))
 		return nil
 	case strings.HasSuffix(verb, ">"):
 		return r.socket(t, verb[:1]).WriteMessage(websocket.TextMessage, []byte(r.fill(rest)))
@@ -71,10 +73,10 @@ func (r *replayer) play(t *testing.T, line string) error {
 		if err != nil {
 			return err
 		}
-		if r.reply.status != status {
-			return fmt.Errorf("status %d: %s", r.reply.status, r.reply.body)
+		if r.reply.Status != status {
+			return fmt.Errorf("status %d: %s", r.reply.Status, r.reply.Body)
 		}
-		return r.match(rest, string(r.reply.body))
+		return r.match(rest, string(r.reply.Body))
 	}
 }
 
@@ -82,7 +84,7 @@ func (r *replayer) play(t *testing.T, line string) error {
 func (r *replayer) socket(t *testing.T, name string) *websocket.Conn {
 	t.Helper()
 	if r.sockets[name] == nil {
-		conn, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+r.site.address+"/ws", nil)
+		conn, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+r.site.Address+"/ws", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,11 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -98,4 +101,107 @@ func TestLimiterForgets(t *testing.T) {
 	if keys := limiter.Keys(); keys > 2 {
 		t.Errorf("%d keys, of which 2 were seen of late", keys)
 	}
+}
+
+// from returns an edit that sets the address of the client.
+func from(address string) func(*http.Request) { return apitest.Header("X-Forwarded-For", address) }
+
+func TestCreateRate(t *testing.T) {
+	s := serve(t, func(o *options) { o.CreateRate = api.Rate{Count: 2, Window: time.Hour} })
+	body := apitest.Object(t, "roomName", "x")
+	s.Post(t, "/createRoom", "{}").Refused(t, 400, "invalid_request") // not charged
+	s.Create(t)
+	s.Create(t)
+	limited := s.Post(t, "/createRoom", body)
+	limited.Refused(t, 429, "rate_limited")
+	if seconds, err := strconv.Atoi(limited.Header.Get("Retry-After")); err != nil || seconds < 1700 || seconds > 1800 {
+		t.Errorf("Retry-After %q, want half an hour", limited.Header.Get("Retry-After"))
+	}
+}
+
+func TestRateRefills(t *testing.T) {
+	s := serve(t, func(o *options) { o.CreateRate = api.Rate{Count: 3, Window: 600 * time.Millisecond} })
+	for range 3 {
+		s.Create(t)
+	}
+	limited := time.Now()
+	s.Post(t, "/createRoom", apitest.Object(t, "roomName", "x")).Refused(t, 429, "rate_limited")
+	again := apitest.WaitUntil(t, func() bool { return s.Post(t, "/createRoom", apitest.Object(t, "roomName", "x")).Status == 200 })
+	if waited := again.Sub(limited); waited > 400*time.Millisecond {
+		t.Errorf("a third of the window took %s", waited)
+	}
+}
+
+func TestJoinRate(t *testing.T) {
+	s := serve(t, func(o *options) { o.JoinRate = api.Rate{Count: 3, Window: time.Hour} })
+	admin := s.Create(t)
+	s.Join(t, admin.Room)
+	s.Post(t, "/joinRoom", admin.As(t)).OK(t)
+	s.Post(t, "/joinRoom", apitest.Object(t, "roomId", "none")).Refused(t, 404, "room_not_found")
+	s.Post(t, "/joinRoom", apitest.Object(t, "roomId", admin.Room)).Refused(t, 429, "rate_limited")
+	s.Post(t, "/joinRoom", admin.As(t)).Refused(t, 429, "rate_limited")
+	s.Post(t, "/roomInfo", apitest.Object(t, "roomId", admin.Room)).OK(t)
+}
+
+func TestPasswordRate(t *testing.T) {
+	s := serve(t, func(o *options) { o.PasswordRate = api.Rate{Count: 2, Window: time.Hour} })
+	first, second := s.Create(t, "password", "tea"), s.Create(t, "password", "tea")
+	good := apitest.Object(t, "roomId", first.Room, "password", "tea")
+	bad := apitest.Object(t, "roomId", first.Room, "password", "coffee")
+	for range 3 { // right ones cost nothing
+		s.Post(t, "/joinRoom", good).OK(t)
+	}
+	s.Post(t, "/joinRoom", bad).Refused(t, 403, "wrong_password")
+	s.Post(t, "/joinRoom", good).OK(t)
+	s.Post(t, "/joinRoom", bad).Refused(t, 403, "wrong_password")
+	s.Post(t, "/joinRoom", bad).Refused(t, 429, "rate_limited")
+	s.Post(t, "/joinRoom", good).Refused(t, 429, "rate_limited")
+	s.Post(t, "/joinRoom", first.As(t)).OK(t)
+	s.Post(t, "/joinRoom", apitest.Object(t, "roomId", second.Room, "password", "tea")).OK(t)
+}
+
+// TestPasswordRateInParallel checks that attempts count before their outcome is
+// known.
+func TestPasswordRateInParallel(t *testing.T) {
+	s := serve(t, func(o *options) { o.PasswordRate = api.Rate{Count: 3, Window: time.Hour} })
+	room := s.Create(t, "password", "tea").Room
+	codes := make(chan int)
+	for range 12 {
+		go func() { // ends with its request
+			codes <- s.Post(t, "/joinRoom", apitest.Object(t, "roomId", room, "password", "coffee")).Status
+		}()
+	}
+	got := make(map[int]int)
+	for range 12 {
+		got[<-codes]++
+	}
+	if got[403] != 3 || got[429] != 9 {
+		t.Errorf("answers %v, want 3 of 403 and 9 of 429", got)
+	}
+}
+
+// TestRoomPasswordRate guesses from many addresses, each of which has attempts left.
+func TestRoomPasswordRate(t *testing.T) {
+	s := serve(t, func(o *options) {
+		o.PasswordRate, o.RoomPasswordRate = api.Rate{Count: 2, Window: time.Hour}, api.Rate{Count: 4, Window: time.Hour}
+	})
+	first, second := s.Create(t, "password", "tea"), s.Create(t, "password", "tea")
+	attempt := func(room, password string, address int) apitest.Reply {
+		return s.Post(t, "/joinRoom", apitest.Object(t, "roomId", room, "password", password), from(clientNumber(address).String()))
+	}
+	for n := range 5 { // right ones cost nothing
+		attempt(first.Room, "tea", n).OK(t)
+	}
+	attempt(first.Room, "coffee", 0).Refused(t, 403, "wrong_password")
+	attempt(first.Room, "coffee", 0).Refused(t, 403, "wrong_password")
+	for range 5 { // nor do those of somebody who has none left
+		attempt(first.Room, "coffee", 0).Refused(t, 429, "rate_limited")
+	}
+	attempt(first.Room, "coffee", 1).Refused(t, 403, "wrong_password")
+	attempt(first.Room, "coffee", 2).Refused(t, 403, "wrong_password")
+	attempt(first.Room, "coffee", 3).Refused(t, 429, "rate_limited")
+	attempt(first.Room, "tea", 4).Refused(t, 429, "rate_limited")
+	s.Post(t, "/joinRoom", first.As(t)).OK(t) // a member needs none
+	attempt(second.Room, "tea", 3).OK(t)
+	attempt(second.Room, "coffee", 3).Refused(t, 403, "wrong_password")
 }

@@ -1,4 +1,4 @@
-package ephemeralchat_test
+package api_test
 
 import (
 	"net/http"
@@ -8,14 +8,26 @@ import (
 	"strings"
 	"testing"
 
-	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
 func host(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
 
+func origins(tb testing.TB, texts ...string) api.Origins {
+	tb.Helper()
+	parsed, err := api.ParseOrigins(texts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return parsed
+}
+
 func TestOrigin(t *testing.T) {
-	s := serve(t, "ephemeral_chat {\ncreate_rate off\norigins https://app.example http://Dev.example:8080 https://other.example:443 capacitor://localhost\n}")
-	body := object(t, "roomName", "x")
+	s := serve(t, func(o *options) {
+		o.Origins = origins(t, "https://app.example", "http://Dev.example:8080", "https://other.example:443", "capacitor://localhost")
+	})
+	body := apitest.Object(t, "roomName", "x")
 	for _, test := range []struct {
 		host, origin string
 		own, listed  bool
@@ -52,52 +64,52 @@ func TestOrigin(t *testing.T) {
 		{"chat.example", "capacitor://localhost", false, true},
 	} {
 		t.Run(test.origin+" at "+test.host, func(t *testing.T) {
-			got := s.post(t, "/createRoom", body, host(test.host), header("Origin", test.origin))
-			preflight := s.send(t, http.MethodOptions, "/createRoom", "", host(test.host), header("Origin", test.origin),
-				header("Access-Control-Request-Method", "POST"), header("Access-Control-Request-Headers", "content-type"))
-			socket := s.send(t, http.MethodGet, "/ws", "", host(test.host), header("Origin", test.origin))
+			got := s.Post(t, "/createRoom", body, host(test.host), apitest.Header("Origin", test.origin))
+			preflight := s.Send(t, http.MethodOptions, "/createRoom", "", host(test.host), apitest.Header("Origin", test.origin),
+				apitest.Header("Access-Control-Request-Method", "POST"), apitest.Header("Access-Control-Request-Headers", "content-type"))
+			socket := s.Send(t, http.MethodGet, "/ws", "", host(test.host), apitest.Header("Origin", test.origin))
 			if test.own || test.listed {
-				got.ok(t)
-				if preflight.status != http.StatusNoContent {
-					t.Errorf("preflight: %d %s", preflight.status, preflight.body)
+				got.OK(t)
+				if preflight.Status != http.StatusNoContent {
+					t.Errorf("preflight: %d %s", preflight.Status, preflight.Body)
 				}
-				socket.refused(t, 426, "upgrade_required")
+				socket.Refused(t, 426, "upgrade_required")
 			} else {
-				got.refused(t, 403, "origin_not_allowed")
-				preflight.refused(t, 403, "origin_not_allowed")
-				socket.refused(t, 403, "origin_not_allowed")
+				got.Refused(t, 403, "origin_not_allowed")
+				preflight.Refused(t, 403, "origin_not_allowed")
+				socket.Refused(t, 403, "origin_not_allowed")
 			}
 			allowed := ""
 			if test.listed {
 				allowed = test.origin
 			}
-			for what, r := range map[string]reply{"response": got, "preflight": preflight, "socket": socket} {
-				if cors := r.header.Get("Access-Control-Allow-Origin"); cors != allowed {
+			for what, r := range map[string]apitest.Reply{"response": got, "preflight": preflight, "socket": socket} {
+				if cors := r.Header.Get("Access-Control-Allow-Origin"); cors != allowed {
 					t.Errorf("%s: Access-Control-Allow-Origin %q, want %q", what, cors, allowed)
 				}
-				if !slices.Contains(r.header.Values("Vary"), "Origin") {
-					t.Errorf("%s: Vary %q", what, r.header.Values("Vary"))
+				if !slices.Contains(r.Header.Values("Vary"), "Origin") {
+					t.Errorf("%s: Vary %q", what, r.Header.Values("Vary"))
 				}
 			}
-			if methods := preflight.header.Get("Access-Control-Allow-Methods"); (methods == "POST") != test.listed {
+			if methods := preflight.Header.Get("Access-Control-Allow-Methods"); (methods == "POST") != test.listed {
 				t.Errorf("Access-Control-Allow-Methods %q", methods)
 			}
-			if headers := preflight.header.Get("Access-Control-Allow-Headers"); (headers == "Content-Type") != test.listed {
+			if headers := preflight.Header.Get("Access-Control-Allow-Headers"); (headers == "Content-Type") != test.listed {
 				t.Errorf("Access-Control-Allow-Headers %q", headers)
 			}
 		})
 	}
 	t.Run("two origins", func(t *testing.T) {
-		s.post(t, "/createRoom", body, func(r *http.Request) {
+		s.Post(t, "/createRoom", body, func(r *http.Request) {
 			r.Header["Origin"] = []string{"https://app.example", "https://evil.example"}
-		}).refused(t, 403, "origin_not_allowed")
+		}).Refused(t, 403, "origin_not_allowed")
 	})
 	t.Run("errors can be read", func(t *testing.T) {
-		got := s.post(t, "/createRoom", "{}", header("Origin", "https://app.example"))
-		got.refused(t, 400, "invalid_request")
-		if got.header.Get("Access-Control-Allow-Origin") != "https://app.example" ||
-			!strings.Contains(got.header.Get("Access-Control-Expose-Headers"), "Retry-After") {
-			t.Errorf("headers %v", got.header)
+		got := s.Post(t, "/createRoom", "{}", apitest.Header("Origin", "https://app.example"))
+		got.Refused(t, 400, "invalid_request")
+		if got.Header.Get("Access-Control-Allow-Origin") != "https://app.example" ||
+			!strings.Contains(got.Header.Get("Access-Control-Expose-Headers"), "Retry-After") {
+			t.Errorf("headers %v", got.Header)
 		}
 	})
 }
@@ -105,12 +117,13 @@ func TestOrigin(t *testing.T) {
 // TestOriginOverTLS checks that a page that came without encryption is not one
 // of a site that has it.
 func TestOriginOverTLS(t *testing.T) {
-	s := serveTLS(t, "ephemeral_chat")
-	body := object(t, "roomName", "x")
-	s.post(t, "/createRoom", body, overTLS, header("Origin", "https://"+s.address)).ok(t)
-	s.post(t, "/createRoom", body, overTLS, host("localhost"), header("Origin", "https://localhost")).ok(t)
-	for _, origin := range []string{"http://" + s.address, "http://localhost", "http://localhost:443"} {
-		s.post(t, "/createRoom", body, overTLS, host("localhost"), header("Origin", origin)).refused(t, 403, "origin_not_allowed")
+	s, _ := start(t, httptest.NewTLSServer, nil)
+	overTLS := func(r *http.Request) { r.URL.Scheme = "https" }
+	body := apitest.Object(t, "roomName", "x")
+	s.Post(t, "/createRoom", body, overTLS, apitest.Header("Origin", "https://"+s.Address)).OK(t)
+	s.Post(t, "/createRoom", body, overTLS, host("localhost"), apitest.Header("Origin", "https://localhost")).OK(t)
+	for _, origin := range []string{"http://" + s.Address, "http://localhost", "http://localhost:443"} {
+		s.Post(t, "/createRoom", body, overTLS, host("localhost"), apitest.Header("Origin", origin)).Refused(t, 403, "origin_not_allowed")
 	}
 }
 
@@ -142,7 +155,8 @@ func FuzzOrigin(f *testing.F) {
 		f.Add(seed[0], seed[1], false)
 		f.Add(seed[0], seed[1], true)
 	}
-	handler := provisioned(f, &ephemeralchat.Handler{Origins: []string{listed}})
+	o := configure(func(o *options) { o.Origins = origins(f, listed) })
+	handler := o.handler(f)
 	f.Fuzz(func(t *testing.T, site, origin string, secure bool) {
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/roomInfo", strings.NewReader(`{"roomId":"x"}`))
 		if !secure {
@@ -154,9 +168,7 @@ func FuzzOrigin(f *testing.F) {
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("Origin", origin)
 		w := httptest.NewRecorder()
-		if err := handler.ServeHTTP(w, asInCaddy(request), noNext(t)); err != nil {
-			t.Fatal(err)
-		}
+		handler.Serve(w, request, request.URL.Path)
 		from, err := url.Parse(origin)
 		plain := err == nil && from.User == nil && from.Path == "" && from.RawQuery == "" && from.Fragment == "" && from.Opaque == ""
 		// What a page of a listed origin sends, but for its case and a port that is the default.

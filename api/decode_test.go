@@ -1,16 +1,21 @@
-package ephemeralchat_test
+package api_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
 // TestBody sends what is not one JSON object with the right fields.
 func TestBody(t *testing.T) {
-	s := serve(t, "ephemeral_chat {\ncreate_rate off\n}")
+	s := serve(t, nil)
 	for name, test := range map[string]struct {
 		path, body, detail string
 	}{
@@ -59,7 +64,7 @@ func TestBody(t *testing.T) {
 		"no room to look up": {"/roomInfo", `{}`, "roomId is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := s.post(t, test.path, test.body).refused(t, 400, "invalid_request")
+			got := s.Post(t, test.path, test.body).Refused(t, 400, "invalid_request")
 			if want := "invalid request: " + test.detail; got != want {
 				t.Errorf("detail %q, want %q", got, want)
 			}
@@ -68,70 +73,121 @@ func TestBody(t *testing.T) {
 }
 
 func TestMediaType(t *testing.T) {
-	s := serve(t, "ephemeral_chat")
-	body := object(t, "roomName", "x")
+	s := serve(t, nil)
+	body := apitest.Object(t, "roomName", "x")
 	for _, good := range []string{"application/json", "Application/JSON", "application/json; charset=utf-8", `application/json;charset="UTF-8"`, "application/json; profile=x"} {
-		s.post(t, "/createRoom", body, header("Content-Type", good)).ok(t)
+		s.Post(t, "/createRoom", body, apitest.Header("Content-Type", good)).OK(t)
 	}
 	for _, bad := range []string{
 		"text/plain", "application/json; charset=latin1", "application/x-www-form-urlencoded", "application/problem+json",
 		"application/jsonx", "text/plain; application/json", "application/json; charset", "json",
 	} {
-		s.post(t, "/createRoom", body, header("Content-Type", bad)).refused(t, 415, "unsupported_media_type")
+		s.Post(t, "/createRoom", body, apitest.Header("Content-Type", bad)).Refused(t, 415, "unsupported_media_type")
 	}
-	s.post(t, "/createRoom", body, func(r *http.Request) { r.Header.Del("Content-Type") }).refused(t, 415, "unsupported_media_type")
+	s.Post(t, "/createRoom", body, func(r *http.Request) { r.Header.Del("Content-Type") }).Refused(t, 415, "unsupported_media_type")
 }
 
 func TestBodySize(t *testing.T) {
-	s := serve(t, "ephemeral_chat")
+	s := serve(t, nil)
 	sized := func(n int) string {
 		head, tail := `{"roomName":"x","padding":"`, `"}`
 		return head + strings.Repeat("x", n-len(head)-len(tail)) + tail
 	}
-	s.post(t, "/createRoom", sized(64<<10)).ok(t)
-	s.post(t, "/createRoom", sized(64<<10+1)).refused(t, 413, "body_too_large")
+	s.Post(t, "/createRoom", sized(64<<10)).OK(t)
+	s.Post(t, "/createRoom", sized(64<<10+1)).Refused(t, 413, "body_too_large")
 	chunked := func(r *http.Request) {
 		r.Body = io.NopCloser(io.MultiReader(bytes.NewBufferString(sized(64<<10)), bytes.NewBufferString(" ")))
 		r.ContentLength = -1
 	}
-	s.post(t, "/createRoom", "", chunked).refused(t, 413, "body_too_large")
+	s.Post(t, "/createRoom", "", chunked).Refused(t, 413, "body_too_large")
 }
 
 // TestOrderOfChecks sends requests that are wrong in several ways.
 func TestOrderOfChecks(t *testing.T) {
-	s := serve(t, "ephemeral_chat")
-	foreign, text := header("Origin", "https://evil.example"), header("Content-Type", "text/plain")
-	s.send(t, http.MethodPut, "/createRoom", "x", foreign, text).refused(t, 405, "method_not_allowed")
-	s.post(t, "/createRoom", strings.Repeat("x", 70000), foreign, text).refused(t, 403, "origin_not_allowed")
-	s.post(t, "/createRoom", strings.Repeat("x", 70000), text).refused(t, 415, "unsupported_media_type")
-	s.post(t, "/createRoom", strings.Repeat("x", 70000)).refused(t, 413, "body_too_large")
-	s.post(t, "/joinRoom", `{"roomId":"a b","username":7}`).refused(t, 400, "invalid_request")
+	s := serve(t, nil)
+	foreign, text := apitest.Header("Origin", "https://evil.example"), apitest.Header("Content-Type", "text/plain")
+	s.Send(t, http.MethodPut, "/createRoom", "x", foreign, text).Refused(t, 405, "method_not_allowed")
+	s.Post(t, "/createRoom", strings.Repeat("x", 70000), foreign, text).Refused(t, 403, "origin_not_allowed")
+	s.Post(t, "/createRoom", strings.Repeat("x", 70000), text).Refused(t, 415, "unsupported_media_type")
+	s.Post(t, "/createRoom", strings.Repeat("x", 70000)).Refused(t, 413, "body_too_large")
+	s.Post(t, "/joinRoom", `{"roomId":"a b","username":7}`).Refused(t, 400, "invalid_request")
 }
 
 func TestMethods(t *testing.T) {
-	s := serve(t, "ephemeral_chat")
+	s := serve(t, nil)
 	for _, path := range []string{
 		"/createRoom", "/joinRoom", "/startChat", "/deleteRoom", "/removeMember", "/lockRoom", "/leaveRoom", "/roomInfo",
 	} {
 		for _, method := range []string{"GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"} {
-			got := s.send(t, method, path, "")
-			got.refused(t, 405, "method_not_allowed")
-			if allow := got.header.Get("Allow"); allow != "POST" {
+			got := s.Send(t, method, path, "")
+			got.Refused(t, 405, "method_not_allowed")
+			if allow := got.Header.Get("Allow"); allow != "POST" {
 				t.Errorf("%s %s: Allow %q", method, path, allow)
 			}
 		}
 	}
-	got := s.post(t, "/ws", "")
-	got.refused(t, 405, "method_not_allowed")
-	if allow := got.header.Get("Allow"); allow != "GET" {
+	got := s.Post(t, "/ws", "")
+	got.Refused(t, 405, "method_not_allowed")
+	if allow := got.Header.Get("Allow"); allow != "GET" {
 		t.Errorf("Allow %q", allow)
 	}
-	got = s.post(t, "/", "{}")
-	got.refused(t, 405, "method_not_allowed")
-	if allow := got.header.Get("Allow"); allow != "GET, HEAD" {
-		t.Errorf("Allow %q", allow)
+	if got := s.Send(t, http.MethodHead, "/createRoom", ""); got.Status != 405 || len(got.Body) != 0 {
+		t.Errorf("HEAD: %d %q", got.Status, got.Body)
 	}
-	if got := s.send(t, http.MethodHead, "/createRoom", ""); got.status != 405 || len(got.body) != 0 {
-		t.Errorf("HEAD: %d %q", got.status, got.body)
+}
+
+// FuzzRequestBody sends bodies to every endpoint. Whatever comes, the answer is
+// a success or a problem document, and a success is only for a JSON object in
+// UTF-8.
+func FuzzRequestBody(f *testing.F) {
+	o := configure(func(o *options) { o.MaxRooms = 1000 })
+	handler := o.handler(f)
+	paths := []string{
+		"/createRoom", "/joinRoom", "/startChat", "/deleteRoom", "/removeMember", "/lockRoom", "/leaveRoom", "/roomInfo",
 	}
+	for i := range paths {
+		for _, body := range []string{
+			`{"roomName":"x","username":"y","ttl":60}`, `{"roomName":"x","ttl":"1d"}`, `{"roomName":"\ud800"}`, `{"roomName":"x","ttl":1e2}`,
+			`{"roomId":"AAAAAAAAAAAAAAAAAAAAAA","userId":"x","sessionId":"y","memberId":"z","locked":true}`,
+			`{"roomId":"AAAAAAAAAAAAAAAAAAAAAA"}`, `{"roomId":null}`, `{}{}`, `[]`, "{\"roomName\":\"\xff\"}", "\ufeff{}", " {} ",
+		} {
+			f.Add(byte(i), []byte(body))
+		}
+	}
+	f.Fuzz(func(t *testing.T, which byte, body []byte) {
+		path := paths[int(which)%len(paths)]
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, bytes.NewReader(body))
+		request.Header.Set("Content-Type", "application/json")
+		recorder := httptest.NewRecorder()
+		if !handler.Serve(recorder, request, path) {
+			t.Fatalf("%s is not an endpoint", path)
+		}
+		var answer map[string]any
+		if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil || !utf8.Valid(recorder.Body.Bytes()) {
+			t.Fatalf("answer %q: %v", recorder.Body, err)
+		}
+		switch recorder.Code {
+		case http.StatusOK:
+			var fields map[string]any
+			if json.Unmarshal(body, &fields) != nil || fields == nil || !utf8.Valid(body) {
+				t.Fatalf("%s accepted %q", path, body)
+			}
+			if path != "/createRoom" {
+				t.Fatalf("%s accepted %q", path, body) // nobody can know of a room
+			}
+			name, isText := fields["roomName"].(string)
+			if got, _ := answer["roomName"].(string); !isText || strings.TrimSpace(name) == "" || got == "" || utf8.RuneCountInString(got) > 100 {
+				t.Fatalf("room %q of %q", answer["roomName"], body)
+			}
+			if ttl, ok := answer["ttl"].(float64); !ok || ttl < 1 || ttl > 86400 || ttl != float64(int(ttl)) {
+				t.Fatalf("ttl %v of %q", answer["ttl"], body)
+			}
+		case 400, 401, 404, 413, 503:
+			if code, ok := answer["code"].(string); !ok || code == "" || answer["status"] != float64(recorder.Code) {
+				t.Fatalf("problem %s", recorder.Body)
+			}
+		default:
+			t.Fatalf("%s answers %d to %q", path, recorder.Code, body)
+		}
+	})
 }

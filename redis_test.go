@@ -9,16 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
-
-// forEachStore runs a test on every store that is shipped. What it is given is
-// the option of the Caddyfile that chooses the store.
-func forEachStore(t *testing.T, test func(t *testing.T, store string)) {
-	t.Helper()
-	t.Run("memory", func(t *testing.T) { test(t, "store memory") })
-	t.Run("redis", func(t *testing.T) { test(t, "redis "+redistest.Start(t, redistest.Options{}).Addr()) })
-}
 
 // TestRedisOptions reaches a Redis in every way that can be configured.
 func TestRedisOptions(t *testing.T) {
@@ -54,13 +47,13 @@ func TestRedisOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, "ephemeral_chat {\n"+test.store+"\n}")
-			admin := s.create(t)
+			admin := s.Create(t)
 			connection := test.server.Client().Conn()
 			defer connection.Close()
 			if err := connection.Select(t.Context(), test.db).Err(); err != nil {
 				t.Fatal(err)
 			}
-			key := strings.TrimSuffix(test.keys, "*") + admin.room
+			key := strings.TrimSuffix(test.keys, "*") + admin.Room
 			if n, err := connection.Exists(t.Context(), key).Result(); err != nil || n != 1 {
 				t.Errorf("no key %s in database %d: %v", key, test.db, err)
 			}
@@ -88,11 +81,11 @@ func TestRedisOverTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, "ephemeral_chat {\n"+test.store+"\n}")
-			got := s.post(t, "/createRoom", object(t, "roomName", "x"))
+			got := s.Post(t, "/createRoom", apitest.Object(t, "roomName", "x"))
 			if test.works {
-				got.ok(t)
+				got.OK(t)
 			} else {
-				got.refused(t, 503, "unavailable")
+				got.Refused(t, 503, "unavailable")
 			}
 		})
 	}
@@ -132,9 +125,9 @@ func TestRedisTopologies(t *testing.T) {
 func useTopology(t *testing.T, store string) string {
 	t.Helper()
 	s := serve(t, "ephemeral_chat {\n"+store+"\n}")
-	admin := s.create(t)
-	s.join(t, admin.room)
-	return admin.room
+	admin := s.Create(t)
+	s.Join(t, admin.Room)
+	return admin.Room
 }
 
 // TestRedisDown loads a configuration whose Redis cannot be reached, and waits
@@ -148,21 +141,23 @@ func TestRedisDown(t *testing.T) {
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("loading took %s", took)
 	}
-	nobody := member{"AAAAAAAAAAAAAAAAAAAAAA", "x", "y"}
+	nobody := apitest.Member{Room: "AAAAAAAAAAAAAAAAAAAAAA", User: "x", Session: "y"}
 	for path, body := range map[string]string{
-		"/createRoom": object(t, "roomName", "x"), "/joinRoom": nobody.as(t), "/startChat": nobody.as(t), "/deleteRoom": nobody.as(t),
-		"/removeMember": nobody.as(t, "memberId", "z"), "/lockRoom": nobody.as(t, "locked", true), "/leaveRoom": nobody.as(t), "/roomInfo": nobody.as(t),
+		"/createRoom": apitest.Object(t, "roomName", "x"), "/joinRoom": nobody.As(t), "/startChat": nobody.As(t), "/deleteRoom": nobody.As(t),
+		"/removeMember": nobody.As(t, "memberId", "z"), "/lockRoom": nobody.As(t, "locked", true), "/leaveRoom": nobody.As(t), "/roomInfo": nobody.As(t),
 	} {
-		if detail := s.post(t, path, body).refused(t, 503, "unavailable"); strings.Contains(detail, server.Addr()) {
+		if detail := s.Post(t, path, body).Refused(t, 503, "unavailable"); strings.Contains(detail, server.Addr()) {
 			t.Errorf("%s tells where Redis is: %s", path, detail)
 		}
 	}
 	// An id that cannot be one is not looked up.
-	s.post(t, "/roomInfo", object(t, "roomId", "a b")).refused(t, 404, "room_not_found")
+	s.Post(t, "/roomInfo", apitest.Object(t, "roomId", "a b")).Refused(t, 404, "room_not_found")
 
 	server.Restart(t)
-	waitUntil(t, func() bool { return s.post(t, "/createRoom", object(t, "roomName", "x")).status == http.StatusOK })
-	s.join(t, s.create(t).room)
+	apitest.WaitUntil(t, func() bool {
+		return s.Post(t, "/createRoom", apitest.Object(t, "roomName", "x")).Status == http.StatusOK
+	})
+	s.Join(t, s.Create(t).Room)
 }
 
 // TestTwoSitesOnRedis checks that rooms are shared by database and prefix.
@@ -182,11 +177,11 @@ func TestTwoSitesOnRedis(t *testing.T) {
 				return s.block(fmt.Sprintf("ephemeral_chat {\nredis %s {\n%s\n}\n}", server.Addr(), options))
 			}
 			load(t, block(first, test.first)+block(second, test.second))
-			got := second.post(t, "/joinRoom", first.create(t).as(t))
+			got := second.Post(t, "/joinRoom", first.Create(t).As(t))
 			if test.shared {
-				got.ok(t)
+				got.OK(t)
 			} else {
-				got.refused(t, 404, "room_not_found")
+				got.Refused(t, 404, "room_not_found")
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package ephemeralchat_test
+package api_test
 
 import (
 	"bytes"
@@ -11,8 +11,37 @@ import (
 	"testing"
 	"time"
 
-	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
+
+// TestBadUpgrades sends what is no proper upgrade request.
+func TestBadUpgrades(t *testing.T) {
+	s := serve(t, nil)
+	upgrade := func(r *http.Request) {
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", "websocket")
+		r.Header.Set("Sec-WebSocket-Version", "13")
+		r.Header.Set("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")
+	}
+	for name, edit := range map[string]func(*http.Request){
+		"no upgrade":      func(*http.Request) {},
+		"another version": func(r *http.Request) { upgrade(r); r.Header.Set("Sec-WebSocket-Version", "8") },
+		"no version":      func(r *http.Request) { upgrade(r); r.Header.Del("Sec-WebSocket-Version") },
+	} {
+		got := s.Send(t, http.MethodGet, "/ws", "", edit)
+		got.Refused(t, 426, "upgrade_required")
+		if got.Header.Get("Sec-WebSocket-Version") != "13" || got.Header.Get("Upgrade") != "websocket" || got.Header.Get("Connection") != "Upgrade" {
+			t.Errorf("%s: the head is %v", name, got.Header)
+		}
+	}
+	s.Send(t, http.MethodGet, "/ws", "{}", upgrade).Refused(t, 400, "invalid_request")
+	s.Send(t, http.MethodGet, "/ws", "", upgrade, func(r *http.Request) { r.Header.Del("Sec-WebSocket-Key") }).Refused(t, 400, "invalid_request")
+	s.Send(t, http.MethodGet, "/ws", "", upgrade, apitest.Header("Origin", "http://evil.example")).Refused(t, 403, "origin_not_allowed")
+	admin := s.Create(t)
+	query := "/ws?roomId=" + admin.Room + "&userId=" + admin.User + "&sessionId="
+	s.Send(t, http.MethodGet, query+"x", "", upgrade).Refused(t, 401, "invalid_session")
+	s.Send(t, http.MethodGet, "/ws?roomId=none&userId=x&sessionId=x", "", upgrade).Refused(t, 404, "room_not_found")
+}
 
 // streamResponse is the response of a server of HTTP/2 to a request over a stream, and
 // fails the test for what such a server does not stand.
@@ -96,8 +125,8 @@ func FuzzStream(f *testing.F) {
 		f.Add(seed.query, seed.version, seed.frames, false)
 		f.Add(seed.query, seed.version, seed.frames, true)
 	}
-	handler := provisioned(f, new(ephemeralchat.Handler))
-	handler.ExtendedConnect = true // when Provision looks, for a Caddy that runs
+	o := configure(func(o *options) { o.ExtendedConnect = true })
+	handler := o.handler(f)
 	f.Fuzz(func(t *testing.T, query, version string, frames []byte, newest bool) {
 		r := (&http.Request{
 			Method: http.MethodConnect, URL: &url.URL{Path: "/ws", RawQuery: query}, Host: "chat.example", RemoteAddr: "192.0.2.1:1",
@@ -109,14 +138,14 @@ func FuzzStream(f *testing.F) {
 			r.Header.Del(":protocol")
 		}
 		w := &streamResponse{tb: t, header: make(http.Header)}
-		done := make(chan error, 1)
-		// It ends when the handler returns, which is what is tested.
-		go func() { done <- handler.ServeHTTP(w, asInCaddy(r), noNext(t)) }()
+		done := make(chan struct{})
+		// It ends when the handler returns, which the test waits for.
+		go func() {
+			handler.Serve(w, r, r.URL.Path)
+			close(done)
+		}()
 		select {
-		case err := <-done:
-			if err != nil {
-				t.Error(err)
-			}
+		case <-done:
 		case <-time.After(time.Minute):
 			t.Fatal("the handler does not return")
 		}
