@@ -55,7 +55,7 @@ func (s *setup) startPosts(t *testing.T, node *redisstore.Store, n int) []*pendi
 		})
 		// All must have come before the first ones time out, so this polls often.
 		for deadline := time.Now().Add(patience); ; runtime.Gosched() {
-			calls, waiting := node.Posting()
+			calls, waiting := node.PendingPosts()
 			if calls+waiting == i+1 {
 				break
 			}
@@ -97,7 +97,7 @@ func (s *setup) expectStored(t *testing.T, want []string) {
 func expectIdle(t *testing.T, node *redisstore.Store) {
 	t.Helper()
 	eventually(t, patience, func() string {
-		if calls, waiting := node.Posting(); calls+waiting != 0 {
+		if calls, waiting := node.PendingPosts(); calls+waiting != 0 {
 			return fmt.Sprintf("%d calls are under way and %d posts wait, want none", calls, waiting)
 		}
 		return ""

@@ -5,44 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
-
-// FuzzDecodeEvent looks for payloads that break the decoder, or that are
-// understood otherwise when they are read again.
-func FuzzDecodeEvent(f *testing.F) {
-	for _, seed := range []string{
-		`{"type":"started","startedAt":1763999999999,"deadline":1764003599999}`,
-		`{"type":"locked","locked":true}`,
-		`{"type":"removed","userId":"anna"}`,
-		`{"type":"opened","node":"n","userId":"anna","socketId":"s","session":"t"}`,
-		`{"type":"present","node":"n","userId":"anna"}`,
-		`{"type":"closed","node":"n","userId":"anna"}`,
-		`{"type":"typing","userId":"anna"}`,
-		`{"type":"epoch","epoch":"e"}`,
-		`{"type":"ended","reason":"expired"}`,
-		`{"type":"mark","mark":"m"}`,
-		`{"type":"retracted","seq":12,"oldest":3}`,
-		`{"type":"later","what":[]}`,
-		`{"type":"started","startedAt":-1,"deadline":1e99}`,
-		`{"type":"removed","userId":"\ud800"}`,
-		`null`, `[]`, `"`, ``,
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, payload string) {
-		kind, encoded, err := redisstore.DecodeEvent(payload)
-		if err != nil {
-			return
-		}
-		again, twice, err := redisstore.DecodeEvent(encoded)
-		if err != nil || again != kind || twice != encoded {
-			t.Errorf("%q was understood as %q, and that as %q (%v)", payload, encoded, twice, err)
-		}
-	})
-}
 
 // TestForeignPayloads has others publish in a room's channel.
 func TestForeignPayloads(t *testing.T) {

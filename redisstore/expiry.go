@@ -3,26 +3,76 @@ package redisstore
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
+// confirmTimeout is how long after a deadline, by this node's clock, Redis may take to
+// confirm it. Then the room ends without confirmation.
+const confirmTimeout = 200 * time.Millisecond
+
+// setTimer sets the timer to the deadline. The caller holds mu.
+func (f *feed) setTimer() {
+	if f.timer != nil {
+		f.timer.Stop()
+	}
+	if f.over || f.clock.Deadline.IsZero() {
+		return
+	}
+	// At the first moment at which it may have passed by Redis's clock.
+	f.expireIn(f.clock.Deadline.Sub(f.store.Now()) - f.store.clock.slack())
+}
+
+func (f *feed) expireIn(d time.Duration) {
+	// Runs at most once; the goroutine that it starts ends with the store.
+	f.timer = time.AfterFunc(max(0, d)+time.Millisecond, func() { f.store.spawn(f.expire) })
+}
+
+// expire ends the room if Redis confirms that its deadline has passed, or does not
+// answer in time.
+func (f *feed) expire(ctx context.Context) {
+	f.mu.Lock()
+	over, deadline := f.over, f.clock.Deadline
+	f.mu.Unlock()
+	if over || deadline.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(deadline.Sub(f.store.Now())+confirmTimeout, confirmTimeout/4))
+	defer cancel()
+	gone, now, err := f.store.scripts.Expire(ctx, f.keys, deadline)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.over || !f.clock.Deadline.Equal(deadline):
+	case gone:
+		f.end(room.EndExpired)
+	case err == nil:
+		f.expireIn(deadline.Sub(now)) // it was too early
+	case f.store.Now().Before(deadline):
+		f.setTimer()
+	default:
+		f.store.tombstones.add(f.keys.InstanceID)
+		f.end(room.EndExpired)
+	}
+}
+
 const (
-	// reapEvery is how often rooms are looked for that were never started.
-	reapEvery = time.Second
-	// reapBatch is how many entries of a lobby list are read at once.
+	// reapInterval is how often a node reads the lobby lists.
+	reapInterval = time.Second
+	// reapBatch is the number of entries that are read at once.
 	reapBatch = 64
 )
 
-// reapRooms ends rooms whose lobby time is over. Every node does: whoever comes
-// second finds nothing to do. It ends with ctx.
+// reapRooms ends rooms whose lobby time is over. Every node does, and all but the first
+// find nothing to do. It ends with ctx.
 func (s *Store) reapRooms(ctx context.Context) {
-	ticker := time.NewTicker(reapEvery)
+	ticker := time.NewTicker(reapInterval)
 	defer ticker.Stop()
 	failing := false
 	for {
@@ -39,25 +89,25 @@ func (s *Store) reapRooms(ctx context.Context) {
 			s.logger().Warn("Redis cannot be reached", zap.Error(err))
 		case err == nil && failing:
 			s.logger().Info("Redis is back")
-			s.endAgain(ctx)
+			s.redelete(ctx)
 		}
 		failing = err != nil
 	}
 }
 
-// reapDue drains all lobby lists of what is due.
+// reapDue reaps the due rooms of all lobby lists.
 func (s *Store) reapDue(ctx context.Context) error {
-	lengths := redis.NewStringSliceCmd(ctx, "smembers", s.keys.lobbies())
-	if err := s.send(ctx, s.keys.lobbies(), lengths); err != nil {
-		return unavailable("lobby", err)
+	lobbies := redis.NewStringSliceCmd(ctx, "smembers", s.keys.Lobbies())
+	if err := client.Send(ctx, s.topology, s.keys.Lobbies(), lobbies); err != nil {
+		return client.Unavailable("lobby", err)
 	}
-	for _, length := range lengths.Val() {
-		lobby, err := strconv.ParseInt(length, 10, 64)
+	for _, member := range lobbies.Val() {
+		lobby, err := strconv.ParseInt(member, 10, 64)
 		if err != nil {
-			continue // not ours
+			continue // of another program
 		}
 		for more := true; more; {
-			if more, err = s.reapBatch(ctx, lobby); err != nil {
+			if more, err = s.reapNext(ctx, lobby); err != nil {
 				return err
 			}
 		}
@@ -65,36 +115,30 @@ func (s *Store) reapDue(ctx context.Context) error {
 	return nil
 }
 
-// reapBatch reaps what is due at the head of a lobby list, and reports whether
-// there may be more. An entry is taken off only when its room has been dealt
-// with, so that nothing is forgotten when this is cut off.
-func (s *Store) reapBatch(ctx context.Context, lobby int64) (more bool, err error) {
-	list := s.keys.lobby(lobby)
-	r, err := s.runTimed(ctx, scriptPeek, list[:1], reapBatch)
+// reapNext reaps the due rooms at the head of a lobby list, and returns whether there
+// may be more. It removes an entry after ending its room, so that an interruption
+// forgets none.
+func (s *Store) reapNext(ctx context.Context, lobby int64) (more bool, err error) {
+	now, entries, err := s.scripts.LobbyPeek(ctx, s.keys, lobby, reapBatch)
 	if err != nil {
 		return false, err
 	}
-	now, entries := r.number(1), r.list(2)
-	done := []any{lobby}
-	for i := range entries {
-		entry := entries.text(i)
-		createdAt, instanceID, ok := strings.Cut(entry, ":")
-		created, err := strconv.ParseInt(createdAt, 10, 64)
-		if ok && err == nil {
-			if now < created+lobby*1000 {
+	done := make([]script.LobbyEntry, 0, len(entries))
+	for _, entry := range entries {
+		if createdAt, instanceID, ok := entry.Parse(); ok {
+			if now < createdAt+lobby*1000 {
 				break
 			}
-			k := s.keys.room(instanceID)
-			if _, err := s.run(ctx, scriptReap, k.keys, k.channel, encodeEnded(room.EndExpired), createdAt, k.life); err != nil {
+			if err := s.scripts.Reap(ctx, s.keys.Room(instanceID), createdAt); err != nil {
 				return false, err
 			}
 		}
 		done = append(done, entry)
 	}
-	if len(done) > 1 || len(entries) == 0 {
-		if _, err := s.run(ctx, scriptPop, list, done...); err != nil {
+	if len(done) > 0 || len(entries) == 0 {
+		if err := s.scripts.LobbyDequeue(ctx, s.keys, lobby, done); err != nil {
 			return false, err
 		}
 	}
-	return len(done) > reapBatch, nil
+	return len(done) == reapBatch, nil
 }

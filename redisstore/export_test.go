@@ -1,95 +1,54 @@
 package redisstore
 
 import (
-	"net"
+	"context"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// What tests outside of the package need of its inside.
-
-// Crash ends a store as the death of its process would: nobody is told, and the
-// node's key stays until it expires. Close must still be called.
+// Crash ends a store like the death of its process: without events, and with its lease
+// until that expires. Close must still be called.
 func (s *Store) Crash() {
 	s.cancel()
-	_ = s.servers.close() // fails only if it is closed
+	_ = s.topology.Close() // fails only if it is closed
 }
 
-// AddHook sees the store's commands.
+// AddHook adds a hook for the commands of a store over one server.
 func (s *Store) AddHook(h redis.Hook) {
-	switch all := s.servers.(type) {
-	case single:
-		all.client.AddHook(h)
-	case *clustered:
-		all.cluster.OnNewNode(func(server *redis.Client) { server.AddHook(h) })
-	}
-}
-
-// Node is the id of the node.
-func (s *Store) Node() string { return s.node }
-
-// DecodeEvent decodes a payload, and encodes what was understood of it.
-func DecodeEvent(payload string) (kind, encoded string, err error) {
-	e, err := decodeEvent([]byte(payload))
+	server, err := s.topology.ClientFor(context.Background(), "")
 	if err != nil {
-		return "", "", err
+		panic(err) // a cluster without hooks
 	}
-	return e.Type, e.encode(), nil
+	server.AddHook(h)
 }
+
+// Node returns the id of the node.
+func (s *Store) Node() string { return s.node }
 
 // Clock is the estimate of the server's time.
 type Clock struct{ *clock }
 
-// NewClock returns a clock that knows nothing.
+// NewClock returns a clock without samples.
 func NewClock() Clock { return Clock{newClock()} }
 
-// Add notes a reply that says server, and took from sent to received.
-func (c Clock) Add(server time.Time, sent, received time.Duration) { c.add(server, sent, received) }
-
-// Local is the local time.
-func (c Clock) Local() time.Duration { return c.local() }
-
-// Now is the server's time.
+// Now returns the server's time.
 func (c Clock) Now() time.Time { return c.now() }
 
-// Posting is how many calls carry posts, and how many posts wait for one.
-func (s *Store) Posting() (calls, waiting int) {
-	s.posts.mu.Lock()
-	defer s.posts.mu.Unlock()
-	for _, b := range s.posts.all {
-		b.mu.Lock()
-		calls, waiting = calls+b.senders, waiting+len(b.waiting)
-		b.mu.Unlock()
-	}
-	return calls, waiting
+// PendingPosts returns the number of calls in flight, and of posts that wait for one.
+func (s *Store) PendingPosts() (calls, waiting int) { return s.posts.Pending() }
+
+// MarkDirty makes the store write again whether a user is online through it.
+func (s *Store) MarkDirty(instanceID, userID string) {
+	s.presence.markDirty(roomUser{instanceID, userID})
 }
 
-// Owe has a store tell Redis again whether a user is online through it.
-func (s *Store) Owe(instanceID, userID string) { s.heart.owe(lifeUser{instanceID, userID}) }
-
-// Scripts are those that a store runs for what it knows of a room, by name.
-var Scripts = map[string]*redis.Script{
-	"epoch": scriptEpoch.Script, "exit": scriptExit.Script, "reap": scriptReap.Script, "reenter": scriptReenter.Script,
-	"remove": scriptRemove.Script, "resume": scriptResume.Script, "retract": scriptRetract.Script,
+// Sync reads a room like a feed does, and returns it with the number of the oldest
+// message.
+func (s *Store) Sync(instanceID string, users []string) (room.Room, uint64, error) {
+	read, err := s.scripts.Sync(s.ctx, s.keys.Room(instanceID), script.SyncArgs{Users: users})
+	return read.Room, read.Oldest, err
 }
-
-// DecodeSync runs what a feed reads its room with, and returns the room and the number
-// of the oldest message.
-func (s *Store) DecodeSync(instanceID string, ask []string) (room.Room, uint64, error) {
-	answer, err := s.runTimed(s.ctx, scriptSync, s.keys.room(instanceID).keys)
-	if err != nil {
-		return room.Room{}, 0, err
-	}
-	if err := s.refusal(answer.status(), instanceID); err != nil {
-		return room.Room{}, 0, err
-	}
-	r := reading{removed: make(map[string]bool)}
-	err = r.decode(instanceID, answer, ask)
-	return r.room, r.oldest, err
-}
-
-// Wiped is wiped.
-func Wiped(conn net.Conn) net.Conn { return wiped(conn) }

@@ -10,69 +10,73 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/pubsub"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
 const (
 	// watchTimeout is how long Watch tries.
 	watchTimeout = 3 * time.Second
-	// maxQueued is how many bytes of events a feed keeps while it synchronizes.
+	// maxQueued is how many bytes of events a feed keeps during a resync.
 	maxQueued = 4 << 20
 )
 
-// feed is one watcher of one life of a room.
+// errDisconnected means that a resync is void because the connection was lost.
+var errDisconnected = fmt.Errorf("redisstore: %w: the connection for events was lost", room.ErrUnavailable)
+
+// feed is one watcher of one instance of a room.
 //
-// Events reach it in one of three states: live, in which they are told at once;
-// synchronizing, in which those that come after the mark of the synchronization
-// wait in queue; and neither, in which they are dropped, because a
-// synchronization will read what they did.
+// It receives events in one of three states: live, in which it emits them at once;
+// resyncing, in which it queues those after the marker of the resync; and neither, in
+// which it drops them, because a resync will read their effect.
 type feed struct {
-	// Fixed after construction.
-	store      *Store
-	instanceID string
-	keys       roomKeys
-	tell       func(room.Event) // called under mu
+	// Fixed by Watch.
+	store *Store
+	keys  script.Keys
+	emit  func(room.Event) // called under mu
 
 	mu sync.Mutex
 	// All below is guarded by mu.
 
-	open  bool // the first synchronization is done
-	over  bool // the room has ended or the feed is closed: nothing is told
+	open  bool // the first read is done
+	over  bool // the room has ended or the feed is closed: no more events
 	timer *time.Timer
 
-	linked bool          // the channel is subscribed to
-	up     chan struct{} // closed while linked
-	down   chan struct{} // closed while not linked
+	connected bool          // the channel is subscribed to
+	up        chan struct{} // closed while connected
+	down      chan struct{} // closed while not connected
 
 	live      bool
-	syncing   bool          // the goroutine of syncLoop is at work
-	again     bool          // and has to go around once more
-	mark      string        // the payload that is the mark of the synchronization under way
-	marked    chan struct{} // closed when the mark has come
-	queue     []string      // what came after it
+	resyncing bool          // the goroutine of resyncLoop is running
+	again     bool          // and must run once more
+	marker    string        // payload of the marker of the resync in progress
+	marked    chan struct{} // closed when the marker has come
+	hasMarker bool          // marked is closed
+	queue     []string      // payloads after the marker
 	queued    int           // bytes of queue; maxQueued or more: some were dropped
-	hasMark   bool          // marked is closed
-	past      []string      // earlier epochs
-	epoch     string
-	seq       uint64 // the last message told
-	recent    recent // what the last messages told were
-	created   time.Time
-	lobby     time.Duration
-	started   time.Time
-	deadline  time.Time
-	locked    bool
-	online    crowd
-	retracted room.Retractions         // of the messages that were told or preceded the first synchronization
-	removed   map[string]struct{}      // users whose removal was heard of
-	unheard   map[string]*announcement // connections whose EventOpened has not come, by socketId
+
+	pastEpochs   []string
+	epoch        string
+	seq          uint64       // the last message emitted
+	fingerprints fingerprints // of the last messages emitted
+	created      time.Time
+	lobby        time.Duration
+	clock        room.Clock // zero before the start
+	locked       bool
+	online       onlineSet
+	retracted    room.Retractions         // of messages that were emitted or precede the first read
+	removed      map[string]struct{}      // users whose removal was received
+	announced    map[string]*announcement // connections whose EventOpened has not come, by socket id
 }
 
 // announcement is a connection that was opened through the feed.
 type announcement struct {
 	room.Presence
-	entered bool // the store has been told
-	// doubtful says that a synchronization began while the store was being
-	// told: EventOpened may have come before its mark, unheard.
+	stored bool // Redis has the connection
+	// doubtful means that a resync began while the connection was being stored:
+	// EventOpened may have come before the marker, and was dropped.
 	doubtful bool
 }
 
@@ -80,34 +84,35 @@ type announcement struct {
 func (s *Store) Watch(ctx context.Context, instanceID string, watcher func(room.Event)) (room.Snapshot, room.Feed, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
-	if err := s.heart.ensure(ctx); err != nil {
-		return room.Snapshot{}, nil, err
+	if s.presence.renewalDue(2 * leaseInterval) {
+		if err := s.renewLease(ctx); err != nil {
+			return room.Snapshot{}, nil, err
+		}
 	}
 	f := &feed{
-		store:      s,
-		instanceID: instanceID,
-		keys:       s.keys.room(instanceID),
-		tell:       watcher,
-		up:         make(chan struct{}),
-		down:       make(chan struct{}),
-		removed:    make(map[string]struct{}),
-		unheard:    make(map[string]*announcement),
+		store:     s,
+		keys:      s.keys.Room(instanceID),
+		emit:      watcher,
+		up:        make(chan struct{}),
+		down:      make(chan struct{}),
+		removed:   make(map[string]struct{}),
+		announced: make(map[string]*announcement),
 	}
 	close(f.down)
-	s.link.add(f)
+	s.conn.Add(f.keys.Channel, f)
 	for {
 		snapshot, err := f.first(ctx)
 		if err == nil {
 			return snapshot, f, nil
 		}
-		if !errors.Is(err, errUnlinked) {
+		if !errors.Is(err, errDisconnected) {
 			f.Close()
 			return room.Snapshot{}, nil, err
 		}
 	}
 }
 
-// first waits for the link and synchronizes for the first time.
+// first waits for the subscription and reads the room for the first time.
 func (f *feed) first(ctx context.Context) (room.Snapshot, error) {
 	f.mu.Lock()
 	up := f.up
@@ -115,36 +120,35 @@ func (f *feed) first(ctx context.Context) (room.Snapshot, error) {
 	select {
 	case <-up:
 	case <-ctx.Done():
-		return room.Snapshot{}, unavailable("watch", ctx.Err())
+		return room.Snapshot{}, client.Unavailable("watch", ctx.Err())
 	}
 	r, err := f.read(ctx)
 	if err != nil {
 		return room.Snapshot{}, err
 	}
-	f.leaveStrays(r)
+	if len(r.stale) > 0 {
+		// After a failure, the next node that reads the room tries again.
+		f.store.spawn(func(ctx context.Context) { _ = f.store.scripts.Exit(ctx, f.keys, r.stale...) })
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.mark != r.mark {
-		return room.Snapshot{}, errUnlinked
+	if f.marker != r.marker || f.queued >= maxQueued {
+		return room.Snapshot{}, errDisconnected
 	}
-	if f.queued >= maxQueued {
-		return room.Snapshot{}, errUnlinked
+	f.epoch, f.seq = r.Room.Epoch, r.Room.Seq
+	if r.Entry != "" {
+		f.fingerprints.add(f.seq, fingerprintOf([]byte(r.Entry)))
 	}
-	f.epoch, f.seq = r.room.Epoch, r.room.Seq
-	if r.entry != "" {
-		f.recent.add(f.seq, hashOf([]byte(r.entry)))
+	f.retracted = r.Retracted
+	f.created, f.lobby, f.locked = r.Room.CreatedAt, r.Lobby, r.Room.Locked
+	f.clock = room.Clock{StartedAt: r.Room.StartedAt, Deadline: r.Room.Deadline}
+	for _, e := range r.Online {
+		f.setOnline(e, true)
 	}
-	f.retracted = r.retracted
-	f.created, f.lobby = r.room.CreatedAt, r.lobby
-	f.started, f.deadline = r.room.StartedAt, r.room.Deadline
-	f.locked = r.room.Locked
-	for _, p := range r.online {
-		f.enterCrowd(p.node, p.user)
-	}
-	f.arm()
+	f.setTimer()
 	f.open = true
-	snapshot := room.Snapshot{Room: r.room, Online: f.online.users(), Retracted: slices.Clone(f.retracted)}
-	f.goLive()
+	snapshot := room.Snapshot{Room: r.Room, Online: f.online.users(), Retracted: slices.Clone(f.retracted)}
+	f.resumeLive()
 	return snapshot, nil
 }
 
@@ -164,23 +168,21 @@ func (f *feed) stop() {
 	if f.timer != nil {
 		f.timer.Stop()
 	}
-	for _, node := range f.online.nodes() {
-		if node != f.store.node {
-			f.store.nodes.leave(node)
-		}
+	for node := range f.online.usersOn {
+		f.store.presence.removePeer(node)
 	}
-	f.online = crowd{}
-	if f.store.link.remove(f) {
-		f.store.presence.forget(f.instanceID)
+	f.online = onlineSet{}
+	if f.store.conn.Remove(f.keys.Channel, f) {
+		f.store.presence.forget(f.keys.InstanceID)
 	}
 }
 
-// end tells the end of the room. The caller holds mu.
+// end emits the end of the room. The caller holds mu.
 func (f *feed) end(reason room.EndReason) {
 	if f.over {
 		return
 	}
-	f.tell(room.Event{Kind: room.EventEnded, Reason: reason})
+	f.emit(room.Event{Kind: room.EventEnded, Reason: reason})
 	f.stop()
 }
 
@@ -191,14 +193,14 @@ func (f *feed) isOver() bool {
 	return f.over
 }
 
-// linkUp says that the channel is subscribed to from now on.
-func (f *feed) linkUp() {
+// Up implements pubsub.Subscriber.
+func (f *feed) Up() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.over || f.linked {
+	if f.over || f.connected {
 		return
 	}
-	f.linked = true
+	f.connected = true
 	close(f.up)
 	f.down = make(chan struct{})
 	if f.open {
@@ -206,16 +208,91 @@ func (f *feed) linkUp() {
 	}
 }
 
-// linkDown says that events may have been lost from now on.
-func (f *feed) linkDown() {
+// Down implements pubsub.Subscriber.
+func (f *feed) Down() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.linked {
+	if !f.connected {
 		return
 	}
-	f.linked, f.live, f.mark, f.queue = false, false, "", nil
+	f.connected, f.live, f.marker, f.queue = false, false, "", nil
 	close(f.down)
 	f.up = make(chan struct{})
+}
+
+// Enter implements room.Feed.
+func (f *feed) Enter(ctx context.Context, p room.Presence, maxOnline int) (lastID uint64, err error) {
+	if f.isOver() {
+		return 0, room.ErrRoomNotFound
+	}
+	defer f.forgetIfOver()
+	return f.store.presence.enter(ctx, f.user(p.UserID), p, func(newest string) (uint64, error) {
+		f.announce(p)
+		lastID, err := f.storeEntry(ctx, p, newest, maxOnline)
+		f.confirmAnnouncement(p.SocketID, err)
+		return lastID, err
+	})
+}
+
+// storeEntry writes a connection to Redis. It takes O(1), unless too many users seem to
+// be online: then it reads the presence entries of the room, as this node's knowledge may
+// be slightly older.
+func (f *feed) storeEntry(ctx context.Context, p room.Presence, newest string, maxOnline int) (lastID uint64, err error) {
+	f.mu.Lock()
+	args := script.EnterArgs{
+		Node: f.store.node, Presence: p, Newest: newest, MaxOnline: maxOnline,
+		Surplus: f.online.surplus(), IsOnline: f.online.has(p.UserID),
+	}
+	f.mu.Unlock()
+	lastID, err = f.store.scripts.Enter(ctx, f.keys, args)
+	if errors.Is(err, room.ErrRoomFull) {
+		online, readErr := f.store.presence.readOnline(ctx, f.keys)
+		if readErr != nil {
+			return 0, readErr
+		}
+		args.Surplus, args.IsOnline = online.surplus(), online.has(p.UserID)
+		lastID, err = f.store.scripts.Enter(ctx, f.keys, args)
+	}
+	return lastID, f.store.noteGone(f.keys.InstanceID, err)
+}
+
+// announce notes that EventOpened is to come for a connection.
+func (f *feed) announce(p room.Presence) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.announced[p.SocketID] = &announcement{Presence: p}
+}
+
+// confirmAnnouncement notes the outcome of storing an announced connection.
+func (f *feed) confirmAnnouncement(socketID string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		delete(f.announced, socketID)
+	} else if a := f.announced[socketID]; a != nil {
+		a.stored = true
+		if a.doubtful {
+			f.resync() // which emits EventOpened, unless it comes
+		}
+	}
+}
+
+// Exit implements room.Feed.
+func (f *feed) Exit(ctx context.Context, userID string, order uint64) {
+	if f.isOver() {
+		return
+	}
+	defer f.forgetIfOver()
+	f.store.presence.exit(ctx, f.user(userID), order)
+}
+
+func (f *feed) user(userID string) roomUser { return roomUser{f.keys.InstanceID, userID} }
+
+// forgetIfOver forgets the presence in the room if the last feed has ended meanwhile.
+func (f *feed) forgetIfOver() {
+	if f.isOver() && len(f.store.conn.SubscribersOf(f.keys.Channel)) == 0 {
+		f.store.presence.forget(f.keys.InstanceID)
+	}
 }
 
 // Typing implements room.Feed.
@@ -224,15 +301,13 @@ func (f *feed) Typing(ctx context.Context, userID string) error {
 		return room.ErrRoomNotFound
 	}
 	if err := ctx.Err(); err != nil {
-		return unavailable("typing", err)
+		return client.Unavailable("typing", err)
 	}
-	// On a cluster, through the server that tells everything else of the room.
-	publish := redis.NewIntCmd(ctx, "publish", f.keys.channel, encodeTyping(userID))
-	if err := f.store.send(ctx, f.keys.keys[0], publish); err != nil {
-		return unavailable("typing", err)
+	event := pubsub.Event{Type: pubsub.TypeTyping, UserID: userID}
+	// In a cluster, through the server that publishes all other events of the room.
+	publish := redis.NewIntCmd(ctx, "publish", f.keys.Channel, event.Encode())
+	if err := client.Send(ctx, f.store.topology, f.keys.Room(), publish); err != nil {
+		return client.Unavailable("typing", err)
 	}
 	return nil
 }
-
-// errUnlinked means that a synchronization is void because the link was lost.
-var errUnlinked = fmt.Errorf("redisstore: %w: the connection for events was lost", room.ErrUnavailable)

@@ -6,54 +6,54 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// rememberedMessages is how far back it can be told which messages a store has
-// lost. What is older is told anew if any are lost.
-const rememberedMessages = 256
+// maxFingerprints is how many messages back a feed can detect a loss. After a loss it
+// emits all older messages again.
+const maxFingerprints = 256
 
-// recent remembers what the last messages were, by a hash of each.
-type recent struct {
-	last   uint64   // the number of the newest
+// fingerprints are hashes of the last messages emitted.
+type fingerprints struct {
+	last   uint64   // the number of the newest message
 	hashes []uint64 // without a hole, the newest last
 }
 
-// add notes a message; one that does not follow the newest forgets the others.
-func (r *recent) add(seq, hash uint64) {
-	if seq != r.last+1 {
-		r.hashes = r.hashes[:0]
+func (p *fingerprints) empty() bool { return len(p.hashes) == 0 }
+
+// add adds a message. One that does not follow the newest drops all others.
+func (p *fingerprints) add(seq, hash uint64) {
+	if seq != p.last+1 {
+		p.hashes = p.hashes[:0]
 	}
-	if len(r.hashes) == 2*rememberedMessages {
-		r.hashes = append(r.hashes[:0], r.hashes[rememberedMessages:]...)
+	if len(p.hashes) == 2*maxFingerprints {
+		p.hashes = append(p.hashes[:0], p.hashes[maxFingerprints:]...)
 	}
-	r.hashes = append(r.hashes, hash)
-	r.last = seq
+	p.hashes = append(p.hashes, hash)
+	p.last = seq
 }
 
-// first is the number of the oldest message that is remembered; above last if
-// there is none.
-func (r *recent) first() uint64 { return r.last - uint64(len(r.hashes)) + 1 }
+// first returns the number of the oldest message; above last if there is none.
+func (p *fingerprints) first() uint64 { return p.last - uint64(len(p.hashes)) + 1 }
 
-// holds reports whether the message with this number was this one, retracted or
-// not.
-func (r *recent) holds(seq, hash uint64) bool {
-	return seq >= r.first() && seq <= r.last && len(r.hashes) > 0 && alike(r.hashes[seq-r.first()], hash)
+// has reports whether the message with this number was the same, retracted or not.
+func (p *fingerprints) has(seq, hash uint64) bool {
+	return seq >= p.first() && seq <= p.last && !p.empty() && sameMessage(p.hashes[seq-p.first()], hash)
 }
 
-// cut makes seq the newest, and forgets what does not lead up to it.
-func (r *recent) cut(seq uint64) {
-	if seq < r.first() || seq > r.last {
-		r.hashes = r.hashes[:0]
+// truncate makes seq the newest message, and drops those that do not lead to it.
+func (p *fingerprints) truncate(seq uint64) {
+	if seq < p.first() || seq > p.last {
+		p.hashes = p.hashes[:0]
 	} else {
-		r.hashes = r.hashes[:seq-r.first()+1]
+		p.hashes = p.hashes[:seq-p.first()+1]
 	}
-	r.last = seq
+	p.last = seq
 }
 
 var hashSeed = maphash.MakeSeed()
 
-// hashOf is the hash of a message, given its frame or its entry, which have both
-// parts in common: half of it is of the envelope, and half of the text, zero where
-// that was retracted, which is where it is empty.
-func hashOf(b []byte) uint64 {
+// fingerprintOf returns the hash of a message, given its frame or its entry. The upper
+// half is of the envelope, the lower half of the text: zero if that was retracted, that
+// is, if it is empty.
+func fingerprintOf(b []byte) uint64 {
 	text, envelope := message.Parts(b)
 	hash := maphash.Bytes(hashSeed, envelope) << 32
 	if len(text) == 0 {
@@ -62,8 +62,8 @@ func hashOf(b []byte) uint64 {
 	return hash | max(1, maphash.Bytes(hashSeed, text)>>32)
 }
 
-// alike reports whether two hashes are of one message, whose text may have been
+// sameMessage reports whether two hashes are of one message, whose text may have been
 // retracted between the two.
-func alike(a, b uint64) bool {
+func sameMessage(a, b uint64) bool {
 	return a == b || a>>32 == b>>32 && (uint32(a) == 0 || uint32(b) == 0) //nolint:gosec // G115: the lower half is meant
 }

@@ -6,180 +6,273 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 )
 
 const (
-	// beatEvery is how often a node says that it is alive, and beatLife for how
-	// long that holds.
-	beatEvery = 5 * time.Second
-	beatLife  = 15 * time.Second
-	// lookEvery is how often it looks after the other nodes.
-	lookEvery = time.Second
-	// lastLife is for how long a node that was closed still counts as alive:
-	// meanwhile its users can come back on others.
-	lastLife = 3 * time.Second
-	// recovery is how long after an outage silence says nothing about a node.
-	recovery = 2 * beatEvery
+	// leaseInterval is how often a node renews its lease, and leaseTTL how long a lease
+	// is valid.
+	leaseInterval = 5 * time.Second
+	leaseTTL      = 15 * time.Second
+	// peerInterval is how often a node checks the leases of its peers.
+	peerInterval = time.Second
+	// closingTTL is how long the lease of a closed node is valid: meanwhile its users
+	// can reconnect through other nodes.
+	closingTTL = 3 * time.Second
+	// stableAfter is how long after an outage a missing lease proves nothing.
+	stableAfter = 2 * leaseInterval
+	// deadChecks is the number of checks in a row without a lease that make a peer dead.
+	deadChecks = 2
 )
 
-// heart says that this node is alive while it has feeds, looks whether others
-// are, and makes up for what Redis could not be told.
-type heart struct {
-	store *Store
-	kick  chan struct{} // holds a token when a beat is due at once
+// liveness is the lease of this node, which it renews while it has feeds, and the
+// knowledge about its peers: the other nodes that users of watched rooms are online
+// through.
+type liveness struct {
+	// Fixed by newLiveness.
+	node     string
+	topology client.Topology
+	scripts  *script.Runner
+	keys     script.Keyspace
+	clock    *clock
+	renewNow chan struct{} // holds a token when a renewal is due at once
 
-	mu sync.Mutex
-	// All below is guarded by mu.
-	beaten bool          // since the first feed
-	last   time.Duration // local time of the last beat
-	wild   bool          // there was an outage
-	calm   time.Duration // local time since when there is none; counts if wild
-	owed   map[lifeUser]struct{}
+	leaseMu sync.Mutex
+	// All below is guarded by leaseMu.
+	renewed     bool          // since the first feed
+	renewedAt   time.Duration // local time
+	unstable    bool          // an outage has happened
+	stableSince time.Duration // local time of its end, if unstable
+	peers       map[string]*peer
 }
 
-func newHeart(s *Store) *heart {
-	return &heart{store: s, kick: make(chan struct{}, 1), owed: make(map[lifeUser]struct{})}
+// peer is another node.
+type peer struct {
+	feeds  int // that it occurs in
+	missed int // checks in a row without a lease
 }
 
-// unsettle notes an outage.
-func (h *heart) unsettle() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.wild, h.calm = true, h.store.clock.local()
+func newLiveness(s *Store) liveness {
+	return liveness{
+		node: s.node, topology: s.topology, scripts: s.scripts, keys: s.keys, clock: s.clock,
+		renewNow: make(chan struct{}, 1),
+		peers:    make(map[string]*peer),
+	}
 }
 
-// steady reports whether a node that is silent must be dead: Redis has been
-// there long enough for any living node to have said so.
-func (h *heart) steady() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return !h.wild || h.store.clock.local()-h.calm > recovery
+// markUnstable notes an outage.
+func (l *liveness) markUnstable() {
+	l.leaseMu.Lock()
+	defer l.leaseMu.Unlock()
+	l.unstable, l.stableSince = true, l.clock.Local()
 }
 
-// owe notes that Redis may not agree with presence about a user.
-func (h *heart) owe(who lifeUser) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.owed[who] = struct{}{}
+// isStable reports whether a node without a lease must be dead: Redis has been available
+// long enough for every living node to renew its lease.
+func (l *liveness) isStable() bool {
+	l.leaseMu.Lock()
+	defer l.leaseMu.Unlock()
+	return !l.unstable || l.clock.Local()-l.stableSince > stableAfter
 }
 
-// owes reports whether that is so.
-func (h *heart) owes(who lifeUser) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, owed := h.owed[who]
-	return owed
+// renewalDue reports whether the last renewal is so long ago.
+func (l *liveness) renewalDue(after time.Duration) bool {
+	l.leaseMu.Lock()
+	defer l.leaseMu.Unlock()
+	return !l.renewed || l.clock.Local()-l.renewedAt >= after
 }
 
-// run ends with ctx.
-func (h *heart) run(ctx context.Context) {
-	ticker := time.NewTicker(lookEvery)
+// hasLease reports whether the node has a lease to keep.
+func (l *liveness) hasLease() bool {
+	l.leaseMu.Lock()
+	defer l.leaseMu.Unlock()
+	return l.renewed
+}
+
+// letExpire stops renewing until the next feed.
+func (l *liveness) letExpire() {
+	l.leaseMu.Lock()
+	defer l.leaseMu.Unlock()
+	l.renewed = false
+}
+
+// renew renews the lease. lost means that it did not exist any more: Redis has lost
+// data, or other nodes have taken this one for dead.
+func (l *liveness) renew(ctx context.Context) (lost bool, err error) {
+	before := l.hasLease()
+	known, err := l.scripts.RenewLease(ctx, l.keys.Lease(l.node), int(leaseTTL/time.Second))
+	if err != nil {
+		return false, err
+	}
+	l.leaseMu.Lock()
+	defer l.leaseMu.Unlock()
+	l.renewed, l.renewedAt = true, l.clock.Local()
+	return before && !known, nil
+}
+
+// shortenLease lets the lease end soon. It is called after the end of keepAlive.
+func (l *liveness) shortenLease() {
+	if !l.hasLease() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	// If this fails the lease ends by itself, only later.
+	key := l.keys.Lease(l.node)
+	_ = client.Send(ctx, l.topology, key, redis.NewStatusCmd(ctx, "set", key, 1, "ex", int(closingTTL/time.Second), "xx"))
+}
+
+// withoutLease returns which of the nodes have no lease.
+func (l *liveness) withoutLease(ctx context.Context, nodes []string) (map[string]bool, error) {
+	exist, commands := make([]*redis.IntCmd, len(nodes)), make([]redis.Cmder, len(nodes))
+	for i, node := range nodes {
+		exist[i] = redis.NewIntCmd(ctx, "exists", l.keys.Lease(node))
+		commands[i] = exist[i]
+	}
+	l.topology.Pipeline(ctx, commands...)
+	without := make(map[string]bool)
+	for i, command := range exist {
+		if err := command.Err(); err != nil {
+			l.topology.NoteError(ctx, err)
+			return nil, client.Unavailable("leases", err)
+		}
+		without[nodes[i]] = command.Val() == 0
+	}
+	return without, nil
+}
+
+// addPeer notes that a node occurs in one more feed, and removePeer in one less.
+func (l *liveness) addPeer(node string) {
+	if node == l.node {
+		return
+	}
+	l.leaseMu.Lock()
+	defer l.leaseMu.Unlock()
+	if l.peers[node] == nil {
+		l.peers[node] = &peer{}
+	}
+	l.peers[node].feeds++
+}
+
+func (l *liveness) removePeer(node string) {
+	l.leaseMu.Lock()
+	defer l.leaseMu.Unlock()
+	if p := l.peers[node]; p != nil {
+		if p.feeds--; p.feeds <= 0 {
+			delete(l.peers, node)
+		}
+	}
+}
+
+// deadPeers checks the leases of all peers, and returns those that are dead.
+func (l *liveness) deadPeers(ctx context.Context) (dead []string, err error) {
+	l.leaseMu.Lock()
+	peers := make([]string, 0, len(l.peers))
+	for node := range l.peers {
+		peers = append(peers, node)
+	}
+	l.leaseMu.Unlock()
+	if len(peers) == 0 || !l.isStable() {
+		return nil, nil
+	}
+	without, err := l.withoutLease(ctx, peers)
+	if err != nil {
+		return nil, err
+	}
+	l.leaseMu.Lock()
+	defer l.leaseMu.Unlock()
+	for node, missing := range without {
+		switch p := l.peers[node]; {
+		case p == nil:
+		case !missing:
+			p.missed = 0
+		default:
+			if p.missed++; p.missed >= deadChecks {
+				dead = append(dead, node)
+			}
+		}
+	}
+	return dead, nil
+}
+
+// keepAlive renews the lease, checks the peers and reconciles dirty presence, until ctx
+// is done.
+func (s *Store) keepAlive(ctx context.Context) {
+	ticker := time.NewTicker(peerInterval)
 	defer ticker.Stop()
 	for {
 		now := false
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.kick:
+		case <-s.presence.renewNow:
 			now = true
 		case <-ticker.C:
 		}
-		if err := h.tick(ctx, now); err != nil {
-			h.unsettle()
+		if err := s.checkLiveness(ctx, now); err != nil {
+			s.presence.markUnstable()
 		}
 	}
 }
 
-// tick does what is due.
-func (h *heart) tick(ctx context.Context, now bool) error {
-	if h.store.link.idle() {
-		h.mu.Lock()
-		h.beaten = false // the key may expire
-		h.mu.Unlock()
-	} else {
-		if now || h.due(beatEvery) {
-			if err := h.beat(ctx); err != nil {
-				return err
-			}
-		}
-		if err := h.store.look(ctx); err != nil {
+func (s *Store) checkLiveness(ctx context.Context, now bool) error {
+	if s.conn.Idle() {
+		s.presence.letExpire()
+		return s.presence.reconcile(ctx)
+	}
+	if now || s.presence.renewalDue(leaseInterval) {
+		if err := s.renewLease(ctx); err != nil {
 			return err
 		}
 	}
-	return h.settleOwed(ctx)
-}
-
-// due reports whether the last beat is so long ago.
-func (h *heart) due(after time.Duration) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return !h.beaten || h.store.clock.local()-h.last >= after
-}
-
-// ensure makes sure that others know that this node is alive.
-func (h *heart) ensure(ctx context.Context) error {
-	if !h.due(2 * beatEvery) {
-		return nil
-	}
-	return h.beat(ctx)
-}
-
-// beat says that the node is alive. If Redis had forgotten it, then it has lost
-// data, or others have taken the node for dead: all rooms are looked at.
-func (h *heart) beat(ctx context.Context) error {
-	h.mu.Lock()
-	before := h.beaten
-	h.mu.Unlock()
-	r, err := h.store.runTimed(ctx, scriptBeat, []string{h.store.keys.node(h.store.node)}, int(beatLife/time.Second))
+	dead, err := s.presence.deadPeers(ctx)
 	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	h.beaten, h.last = true, h.store.clock.local()
-	h.mu.Unlock()
-	if before && r.number(0) == 0 {
-		h.unsettle()
-		for _, f := range h.store.link.all() {
-			f.requestSync()
+	for _, node := range dead {
+		for _, f := range s.conn.Subscribers() {
+			if err := f.expirePeer(ctx, node); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return s.presence.reconcile(ctx)
 }
 
-// settleOwed tells Redis what it could not be told before.
-func (h *heart) settleOwed(ctx context.Context) error {
-	h.mu.Lock()
-	if len(h.owed) == 0 {
-		h.mu.Unlock()
+// renewLease renews the lease, and resyncs all rooms if it was lost.
+func (s *Store) renewLease(ctx context.Context) error {
+	lost, err := s.presence.renew(ctx)
+	if lost {
+		s.presence.markUnstable()
+		for _, f := range s.conn.Subscribers() {
+			f.requestResync()
+		}
+	}
+	return err
+}
+
+// expirePeer ends the presence of all users through a dead node, for all nodes.
+func (f *feed) expirePeer(ctx context.Context, node string) error {
+	f.mu.Lock()
+	entries := f.online.list(node)
+	f.mu.Unlock()
+	if len(entries) == 0 {
 		return nil
 	}
-	owed := h.owed
-	h.owed = make(map[lifeUser]struct{})
-	h.mu.Unlock()
-	var failed error
-	for who := range owed {
-		if failed == nil {
-			failed = h.store.settle(ctx, who)
-		}
-		if failed != nil {
-			h.owe(who)
-		}
+	if err := f.store.scripts.Exit(ctx, f.keys, entries...); err != nil {
+		return err
 	}
-	return failed
-}
-
-// stop lets the node die, after its goroutine has ended: its users count as gone
-// soon.
-func (h *heart) stop() {
-	h.mu.Lock()
-	beaten := h.beaten
-	h.mu.Unlock()
-	if !beaten {
-		return
+	// If another node was first, or Redis never had the entries, no event may come, or it
+	// came before this feed received events.
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over || !f.live {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	// If this fails the key expires by itself, only later.
-	key := h.store.keys.node(h.store.node)
-	_ = h.store.send(ctx, key, redis.NewStatusCmd(ctx, "set", key, 1, "ex", int(lastLife/time.Second), "xx"))
+	for _, e := range entries {
+		f.setOnline(e, false)
+	}
+	return nil
 }

@@ -2,123 +2,125 @@ package redisstore
 
 import (
 	"context"
+	"slices"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 )
 
-// pair is a user's presence on a node, and the socketId that Redis has for it.
-type pair struct{ node, user, socket string }
-
-// pairsOf reads fields and values of room:online.
-func pairsOf(fields reply) []pair {
-	pairs := make([]pair, 0, len(fields)/2)
-	for i := 0; i+1 < len(fields); i += 2 {
-		if node, user, ok := splitOnlineField(fields.text(i)); ok {
-			pairs = append(pairs, pair{node, user, fields.text(i + 1)})
-		}
-	}
-	return pairs
+// onlineSet is the set of users who are online in a room, and through which nodes.
+type onlineSet struct {
+	nodesOf map[string][]string // by user, few each
+	usersOn map[string]int      // number of users by node
+	entries int                 // pairs of user and node
 }
 
-// takeCensus reads who is online in a room. It takes away who was online
-// through a node that is dead.
-func (s *Store) takeCensus(ctx context.Context, k roomKeys) (*crowd, error) {
-	all := redis.NewMapStringStringCmd(ctx, "hgetall", k.keys[3])
-	if err := s.send(ctx, k.keys[3], all); err != nil {
-		return nil, unavailable("census", err)
+// add returns true if the user was online through no node.
+func (s *onlineSet) add(node, userID string) (first bool) {
+	if s.nodesOf == nil {
+		s.nodesOf, s.usersOn = make(map[string][]string), make(map[string]int)
 	}
-	fields := all.Val()
-	pairs := make([]pair, 0, len(fields))
-	for field, socket := range fields {
-		if node, user, ok := splitOnlineField(field); ok {
-			pairs = append(pairs, pair{node, user, socket})
+	nodes := s.nodesOf[userID]
+	if slices.Contains(nodes, node) {
+		return false
+	}
+	s.nodesOf[userID] = append(nodes, node)
+	s.usersOn[node]++
+	s.entries++
+	return len(nodes) == 0
+}
+
+// remove returns true if the user was online through this node only.
+func (s *onlineSet) remove(node, userID string) (last bool) {
+	nodes := s.nodesOf[userID]
+	i := slices.Index(nodes, node)
+	if i < 0 {
+		return false
+	}
+	s.entries--
+	if s.usersOn[node]--; s.usersOn[node] == 0 {
+		delete(s.usersOn, node)
+	}
+	if nodes = slices.Delete(nodes, i, i+1); len(nodes) > 0 {
+		s.nodesOf[userID] = nodes
+		return false
+	}
+	delete(s.nodesOf, userID)
+	return true
+}
+
+func (s *onlineSet) contains(node, userID string) bool {
+	return slices.Contains(s.nodesOf[userID], node)
+}
+
+func (s *onlineSet) has(userID string) bool { return len(s.nodesOf[userID]) > 0 }
+
+// surplus is the number of entries beyond one per user.
+func (s *onlineSet) surplus() int { return s.entries - len(s.nodesOf) }
+
+// users returns all users.
+func (s *onlineSet) users() []string {
+	users := make([]string, 0, len(s.nodesOf))
+	for userID := range s.nodesOf {
+		users = append(users, userID)
+	}
+	return users
+}
+
+// list returns the entries of one node, or of all if node is "".
+func (s *onlineSet) list(node string) (entries []script.PresenceEntry) {
+	for userID, nodes := range s.nodesOf {
+		for _, n := range nodes {
+			if node == "" || n == node {
+				entries = append(entries, script.PresenceEntry{Node: n, UserID: userID})
+			}
 		}
 	}
-	living, dead, err := s.partByLife(ctx, pairs)
+	return entries
+}
+
+// readOnline reads the users who are online in a room, and deletes the entries of dead
+// nodes.
+func (p *presence) readOnline(ctx context.Context, k script.Keys) (*onlineSet, error) {
+	entries, err := p.scripts.Online(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.clear(ctx, k, dead); err != nil {
+	live, stale, err := p.classify(ctx, entries)
+	if err != nil {
 		return nil, err
 	}
-	c := &crowd{}
-	for _, p := range living {
-		c.add(p.node, p.user)
+	if err := p.scripts.Exit(ctx, k, stale...); err != nil {
+		return nil, err
 	}
-	return c, nil
+	online := &onlineSet{}
+	for _, e := range live {
+		online.add(e.Node, e.UserID)
+	}
+	return online, nil
 }
 
-// partByLife parts the pairs of nodes that are alive from those of dead ones.
-// While it is not certain that the living have been able to say so, all are
-// taken to be alive.
-func (s *Store) partByLife(ctx context.Context, pairs []pair) (living, dead []pair, err error) {
-	foreign := make(map[string]bool)
-	for _, p := range pairs {
-		if p.node != s.node {
-			foreign[p.node] = true
+// classify separates the entries of living nodes from those of dead ones. After an
+// outage it takes all nodes for alive, until each has been able to renew its lease.
+func (p *presence) classify(ctx context.Context, entries []script.PresenceEntry) (live, stale []script.PresenceEntry, err error) {
+	var others []string
+	for _, e := range entries {
+		if e.Node != p.node && !slices.Contains(others, e.Node) {
+			others = append(others, e.Node)
 		}
 	}
-	if len(foreign) == 0 || !s.heart.steady() {
-		return pairs, nil, nil
+	if len(others) == 0 || !p.isStable() {
+		return entries, nil, nil
 	}
-	nodes := make([]string, 0, len(foreign))
-	for node := range foreign {
-		nodes = append(nodes, node)
-	}
-	silent, err := s.silent(ctx, nodes)
+	dead, err := p.withoutLease(ctx, others)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, p := range pairs {
-		if silent[p.node] {
-			dead = append(dead, p)
+	for _, e := range entries {
+		if dead[e.Node] {
+			stale = append(stale, e)
 		} else {
-			living = append(living, p)
+			live = append(live, e)
 		}
 	}
-	return living, dead, nil
-}
-
-// silent returns those of the nodes that do not say that they are alive.
-func (s *Store) silent(ctx context.Context, nodes []string) (map[string]bool, error) {
-	exist := make([]*redis.IntCmd, len(nodes))
-	commands := make([]redis.Cmder, len(nodes))
-	for i, node := range nodes {
-		exist[i] = redis.NewIntCmd(ctx, "exists", s.keys.node(node))
-		commands[i] = exist[i]
-	}
-	s.servers.pipeline(ctx, commands...)
-	for _, command := range exist {
-		if err := command.Err(); err != nil {
-			s.servers.failed(ctx, err)
-			return nil, unavailable("nodes", err)
-		}
-	}
-	silent := make(map[string]bool)
-	for i, node := range nodes {
-		if exist[i].Val() == 0 {
-			silent[node] = true
-		}
-	}
-	return silent, nil
-}
-
-// clearBatch is how many users one call takes offline or brings back.
-const clearBatch = 100
-
-// clear takes pairs away that are still as they were read.
-func (s *Store) clear(ctx context.Context, k roomKeys, pairs []pair) error {
-	for len(pairs) > 0 {
-		batch := pairs[:min(clearBatch, len(pairs))]
-		pairs = pairs[len(batch):]
-		args := make([]any, 0, 2+3*len(batch))
-		args = append(args, k.channel, k.life)
-		for _, p := range batch {
-			args = append(args, onlineField(p.node, p.user), p.socket, encodeClosed(p.node, p.user))
-		}
-		if _, err := s.run(ctx, scriptExit, k.keys, args...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return live, stale, nil
 }

@@ -355,7 +355,7 @@ func TestOwedPresence(t *testing.T) {
 	s.watches[0].enter(t, presenceOf("anna"))
 	online := s.raw(t, "hgetall", "room:online:"+s.room.ID)
 	s.raw(t, "del", "room:online:"+s.room.ID, "room:names:"+s.room.ID)
-	s.nodes[0].Owe(s.room.ID, "anna")
+	s.nodes[0].MarkDirty(s.room.ID, "anna")
 	eventually(t, patience, func() string {
 		if now := s.raw(t, "hgetall", "room:online:"+s.room.ID); !reflect.DeepEqual(now, online) {
 			return fmt.Sprintf("online are %v, were %v", now, online)

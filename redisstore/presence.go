@@ -5,278 +5,278 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
 )
 
-// presence is who is online through this node. Redis is told of a user by one
-// goroutine at a time, whoever has the user's turn, so that it never ends up
-// with an older state.
+// presence holds which users are online through this node, and keeps Redis in line with
+// that. It includes the lease of this node and those of the other nodes (liveness), on
+// which depends which presence entries of Redis count (online.go).
+//
+// One goroutine at a time, the one with the user's turn, writes the presence of a user,
+// so that Redis never ends up with an older state. A write that fails leaves the user
+// dirty, to be reconciled later.
 type presence struct {
-	mu    sync.Mutex
-	lives map[string]map[string]attendance // by the ids of lives
-	turns map[lifeUser]*turn
+	liveness
+	spawn func(task func(context.Context)) bool
+
+	mu sync.Mutex
+	// All below is guarded by mu.
+	rooms map[string]map[string]attendance // by instance and user
+	turns map[roomUser]*turn
+	dirty map[roomUser]struct{} // Redis may differ from rooms
+	exits []recentExit          // the oldest first
 }
 
-// attendance is how a user stands to this node. Enter and Exit may overtake each
-// other, so it is kept for as long as a room has feeds.
+// roomUser is a user in one instance of a room.
+type roomUser struct{ instanceID, userID string }
+
+// attendance is the presence of a user through this node. Enter and Exit may overtake
+// each other, so it is kept while the node has feeds of the room.
 type attendance struct {
-	socket string // of the connection with order
-	order  uint64 // the highest that Enter has named; zero if Redis has been told of none, or of the end
-	gone   uint64 // the highest that Exit has named
+	socketID string // of the connection with order
+	order    uint64 // the highest of Enter; zero if Redis has no presence of the user
+	exited   uint64 // the highest of Exit
 }
 
-// here reports whether the user is online through this node.
-func (a attendance) here() bool { return a.order > a.gone }
-
-// lifeUser is a user in one life of a room.
-type lifeUser struct{ instanceID, userID string }
+func (a attendance) online() bool { return a.order > a.exited }
 
 type turn struct {
-	token   chan struct{} // holds one while the turn is taken
-	waiting int           // who has it or waits for it; guarded by presence.mu
+	token   chan struct{} // holds a token while the turn is taken
+	waiting int           // callers that have it or wait for it; guarded by presence.mu
 }
 
-func newPresence() *presence {
-	return &presence{lives: make(map[string]map[string]attendance), turns: make(map[lifeUser]*turn)}
+// recentExit is a user who is no longer online through this node, as Redis knows since
+// at. A replica that becomes the master may not have received that, and no other node
+// knows it once this one has no connection to the room.
+type recentExit struct {
+	user roomUser
+	at   time.Duration // local time
 }
 
-// take waits for the turn of a user. It fails when ctx is done.
-func (p *presence) take(ctx context.Context, who lifeUser) (release func(), err error) {
+const (
+	// exitMemory is how long exits are remembered: longer than a demoted master accepts
+	// writes.
+	exitMemory = 30 * time.Second
+	// maxExits is the maximum number of remembered exits.
+	maxExits = 4096
+)
+
+func newPresence(s *Store) *presence {
+	return &presence{
+		liveness: newLiveness(s),
+		spawn:    s.spawn,
+		rooms:    make(map[string]map[string]attendance),
+		turns:    make(map[roomUser]*turn),
+		dirty:    make(map[roomUser]struct{}),
+	}
+}
+
+// takeTurn waits for the turn of a user, until ctx is done.
+func (p *presence) takeTurn(ctx context.Context, u roomUser) (release func(), err error) {
 	p.mu.Lock()
-	t := p.turns[who]
+	t := p.turns[u]
 	if t == nil {
 		t = &turn{token: make(chan struct{}, 1)}
-		p.turns[who] = t
+		p.turns[u] = t
 	}
 	t.waiting++
 	p.mu.Unlock()
-	done := func() {
+	leave := func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if t.waiting--; t.waiting == 0 {
-			delete(p.turns, who)
+			delete(p.turns, u)
 		}
 	}
 	select {
 	case t.token <- struct{}{}:
-		return func() { <-t.token; done() }, nil
+		return func() { <-t.token; leave() }, nil
 	case <-ctx.Done():
-		done()
-		return nil, unavailable("presence", ctx.Err())
+		leave()
+		return nil, client.Unavailable("presence", ctx.Err())
 	}
 }
 
-// of returns how a user stands to this node.
-func (p *presence) of(who lifeUser) attendance {
+func (p *presence) attendance(u roomUser) attendance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.lives[who.instanceID][who.userID]
+	return p.rooms[u.instanceID][u.userID]
 }
 
-// socket returns the newest socket of a user who is here, or "".
-func (p *presence) socket(who lifeUser) string {
-	if a := p.of(who); a.here() {
-		return a.socket
+// socketID returns the newest connection of a user who is online through this node, or
+// "".
+func (p *presence) socketID(u roomUser) string {
+	if a := p.attendance(u); a.online() {
+		return a.socketID
 	}
 	return ""
 }
 
-// change changes how a user stands to this node, and returns what was before.
-func (p *presence) change(who lifeUser, change func(*attendance)) (before attendance) {
+// update changes an attendance, and returns the one before.
+func (p *presence) update(u roomUser, change func(*attendance)) (before attendance) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	users := p.lives[who.instanceID]
+	users := p.rooms[u.instanceID]
 	if users == nil {
 		users = make(map[string]attendance)
-		p.lives[who.instanceID] = users
+		p.rooms[u.instanceID] = users
 	}
-	before = users[who.userID]
+	before = users[u.userID]
 	after := before
 	change(&after)
-	users[who.userID] = after
+	users[u.userID] = after
 	return before
 }
 
-// forget forgets the life of a room.
+// forget forgets an instance of a room.
 func (p *presence) forget(instanceID string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.lives, instanceID)
+	delete(p.rooms, instanceID)
 }
 
-// users returns the newest socket of each user who is here.
+// users returns the newest connection of each user who is online through this node.
 func (p *presence) users(instanceID string) map[string]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	users := make(map[string]string)
-	for user, a := range p.lives[instanceID] {
-		if a.here() {
-			users[user] = a.socket
+	for userID, a := range p.rooms[instanceID] {
+		if a.online() {
+			users[userID] = a.socketID
 		}
 	}
 	return users
 }
 
-// Enter implements room.Feed.
-func (f *feed) Enter(ctx context.Context, p room.Presence, maxOnline int) (lastID uint64, err error) {
-	if f.isOver() {
-		return 0, room.ErrRoomNotFound
-	}
-	defer f.forgetIfOver()
-	who := lifeUser{f.instanceID, p.UserID}
-	release, err := f.store.presence.take(ctx, who)
+// markDirty notes that Redis may differ from the attendance of a user.
+func (p *presence) markDirty(u roomUser) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dirty[u] = struct{}{}
+}
+
+func (p *presence) isDirty(u roomUser) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, dirty := p.dirty[u]
+	return dirty
+}
+
+// enter records a connection and writes it to Redis with store, which gets the user's
+// newest connection.
+func (p *presence) enter(ctx context.Context, u roomUser, c room.Presence, store func(newest string) (lastID uint64, err error)) (lastID uint64, err error) {
+	release, err := p.takeTurn(ctx, u)
 	if err != nil {
 		return 0, err
 	}
 	defer release()
-	if p.Order <= f.store.presence.of(who).gone {
+	if c.Order <= p.attendance(u).exited {
 		return 0, fmt.Errorf("redisstore: enter: %w: the connection has gone", room.ErrUnavailable)
 	}
-	// First here, then in Redis: a synchronization that finds the user there
-	// must not think that it is a leftover.
-	before := f.store.presence.change(who, func(a *attendance) {
-		if p.Order > a.order {
-			a.order, a.socket = p.Order, p.SocketID
+	// Here before Redis, or a resync that finds the user there would take the entry for
+	// a stale one.
+	before := p.update(u, func(a *attendance) {
+		if c.Order > a.order {
+			a.order, a.socketID = c.Order, c.SocketID
 		}
 	})
-	f.announce(p, false)
-	lastID, err = f.enter(ctx, p, maxOnline)
+	lastID, err = store(p.attendance(u).socketID)
 	if err != nil {
-		f.store.presence.change(who, func(a *attendance) { a.order, a.socket = before.order, before.socket })
-		f.forgetAnnounced(p.SocketID)
+		p.update(u, func(a *attendance) { a.order, a.socketID = before.order, before.socketID })
 		if errors.Is(err, room.ErrUnavailable) {
-			f.store.heart.owe(who) // it may have happened
+			p.markDirty(u) // it may have happened
 		}
 		return 0, err
 	}
-	f.announce(p, true)
 	return lastID, nil
 }
 
-// enter tells Redis. It is O(1), unless the room seems to be full.
-func (f *feed) enter(ctx context.Context, p room.Presence, maxOnline int) (lastID uint64, err error) {
-	f.mu.Lock()
-	surplus, isOnline := f.online.surplus(), f.online.has(p.UserID)
-	f.mu.Unlock()
-	socket := f.store.presence.of(lifeUser{f.instanceID, p.UserID}).socket
-	for look := range 2 {
-		flag := 0
-		if isOnline {
-			flag = 1
-		}
-		r, err := f.store.run(ctx, scriptEnter, f.keys.keys, f.keys.channel, p.UserID,
-			onlineField(f.store.node, p.UserID), socket, p.Session, encodeOpened(f.store.node, p),
-			maxOnline, surplus, flag, f.keys.life)
+// exit records that no connection up to order is left, and writes that to Redis.
+func (p *presence) exit(ctx context.Context, u roomUser, order uint64) {
+	p.update(u, func(a *attendance) { a.exited = max(a.exited, order) })
+	release, err := p.takeTurn(ctx, u)
+	if err != nil {
+		p.markDirty(u)
+		return
+	}
+	defer release()
+	a := p.attendance(u)
+	if a.online() || (a.order == 0 && !p.isDirty(u)) {
+		return
+	}
+	if err := p.write(ctx, u); err != nil {
+		p.markDirty(u)
+	}
+}
+
+// evict ends the presence of a user who was removed from the room, if there is one. It
+// does not wait for Redis.
+func (p *presence) evict(u roomUser) {
+	if p.socketID(u) == "" {
+		return
+	}
+	p.spawn(func(ctx context.Context) {
+		release, err := p.takeTurn(ctx, u)
 		if err != nil {
-			return 0, err
+			return // the store is closed
 		}
-		switch r.status() {
-		case replyNot:
-			return 0, room.ErrInvalidSession
-		case replyFull:
-			if look > 0 {
-				return 0, room.ErrRoomFull
-			}
-			// What this node knows may be old by a moment.
-			c, err := f.store.takeCensus(ctx, f.keys)
-			if err != nil {
-				return 0, err
-			}
-			surplus, isOnline = c.surplus(), c.has(p.UserID)
-			continue
+		defer release()
+		p.update(u, func(a *attendance) { a.exited = max(a.exited, a.order) })
+		if err := p.write(ctx, u); err != nil {
+			p.markDirty(u)
 		}
-		if err := f.store.refusal(r.status(), f.instanceID); err != nil {
-			return 0, err
-		}
-		return r.count(1), nil
-	}
-	return 0, room.ErrRoomFull
+	})
 }
 
-// announce notes that EventOpened is to come for a connection, unless it has.
-func (f *feed) announce(p room.Presence, entered bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !entered {
-		f.unheard[p.SocketID] = &announcement{Presence: p}
-	} else if a := f.unheard[p.SocketID]; a != nil {
-		a.entered = true
-		if a.doubtful {
-			f.resync() // which tells it, if nothing else does
+// reconcile writes the presence of dirty users.
+func (p *presence) reconcile(ctx context.Context) error {
+	p.mu.Lock()
+	dirty := p.dirty
+	p.dirty = make(map[roomUser]struct{})
+	p.mu.Unlock()
+	var failure error
+	for u := range dirty {
+		if failure == nil {
+			failure = p.reconcileUser(ctx, u)
+		}
+		if failure != nil {
+			p.markDirty(u)
 		}
 	}
+	return failure
 }
 
-func (f *feed) forgetAnnounced(socketID string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.unheard, socketID)
-}
-
-// Exit implements room.Feed.
-func (f *feed) Exit(ctx context.Context, userID string, order uint64) {
-	if f.isOver() {
-		return
-	}
-	defer f.forgetIfOver()
-	who := lifeUser{f.instanceID, userID}
-	f.store.presence.change(who, func(a *attendance) { a.gone = max(a.gone, order) })
-	release, err := f.store.presence.take(ctx, who)
-	if err != nil {
-		f.store.heart.owe(who)
-		return
-	}
-	defer release()
-	a := f.store.presence.of(who)
-	if a.here() || (a.order == 0 && !f.store.heart.owes(who)) {
-		return
-	}
-	if err := f.store.tell(ctx, who); err != nil {
-		f.store.heart.owe(who)
-	}
-}
-
-// expel takes a user offline on this node who was removed from the room.
-func (s *Store) expel(ctx context.Context, instanceID, userID string) {
-	who := lifeUser{instanceID, userID}
-	release, err := s.presence.take(ctx, who)
-	if err != nil {
-		return // the store is closed
-	}
-	defer release()
-	s.presence.change(who, func(a *attendance) { a.gone = max(a.gone, a.order) })
-	if err := s.tell(ctx, who); err != nil {
-		s.heart.owe(who)
-	}
-}
-
-// settle makes Redis agree with whether a user is online through this node.
-func (s *Store) settle(ctx context.Context, who lifeUser) error {
-	release, err := s.presence.take(ctx, who)
+func (p *presence) reconcileUser(ctx context.Context, u roomUser) error {
+	release, err := p.takeTurn(ctx, u)
 	if err != nil {
 		return err
 	}
 	defer release()
-	return s.tell(ctx, who)
+	return p.write(ctx, u)
 }
 
-// tell does so for whoever has the user's turn.
-func (s *Store) tell(ctx context.Context, who lifeUser) error {
-	k, field := s.keys.room(who.instanceID), onlineField(s.node, who.userID)
-	if socket := s.presence.socket(who); socket != "" {
-		_, err := s.run(ctx, scriptReenter, k.keys, k.channel, k.life, who.userID, name.Skeleton(who.userID), field, socket,
-			encodePresent(s.node, who.userID))
+// write writes to Redis whether a user is online through this node. The caller has the
+// user's turn.
+func (p *presence) write(ctx context.Context, u roomUser) error {
+	k := p.keys.Room(u.instanceID)
+	entry := script.PresenceEntry{Node: p.node, UserID: u.userID, SocketID: p.socketID(u)}
+	if entry.SocketID != "" {
+		if err := p.scripts.RepairPresence(ctx, k, entry); !errors.Is(err, room.ErrRoomNotFound) {
+			return err
+		}
+		return nil
+	}
+	if err := p.scripts.Exit(ctx, k, entry); err != nil {
 		return err
 	}
-	if _, err := s.run(ctx, scriptExit, k.keys, k.channel, k.life, field, "", encodeClosed(s.node, who.userID)); err != nil {
-		return err
-	}
-	s.departed.add(who, s.clock.local())
-	if s.presence.of(who).order != 0 {
-		s.presence.change(who, func(a *attendance) {
-			if !a.here() {
+	p.rememberExit(u)
+	if p.attendance(u).order != 0 {
+		p.update(u, func(a *attendance) {
+			if !a.online() {
 				a.order = 0
 			}
 		})
@@ -284,9 +284,57 @@ func (s *Store) tell(ctx context.Context, who lifeUser) error {
 	return nil
 }
 
-// forgetIfOver forgets the life for good where a feed has ended meanwhile.
-func (f *feed) forgetIfOver() {
-	if f.isOver() && len(f.store.link.feeds(f.keys.channel)) == 0 {
-		f.store.presence.forget(f.instanceID)
+func (p *presence) rememberExit(u roomUser) {
+	now := p.clock.Local()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := 0
+	for old < len(p.exits) && (now-p.exits[old].at > exitMemory || len(p.exits)-old >= maxExits) {
+		old++
 	}
+	p.exits = append(p.exits[old:], recentExit{u, now})
+}
+
+// rewriteExits marks the users of recent exits dirty, and forgets the exits.
+func (p *presence) rewriteExits() {
+	now := p.clock.Local()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.exits {
+		if now-e.at <= exitMemory {
+			p.dirty[e.user] = struct{}{}
+		}
+	}
+	p.exits = nil
+}
+
+// missing returns the users online through this node without their entry in Redis,
+// except removed ones.
+func (p *presence) missing(instanceID string, entries []script.PresenceEntry, removed map[string]bool) (missing []script.PresenceEntry) {
+	known := make(map[string]string)
+	for _, e := range entries {
+		if e.Node == p.node {
+			known[e.UserID] = e.SocketID
+		}
+	}
+	for userID, socketID := range p.users(instanceID) {
+		if !removed[userID] && known[userID] != socketID {
+			missing = append(missing, script.PresenceEntry{Node: p.node, UserID: userID, SocketID: socketID})
+		}
+	}
+	return missing
+}
+
+// repair writes missing entries. It takes no turns, so users may come and go meanwhile:
+// those are reconciled later.
+func (p *presence) repair(ctx context.Context, k script.Keys, missing []script.PresenceEntry) error {
+	if err := p.scripts.RepairPresence(ctx, k, missing...); err != nil {
+		return err
+	}
+	for _, e := range missing {
+		if u := (roomUser{k.InstanceID, e.UserID}); p.socketID(u) != e.SocketID {
+			p.markDirty(u)
+		}
+	}
+	return nil
 }

@@ -2,86 +2,127 @@ package redisstore
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"sync"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room/name"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// restore writes again what Redis has lost: the deadline, removals, who is
-// online through this node.
-func (f *feed) restore(ctx context.Context, r *reading) error {
+// repair writes to Redis what it has lost and the feed knows: the deadline, removals, and
+// the presence of users through this node. It updates r accordingly.
+func (f *feed) repair(ctx context.Context, r *snapshot) error {
 	f.mu.Lock()
-	started, deadline := f.started, f.deadline
-	removals := make([]string, 0, len(f.removed))
-	for user := range f.removed {
-		removals = append(removals, user)
+	c, removed := f.clock, make([]string, 0, len(f.removed))
+	for userID := range f.removed {
+		removed = append(removed, userID)
 	}
 	f.mu.Unlock()
-	if !deadline.IsZero() && (r.room.Deadline.IsZero() || r.room.Deadline.After(deadline)) {
-		if err := f.write(ctx, scriptResume, f.keys.channel, started.UnixMilli(), deadline.UnixMilli(), f.keys.life); err != nil {
-			return err
+	scripts, presence := f.store.scripts, f.store.presence
+	if !c.Deadline.IsZero() && (r.Room.Deadline.IsZero() || r.Room.Deadline.After(c.Deadline)) {
+		if err := scripts.RepairClock(ctx, f.keys, c); err != nil {
+			return changedIfGone(err)
 		}
-		r.room.StartedAt, r.room.Deadline = started, deadline
+		r.Room.StartedAt, r.Room.Deadline = c.StartedAt, c.Deadline
 	}
-	for _, user := range removals {
-		if r.removed[user] {
+	for _, userID := range removed {
+		if r.Removed[userID] {
 			continue
 		}
-		if err := f.write(ctx, scriptRemove, f.keys.channel, user, encodeRemoved(user), 1, f.keys.life); err != nil {
-			return err
+		if err := scripts.Remove(ctx, f.keys, userID, true); err != nil {
+			return changedIfGone(err)
 		}
-		r.removed[user] = true
+		r.Removed[userID] = true
 	}
-	if err := f.store.clear(ctx, f.keys, r.strays); err != nil {
+	if err := scripts.Exit(ctx, f.keys, r.stale...); err != nil {
 		return err
 	}
-	return f.reenter(ctx, r)
+	missing := presence.missing(f.keys.InstanceID, r.Online, r.Removed)
+	if err := presence.repair(ctx, f.keys, missing); err != nil {
+		return changedIfGone(err)
+	}
+	// Those with another connection are in it already, which does no harm.
+	r.Online = append(r.Online, missing...)
+	return nil
 }
 
-// write runs one of the scripts that write what Redis has lost. If the room has ended
-// since it was read, it must be looked at again.
-func (f *feed) write(ctx context.Context, sc script, args ...any) error {
-	reply, err := f.store.run(ctx, sc, f.keys.keys, args...)
-	if err == nil && reply.status() == replyGone {
-		return errUnsettled
+// changedIfGone returns errChanged for a room that has ended since it was read: the
+// resync must start over.
+func changedIfGone(err error) error {
+	if errors.Is(err, room.ErrRoomNotFound) {
+		return errChanged
 	}
 	return err
 }
 
-// reenter puts back the users of this node that Redis does not have.
-func (f *feed) reenter(ctx context.Context, r *reading) error {
-	s := f.store
-	known := make(map[string]string)
-	for _, p := range r.online {
-		if p.node == s.node {
-			known[p.user] = p.socket
-		}
+// repairRetractions retracts messages again whose retraction Redis has lost. The
+// messages after a loss are others, and stay.
+func (f *feed) repairRetractions(ctx context.Context, r *snapshot, l loss) error {
+	f.mu.Lock()
+	newest := f.seq
+	if l.found {
+		newest = l.seq
 	}
-	var missing []pair
-	for user, socket := range s.presence.users(f.instanceID) {
-		if !r.removed[user] && known[user] != socket {
-			missing = append(missing, pair{s.node, user, socket})
-			if known[user] == "" {
-				r.online = append(r.online, pair{s.node, user, socket})
-			}
+	retracted := slices.Clone(f.retracted.Between(r.Oldest, newest))
+	f.mu.Unlock()
+	for _, seq := range retracted {
+		if r.Retracted.Has(seq) {
+			continue
 		}
-	}
-	for len(missing) > 0 {
-		batch := missing[:min(clearBatch, len(missing))]
-		missing = missing[len(batch):]
-		args := make([]any, 0, 2+5*len(batch))
-		args = append(args, f.keys.channel, f.keys.life)
-		for _, p := range batch {
-			args = append(args, p.user, name.Skeleton(p.user), onlineField(p.node, p.user), p.socket, encodePresent(p.node, p.user))
-		}
-		if err := f.write(ctx, scriptReenter, args...); err != nil {
-			return err
-		}
-		// Nobody waited for a turn, so users may have come and gone meanwhile.
-		for _, p := range batch {
-			if s.presence.socket(lifeUser{f.instanceID, p.user}) != p.socket {
-				s.heart.owe(lifeUser{f.instanceID, p.user})
-			}
+		err := f.store.scripts.Retract(ctx, f.keys, room.Retraction{Seq: seq, Epoch: r.Room.Epoch, Any: true})
+		if err != nil && !errors.Is(err, room.ErrMessageNotFound) {
+			return changedIfGone(err)
 		}
 	}
 	return nil
+}
+
+// repairNode repairs data that an outage or a failover may have lost and that no feed
+// knows: the lease, recent exits and recent ends of rooms.
+func (s *Store) repairNode() {
+	s.presence.markUnstable()
+	s.presence.rewriteExits()
+	select {
+	case s.presence.renewNow <- struct{}{}:
+	default:
+	}
+	s.spawn(s.redelete)
+}
+
+// maxTombstones is the maximum number of tombstones.
+const maxTombstones = 1024
+
+// tombstones are the instances that this node has ended recently. A Redis that comes
+// back with an older state, after a failover for one, may still have them.
+type tombstones struct {
+	mu          sync.Mutex
+	instanceIDs []string // the oldest first; guarded by mu
+}
+
+func (t *tombstones) add(instanceID string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.instanceIDs) == maxTombstones {
+		t.instanceIDs = slices.Delete(t.instanceIDs, 0, 1)
+	}
+	t.instanceIDs = append(t.instanceIDs, instanceID)
+}
+
+func (t *tombstones) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.instanceIDs)
+}
+
+// redelete ends the instances again that have a tombstone. It ends with ctx.
+func (s *Store) redelete(ctx context.Context) {
+	for _, instanceID := range s.tombstones.all() {
+		k, backoff := s.keys.Room(instanceID), client.Backoff{}
+		for errors.Is(s.scripts.Delete(ctx, k), room.ErrUnavailable) {
+			if !backoff.Wait(ctx) {
+				return
+			}
+		}
+	}
 }

@@ -188,7 +188,7 @@ func askEverything(t *testing.T, s *redisstore.Store, reply any) {
 	failed(s.SetLocked(ctx, id, true))
 	failed(s.Remove(ctx, id, "ben"))
 	failed(s.Delete(ctx, id))
-	if r, oldest, err := s.DecodeSync(id, []string{"ben"}); !failed(err) {
+	if r, oldest, err := s.Sync(id, []string{"ben"}); !failed(err) {
 		expectRoom("sync", r)
 		if oldest == 0 || oldest > r.Seq+1 {
 			t.Errorf("the oldest of %d messages is %d", r.Seq, oldest)

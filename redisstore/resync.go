@@ -4,37 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/pubsub"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// markTimeout is how long a mark may take from Redis to here.
-const markTimeout = 2 * time.Second
+const (
+	// markerTimeout is how long a marker may take from Redis to this node.
+	markerTimeout = 2 * time.Second
+	// pageBytes is how many bytes of missed messages are read at a time.
+	pageBytes = 256 << 10
+)
 
-// errUnsettled means that the room changed under a synchronization in a way
-// that makes it void.
-var errUnsettled = fmt.Errorf("redisstore: %w: the room changes too fast", room.ErrUnavailable)
+// errChanged means that the room changed during a resync in a way that makes it void.
+var errChanged = fmt.Errorf("redisstore: %w: the room changes too fast", room.ErrUnavailable)
 
-// reading is a room as Redis had it at the moment of a mark.
-type reading struct {
-	mark    string
-	room    room.Room
-	lobby   time.Duration
-	now     time.Time
-	oldest  uint64 // the oldest message kept; above room.Seq if there is none
-	entry   string // of the message that the feed told last, if it is kept
-	online  []pair // living nodes only
-	strays  []pair // to be taken away
-	removed map[string]bool
-	// retracted are the numbers of the messages that are kept and were retracted.
-	retracted room.Retractions
-	// awaited are connections that were announced before the mark.
-	awaited []room.Presence
+// snapshot is the state of a room in Redis at the moment of a marker.
+type snapshot struct {
+	script.Snapshot // Online without stale entries
+
+	marker string
+	stale  []script.PresenceEntry // to be deleted
+	// announced are connections that were announced and stored before the marker.
+	announced []room.Presence
 }
 
-// requestSync makes the feed look at the room.
-func (f *feed) requestSync() {
+// requestResync compares the feed with Redis soon.
+func (f *feed) requestResync() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.open {
@@ -42,194 +46,143 @@ func (f *feed) requestSync() {
 	}
 }
 
-// resync does the same, and stops telling events until then. The caller holds
-// mu.
+// resync does the same, and emits no events until then. The caller holds mu.
 func (f *feed) resync() {
 	f.live = false
 	switch {
-	case f.over || !f.linked: // with the link comes a synchronization
-	case f.syncing:
+	case f.over || !f.connected: // Up resyncs
+	case f.resyncing:
 		f.again = true
 	default:
-		f.syncing = true
-		f.store.spawn(f.syncLoop)
+		f.resyncing = true
+		f.store.spawn(f.resyncLoop)
 	}
 }
 
-// syncLoop synchronizes until that has succeeded and nobody asks for more. It
-// ends with ctx, with the feed or with the link.
-func (f *feed) syncLoop(ctx context.Context) {
-	backoff := minBackoff
+// resyncLoop resyncs until that succeeds and no other resync is requested. It ends with
+// ctx, with the feed or with the connection.
+func (f *feed) resyncLoop(ctx context.Context) {
+	var backoff client.Backoff
 	for {
-		err := f.sync(ctx)
+		err := f.resyncOnce(ctx)
 		f.mu.Lock()
-		done := f.over || !f.linked || (err == nil && !f.again)
+		done := f.over || !f.connected || (err == nil && !f.again)
 		if done {
-			f.syncing = false
+			f.resyncing = false
 		}
 		f.again = false
 		f.mu.Unlock()
-		if done {
+		if done || err != nil && !backoff.Wait(ctx) {
 			return
-		}
-		if err != nil {
-			if !pause(ctx, jitter(backoff)) {
-				return
-			}
-			backoff = min(2*backoff, maxBackoff)
 		}
 	}
 }
 
-// sync brings the feed up to date with Redis, and Redis with what the feed knows
-// and it has lost.
-func (f *feed) sync(ctx context.Context) error {
+// resyncOnce brings the feed in line with Redis, after repairing what Redis has lost and
+// the feed knows.
+func (f *feed) resyncOnce(ctx context.Context) error {
 	select {
-	case f.store.syncs <- struct{}{}:
-		defer func() { <-f.store.syncs }()
+	case f.store.resyncs <- struct{}{}:
+		defer func() { <-f.store.resyncs }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	r, err := f.read(ctx)
 	switch {
 	case errors.Is(err, room.ErrRoomNotFound):
-		return nil // read has told the end
+		return nil // read has emitted the end
 	case err != nil:
 		return err
 	}
-	if err := f.restore(ctx, r); err != nil {
+	if err := f.repair(ctx, r); err != nil {
 		return err
 	}
-	gap, err := f.compare(ctx, r)
+	l, err := f.detectLoss(ctx, r)
 	if err != nil {
 		return err
 	}
-	if err := f.retractAgain(ctx, r, gap); err != nil {
+	if err := f.repairRetractions(ctx, r, l); err != nil {
 		return err
 	}
-	if err := f.catchUp(ctx, r, gap); err != nil {
+	if err := f.replayMissed(ctx, r, l); err != nil {
 		return err
 	}
-	if err := f.settleDown(r); err != nil {
+	if err := f.finishResync(r); err != nil {
 		return err
 	}
-	f.store.counters.syncs.Add(1)
+	f.store.counters.resyncs.Add(1)
 	return nil
 }
 
-// read reads the room and waits for the mark. A room that is gone is ended.
-func (f *feed) read(ctx context.Context) (*reading, error) {
-	r := &reading{mark: encodeMark(room.NewNonce()), removed: make(map[string]bool)}
-	users := f.store.presence.users(f.instanceID)
+// read reads the room and waits for the marker. It ends the feed if the room is gone.
+func (f *feed) read(ctx context.Context) (*snapshot, error) {
+	r := &snapshot{marker: script.NewMarker()}
+	users := f.store.presence.users(f.keys.InstanceID)
 	f.mu.Lock()
-	if f.over || !f.linked {
+	if f.over || !f.connected {
 		f.mu.Unlock()
-		return nil, errUnlinked
+		return nil, errDisconnected
 	}
 	marked, down := make(chan struct{}), f.down
-	f.live, f.mark, f.marked, f.hasMark, f.queue, f.queued = false, r.mark, marked, false, nil, 0
-	args := []any{f.keys.channel, r.mark, "", f.keys.life, "", ""}
-	if f.open {
-		args[2] = f.seq
+	f.live, f.marker, f.marked, f.hasMarker, f.queue, f.queued = false, r.marker, marked, false, nil, 0
+	args := script.SyncArgs{Marker: r.marker, Message: f.seq, HasMessage: f.open}
+	if f.store.topology.Replaceable() {
+		// This server may lack the last messages that the one before had published, and no
+		// client that received them may be left to notice.
+		args.NewEpoch = room.NewNonce()
 	}
-	if f.store.servers.replaceable() {
-		// What the server before had told last may not be here, though nobody who was
-		// told is left to notice.
-		next := room.NewNonce()
-		args[4], args[5] = next, encodeEpoch(next)
+	for userID := range users {
+		args.Users = append(args.Users, userID)
 	}
-	ask := make([]string, 0, len(users)+len(f.removed))
-	for user := range users {
-		ask = append(ask, user)
+	for userID := range f.removed {
+		args.Users = append(args.Users, userID)
 	}
-	for user := range f.removed {
-		ask = append(ask, user)
-	}
-	for _, a := range f.unheard {
-		if a.entered {
-			r.awaited = append(r.awaited, a.Presence)
+	for _, a := range f.announced {
+		if a.stored {
+			r.announced = append(r.announced, a.Presence)
 		} else {
 			a.doubtful = true
 		}
 	}
 	f.mu.Unlock()
-	for _, user := range ask {
-		args = append(args, user)
+	var err error
+	r.Snapshot, err = f.store.scripts.Sync(ctx, f.keys, args)
+	if errors.Is(err, room.ErrRoomNotFound) {
+		f.gone(r.Now)
 	}
-	reply, err := f.store.runTimed(ctx, scriptSync, f.keys.keys, args...)
 	if err != nil {
 		return nil, err
 	}
-	r.now = reply.time(1)
-	if reply.status() == replyGone {
-		f.gone(r.now)
-		return nil, room.ErrRoomNotFound
-	}
-	if err := r.decode(f.instanceID, reply, ask); err != nil {
+	if err := f.separateStale(ctx, r); err != nil {
 		return nil, err
 	}
-	if err := f.part(ctx, r, pairsOf(reply.list(5))); err != nil {
-		return nil, err
-	}
-	timeout := time.NewTimer(markTimeout)
+	timeout := time.NewTimer(markerTimeout)
 	defer timeout.Stop()
 	select {
 	case <-marked:
 		return r, nil
 	case <-down:
-		return nil, errUnlinked
+		return nil, errDisconnected
 	case <-timeout.C:
-		return nil, errUnlinked
+		return nil, errDisconnected
 	case <-ctx.Done():
-		return nil, unavailable("sync", ctx.Err())
+		return nil, client.Unavailable("sync", ctx.Err())
 	}
 }
 
-// decode reads the reply of scripts/sync.lua, which was asked about these users.
-func (r *reading) decode(instanceID string, reply reply, ask []string) (err error) {
-	fields, kept := reply.list(2), reply.count(3)
-	if r.room, err = decodeRoom(instanceID, fields); err != nil {
-		return err
-	}
-	if r.room.Seq > maxSeq || kept > r.room.Seq {
-		return errMalformed
-	}
-	r.lobby = lobbyOf(fields)
-	r.oldest = r.room.Seq - kept + 1
-	r.entry = reply.text(4)
-	for i := range reply.list(7) {
-		r.retracted.Add(reply.list(7).count(i))
-	}
-	for i, user := range ask {
-		r.removed[user] = reply.list(6).number(i) == 1
-	}
-	return nil
-}
-
-// part tells those who are online from those who only seem to be.
-func (f *feed) part(ctx context.Context, r *reading, pairs []pair) error {
-	living, dead, err := f.store.partByLife(ctx, pairs)
-	if err != nil {
-		return err
-	}
-	r.strays = dead
-	users := f.store.presence.users(f.instanceID)
-	for _, p := range living {
-		if p.node == f.store.node && users[p.user] == "" {
-			r.strays = append(r.strays, p)
-		} else {
-			r.online = append(r.online, p)
+// separateStale moves presence entries of dead nodes, and those of this node without a
+// user, from r.Online to r.stale.
+func (f *feed) separateStale(ctx context.Context, r *snapshot) (err error) {
+	r.Online, r.stale, err = f.store.presence.classify(ctx, r.Online)
+	users := f.store.presence.users(f.keys.InstanceID)
+	r.Online = slices.DeleteFunc(r.Online, func(e script.PresenceEntry) bool {
+		stale := e.Node == f.store.node && users[e.UserID] == ""
+		if stale {
+			r.stale = append(r.stale, e)
 		}
-	}
-	return nil
-}
-
-// leaveStrays takes those away who only seem to be online, without waiting.
-func (f *feed) leaveStrays(r *reading) {
-	if len(r.strays) > 0 {
-		// A failure leaves them to the next one who reads the room.
-		f.store.spawn(func(ctx context.Context) { _ = f.store.clear(ctx, f.keys, r.strays) })
-	}
+		return stale
+	})
+	return err
 }
 
 // gone ends a room that Redis does not have, at the server's time now.
@@ -237,63 +190,223 @@ func (f *feed) gone(now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.open {
-		return // Watch says so
+		return // Watch returns the error
 	}
-	expired := !f.deadline.IsZero() && !now.Before(f.deadline) ||
-		f.deadline.IsZero() && f.lobby > 0 && !now.Before(f.created.Add(f.lobby))
-	if expired {
-		f.end(room.EndExpired)
-	} else {
-		f.end(room.EndDeleted)
+	end := f.clock.Deadline
+	if end.IsZero() && f.lobby > 0 {
+		end = f.created.Add(f.lobby)
 	}
+	reason := room.EndDeleted
+	if !end.IsZero() && !now.Before(end) {
+		reason = room.EndExpired
+	}
+	f.end(reason)
 }
 
-// settleDown tells all other changes and then what has happened since the mark.
-func (f *feed) settleDown(r *reading) error {
+// loss describes messages that Redis has lost.
+type loss struct {
+	found bool
+	epoch string // the new epoch
+	seq   uint64 // the last message that is as it was emitted
+}
+
+// detectLoss finds out whether Redis has lost messages. If it has, a new epoch begins,
+// unless another node was first.
+func (f *feed) detectLoss(ctx context.Context, r *snapshot) (loss, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case f.over || f.mark != r.mark:
-		return errUnlinked
-	case f.queued >= maxQueued:
-		return errUnsettled
+	epoch, seq := f.epoch, f.seq
+	lost := r.Room.Seq < seq ||
+		(r.Entry != "" && !f.fingerprints.empty() && !f.fingerprints.has(seq, fingerprintOf([]byte(r.Entry))))
+	restored := slices.Contains(f.pastEpochs, r.Room.Epoch)
+	f.mu.Unlock()
+	if r.Room.Epoch == epoch && !lost {
+		return loss{}, nil
 	}
-	f.lobby = r.lobby
-	for user, removed := range r.removed {
-		if removed {
-			f.applyRemoved(user)
+	if r.Room.Epoch == epoch || restored {
+		next := room.NewNonce()
+		current, err := f.store.scripts.NewEpoch(ctx, f.keys, r.Room.Epoch, next)
+		if err != nil {
+			return loss{}, changedIfGone(err)
+		}
+		if r.Room.Epoch = current; current == next {
+			f.store.logger().Warn("Redis has lost messages of a room; its numbering begins a new epoch",
+				zap.Uint64("emitted", seq), zap.Uint64("kept", r.Room.Seq))
 		}
 	}
-	for _, seq := range r.retracted {
-		f.applyRetracted(seq, r.oldest)
-	}
-	f.applyLocked(r.room.Locked)
-	f.applyCrowd(r.online)
-	for _, p := range r.awaited {
-		if f.unheard[p.SocketID] != nil {
-			delete(f.unheard, p.SocketID)
-			f.tell(room.Event{Kind: room.EventOpened, UserID: p.UserID, SocketID: p.SocketID, Session: p.Session})
+	common, err := f.lastCommon(ctx, r)
+	return loss{true, r.Room.Epoch, common}, err
+}
+
+// lastCommon returns the newest message that is kept and the same as was emitted under
+// its number. Where that is unknown, it is the one before all that are kept.
+func (f *feed) lastCommon(ctx context.Context, r *snapshot) (uint64, error) {
+	f.mu.Lock()
+	first, last := max(r.Oldest, f.fingerprints.first()), min(r.Room.Seq, f.seq)
+	f.mu.Unlock()
+	common := r.Oldest - 1
+	for seq := first; seq <= last; {
+		page, err := f.store.After(ctx, f.keys.InstanceID, seq-1, pageBytes)
+		if err != nil {
+			return 0, err
 		}
+		if len(page.Entries) == 0 {
+			break
+		}
+		seq = page.First
+		f.mu.Lock()
+		for _, entry := range page.Entries {
+			if seq <= last && f.fingerprints.has(seq, fingerprintOf(entry)) {
+				common = seq
+			}
+			seq++
+		}
+		f.mu.Unlock()
 	}
-	f.goLive()
-	if !f.live && !f.over {
-		return errUnsettled
+	return common, nil
+}
+
+// replayMissed emits the start, the gap and the messages that were missed.
+func (f *feed) replayMissed(ctx context.Context, r *snapshot, l loss) error {
+	f.mu.Lock()
+	if f.over || f.marker != r.marker {
+		f.mu.Unlock()
+		return errDisconnected
+	}
+	if !r.Room.Deadline.IsZero() && !r.Room.Deadline.Equal(f.clock.Deadline) {
+		f.start(room.Clock{StartedAt: r.Room.StartedAt, Deadline: r.Room.Deadline})
+	}
+	if l.found {
+		f.pastEpochs = append(f.pastEpochs, f.epoch)
+		f.epoch = l.epoch
+		f.emitGap(l.seq)
+	}
+	seq := f.seq
+	f.mu.Unlock()
+	for seq < r.Room.Seq {
+		page, err := f.store.After(ctx, f.keys.InstanceID, seq, pageBytes)
+		if err != nil {
+			return err
+		}
+		if page.Epoch != r.Room.Epoch || len(page.Entries) == 0 {
+			return errChanged
+		}
+		if seq, err = f.emitPage(r, page); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// applyCrowd tells who has come and gone. The caller holds mu.
-func (f *feed) applyCrowd(pairs []pair) {
-	now := &crowd{}
-	for _, p := range pairs {
-		now.add(p.node, p.user)
-		f.appear(p.node, p.user)
+// emitGap emits that the message after seq is the next one. The caller holds mu.
+func (f *feed) emitGap(seq uint64) {
+	f.seq = seq
+	f.fingerprints.truncate(seq)
+	f.retracted.DropAbove(seq)
+	f.store.counters.gaps.Add(1)
+	f.emit(room.Event{Kind: room.EventGap, Epoch: f.epoch, Seq: seq})
+}
+
+// emitPage emits the messages of a page that precede the marker, and returns the number
+// of the last one.
+func (f *feed) emitPage(r *snapshot, page room.Page) (uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over || f.marker != r.marker {
+		return 0, errDisconnected
 	}
-	for _, node := range f.online.nodes() {
-		for _, user := range f.online.usersOn(node) {
-			if !now.contains(node, user) {
-				f.disappear(node, user)
-			}
+	if page.First > f.seq+1 {
+		f.emitGap(page.First - 1) // some are no longer kept
+	}
+	for i, entry := range page.Entries {
+		if seq := page.First + uint64(i); seq > f.seq && seq <= r.Room.Seq {
+			f.emitMessage(seq, message.FrameOfEntry(entry), message.IsRetracted(entry))
+		}
+	}
+	return max(f.seq, page.Last()), nil
+}
+
+// finishResync emits all other changes and then the events after the marker.
+func (f *feed) finishResync(r *snapshot) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.over || f.marker != r.marker:
+		return errDisconnected
+	case f.queued >= maxQueued:
+		return errChanged
+	}
+	f.lobby = r.Lobby
+	for userID, removed := range r.Removed {
+		if removed {
+			f.applyRemoved(userID)
+		}
+	}
+	for _, seq := range r.Retracted {
+		f.applyRetracted(seq, r.Oldest)
+	}
+	f.applyLocked(r.Room.Locked)
+	f.applyOnline(r.Online)
+	for _, p := range r.announced {
+		if f.announced[p.SocketID] != nil {
+			f.applyOpened(p)
+		}
+	}
+	f.resumeLive()
+	if !f.live && !f.over {
+		return errChanged
+	}
+	return nil
+}
+
+// applyOnline emits which users have come and gone. The caller holds mu.
+func (f *feed) applyOnline(entries []script.PresenceEntry) {
+	var now onlineSet
+	for _, e := range entries {
+		now.add(e.Node, e.UserID)
+		f.setOnline(e, true)
+	}
+	for _, e := range f.online.list("") {
+		if !now.contains(e.Node, e.UserID) {
+			f.setOnline(e, false)
+		}
+	}
+}
+
+const (
+	// periodicRounds is the number of probes in which all rooms of a cluster are
+	// resynced once, unless more than maxPeriodic resyncs would be due at a time.
+	periodicRounds = 15
+	maxPeriodic    = 200
+)
+
+// periodicResync resyncs some rooms of a cluster at a time, and all of them in turn. The
+// servers of a cluster forward events to each other, and lose those in flight on a
+// connection that breaks. The next message shows that one was lost, but other events
+// would be missed for good. It is owned by the goroutine of the probes.
+type periodicResync struct {
+	due []*feed // those left in this round
+	n   int     // how many at a time
+}
+
+func (p *periodicResync) run(conn *pubsub.Conn[*feed]) {
+	if len(p.due) == 0 || conn.Idle() {
+		p.due = conn.Subscribers()
+		p.n = min(maxPeriodic, len(p.due)/periodicRounds+1)
+	}
+	n := min(len(p.due), p.n)
+	for _, f := range p.due[:n] {
+		f.requestResync()
+	}
+	p.due = p.due[n:]
+}
+
+// resyncShards resyncs the rooms on servers that were away for a moment or have just
+// become masters: they may have lost some of their data.
+func (s *Store) resyncShards(ctx context.Context, returned map[*redis.Client]bool) {
+	s.repairNode()
+	for _, f := range s.conn.Subscribers() {
+		if server, err := s.topology.ClientFor(ctx, f.keys.Room()); err != nil || returned[server] {
+			f.requestResync()
 		}
 	}
 }

@@ -4,36 +4,47 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/pipeline"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/pubsub"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// Store is a room.Store over Redis. Each Store is a node of its own, also where
-// several of one process share a Redis.
+type (
+	// Options name the Redis that a store uses, and how it uses it.
+	Options = client.Options
+	// Sentinel names the master whose sentinels are asked for its address.
+	Sentinel = client.Sentinel
+)
+
+// Store is a room.Store over Redis. Each Store is a node of its own, even if several
+// of one process share a Redis.
 type Store struct {
 	// Fixed by New.
-	log      func() *zap.Logger
-	keys     keyspace
-	node     string // the id of this node
-	servers  servers
-	clock    *clock
-	link     *link
-	pulse    *pulse
-	presence *presence
-	nodes    *nodes
-	heart    *heart
-	ended    *ended
-	departed departed
-	syncs    chan struct{} // holds a token for each synchronization under way
-	posts    *lanes
-	counters counters
+	log        func() *zap.Logger
+	node       string // the id of this node
+	topology   client.Topology
+	keys       script.Keyspace
+	scripts    *script.Runner
+	posts      *pipeline.Publisher
+	conn       *pubsub.Conn[*feed]
+	clock      *clock
+	presence   *presence
+	tombstones *tombstones
+	resyncs    chan struct{} // holds a token for each resync in progress
 
-	// The life of the store's goroutines.
-	ctx    context.Context //nolint:containedctx // it is no call's: Close ends it
+	counters counters
+	periodic periodicResync
+
+	// The context of the store's goroutines.
+	ctx    context.Context //nolint:containedctx // it belongs to no call: Close ends it
 	cancel context.CancelFunc
 
 	mu     sync.Mutex
@@ -41,36 +52,40 @@ type Store struct {
 	work   sync.WaitGroup // the goroutines; added to under mu
 }
 
-// maxSyncs is how many rooms synchronize at a time.
-const maxSyncs = 12
+// counters count the losses of the connection for events and their consequences.
+type counters struct {
+	down                atomic.Bool // from a loss until the connection is back
+	lost, resyncs, gaps atomic.Uint64
+}
 
-// New returns a Store. It fails only where the options are wrong: Redis is
-// connected to when it is needed first.
+// maxResyncs is the maximum number of resyncs in progress.
+const maxResyncs = 12
+
+// New returns a Store. It fails only if the options are wrong: the first command
+// connects to Redis.
 func New(o Options) (*Store, error) {
-	place, err := o.place()
+	topology, err := o.Open()
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
-		log:      o.Log,
-		node:     room.NewNonce(),
-		servers:  place.servers(),
-		clock:    newClock(),
-		presence: newPresence(),
-		nodes:    newNodes(),
-		ended:    newEnded(),
-		syncs:    make(chan struct{}, maxSyncs),
+		log:        o.Log,
+		node:       room.NewNonce(),
+		topology:   topology,
+		keys:       script.Keyspace{Prefix: o.KeyPrefix, Tagged: topology.Sharded()},
+		clock:      newClock(),
+		tombstones: &tombstones{},
+		resyncs:    make(chan struct{}, maxResyncs),
 	}
-	s.keys = keyspace{prefix: o.KeyPrefix, tagged: s.servers.spread()}
-	s.posts = &lanes{servers: s.servers, spawn: s.spawnOrRun, all: make(map[*redis.Client]*batcher)}
-	s.link = newLink(s)
-	s.pulse = newPulse(s)
-	s.heart = newHeart(s)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.spawn(s.link.read)
-	s.spawn(s.link.write)
-	s.spawn(s.pulse.run)
-	s.spawn(s.heart.run)
+	s.scripts = script.NewRunner(topology, s.clock)
+	s.posts = pipeline.New(topology, s.keys, s.spawnOrRun)
+	s.presence = newPresence(s)
+	s.conn = pubsub.New[*feed](topology, s.keys.NodeChannel(s.node), pubsub.Hooks{
+		Lost: s.connLost, Restored: s.connRestored, Probed: s.probed,
+	})
+	s.spawn(s.conn.Run)
+	s.spawn(s.keepAlive)
 	s.spawn(s.reapRooms)
 	return s, nil
 }
@@ -80,6 +95,18 @@ func (s *Store) Now() time.Time { return s.clock.now() }
 
 // Synchronous implements room.Store: Post waits for Redis.
 func (s *Store) Synchronous() bool { return false }
+
+// PubSubStats implements room.PubSub.
+func (s *Store) PubSubStats() room.PubSubStats {
+	n := &s.counters
+	return room.PubSubStats{
+		// Without subscribers the store does not connect.
+		Up:    !n.down.Load() || s.conn.Idle(),
+		Lost:  n.lost.Load(),
+		Syncs: n.resyncs.Load(),
+		Gaps:  n.gaps.Load(),
+	}
+}
 
 // Close implements room.Store.
 func (s *Store) Close() error {
@@ -91,17 +118,16 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.cancel()
-	s.link.close()
 	s.work.Wait()
-	s.heart.stop()
-	if err := s.servers.close(); err != nil && !errors.Is(err, redis.ErrClosed) {
-		return unavailable("close", err)
+	s.presence.shortenLease()
+	if err := s.topology.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+		return client.Unavailable("close", err)
 	}
 	return nil
 }
 
-// spawn runs a task in a goroutine. It reports whether it does: not if the store
-// is closed.
+// spawn runs a task in a goroutine, and returns whether it does: not if the store is
+// closed.
 func (s *Store) spawn(task func(context.Context)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,16 +139,14 @@ func (s *Store) spawn(task func(context.Context)) bool {
 	return true
 }
 
-// spawnOrRun runs a task that must be done: in a goroutine, or at once if the
-// store is closed.
+// spawnOrRun runs a task in a goroutine, or itself if the store is closed.
 func (s *Store) spawnOrRun(task func(context.Context)) {
 	if !s.spawn(task) {
 		task(s.ctx)
 	}
 }
 
-// logger returns the logger of the moment, one that does nothing where there is
-// none.
+// logger returns the current logger, which may discard everything.
 func (s *Store) logger() *zap.Logger {
 	if s.log != nil {
 		if l := s.log(); l != nil {
@@ -132,68 +156,49 @@ func (s *Store) logger() *zap.Logger {
 	return zap.NewNop()
 }
 
-// run runs a script in one round trip. Errors are room.ErrUnavailable.
-func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) (reply, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, unavailable(sc.name, err)
+// connLost is called when the connection for events fails.
+func (s *Store) connLost(reason string, again bool) {
+	s.presence.markUnstable()
+	if !again {
+		s.counters.down.Store(true)
+		s.counters.lost.Add(1)
+		s.logger().Warn("connection to Redis for events lost", zap.String("reason", reason))
 	}
-	call := sc.bySHA1(ctx, keys, args)
-	err := s.send(ctx, keys[0], call)
-	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
-		call = sc.inFull(ctx, keys, args)
-		err = s.send(ctx, keys[0], call)
-	}
-	if err != nil {
-		return nil, unavailable(sc.name, err)
-	}
-	result, err := call.Slice()
-	if err != nil {
-		return nil, unavailable(sc.name, err)
-	}
-	return result, nil
 }
 
-// runTimed runs a script whose reply has the server's time second. Without one it
-// fails: the clock would go back to the year 1.
-func (s *Store) runTimed(ctx context.Context, sc script, keys []string, args ...any) (reply, error) {
-	sent := s.clock.local()
-	r, err := s.run(ctx, sc, keys, args...)
-	if err != nil {
-		return nil, err
-	}
-	now := r.time(1)
-	if now.IsZero() {
-		return nil, errMalformed
-	}
-	s.clock.add(now, sent, s.clock.local())
-	return r, nil
+// connRestored is called when the connection for events works again.
+func (s *Store) connRestored() {
+	s.counters.down.Store(false)
+	s.logger().Info("connection to Redis for events is back")
+	s.repairNode()
 }
 
-// refusal is the error that the status of a reply stands for. A room that
-// this node still watches though it is gone is looked at.
-func (s *Store) refusal(code int64, instanceID string) error {
-	switch code {
-	case replyOK:
-		return nil
-	case replyGone:
-		for _, f := range s.link.feeds(s.keys.room(instanceID).channel) {
-			f.requestSync()
+// probed is called after each probe of the servers.
+func (s *Store) probed(ctx context.Context, p pubsub.Probe) {
+	if s.topology.Sharded() {
+		if len(p.Returned) > 0 {
+			s.resyncShards(ctx, p.Returned)
 		}
-		return room.ErrRoomNotFound
-	case replyRemoved:
-		return room.ErrRemoved
-	case replyLocked:
-		return room.ErrRoomLocked
-	case replyFull:
-		return room.ErrRoomFull
-	case replyNoMessage:
-		return room.ErrMessageNotFound
-	case replyNotOwn:
-		return room.ErrNotAdmin
-	default:
-		return errMalformed
+		s.periodic.run(s.conn)
+	}
+	if p.Masters != nil {
+		s.posts.Keep(p.Masters)
 	}
 }
 
-// Interface guard.
-var _ room.Store = (*Store)(nil)
+// noteGone resyncs the feeds of an instance that Redis does not have, as err shows. It
+// returns err.
+func (s *Store) noteGone(instanceID string, err error) error {
+	if errors.Is(err, room.ErrRoomNotFound) {
+		for _, f := range s.conn.SubscribersOf(s.keys.Room(instanceID).Channel) {
+			f.requestResync()
+		}
+	}
+	return err
+}
+
+// Interface guards.
+var (
+	_ room.Store  = (*Store)(nil)
+	_ room.PubSub = (*Store)(nil)
+)

@@ -72,13 +72,14 @@ func (w *watch) await(tb testing.TB, what string, satisfies func(room.Event) boo
 	tb.Helper()
 	timeout := time.NewTimer(2 * patience)
 	defer timeout.Stop()
-	for {
+	for checked := 0; ; {
 		events, changed := w.soFar()
-		for _, e := range events {
+		for _, e := range events[checked:] {
 			if satisfies(e) {
 				return e
 			}
 		}
+		checked = len(events)
 		select {
 		case <-changed:
 		case <-timeout.C:
@@ -105,7 +106,7 @@ func (w *watch) awaitSeq(tb testing.TB, seq uint64) {
 
 func describe(events []room.Event) string {
 	var b strings.Builder
-	for _, e := range events {
+	for _, e := range events[max(0, len(events)-100):] {
 		fmt.Fprintf(&b, "%d(seq %d, user %q, reason %q) ", e.Kind, e.Seq, e.UserID, e.Reason)
 	}
 	return b.String()
@@ -164,7 +165,7 @@ func joinRoom(tb testing.TB, s *redisstore.Store, roomID string, names ...string
 
 func newPost(s *redisstore.Store, session string, id uint64, text string) room.Post {
 	return room.Post{
-		UserID: admin, Session: session, ID: id, History: 10_000,
+		UserID: admin, Session: session, ID: id, History: 1_000_000,
 		Body: message.EncodeBody(text, s.Now(), admin, id, session),
 	}
 }

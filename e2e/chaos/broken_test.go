@@ -24,7 +24,7 @@ var broken = map[string]struct {
 	// A message that its client sends again, because it does not know whether the first
 	// was stored, is stored twice.
 	"duplicates": {
-		file:   "redisstore/scripts/post.lua",
+		file:   "redisstore/script/post.lua",
 		from:   "if not below(highest, id) then",
 		to:     "if false then",
 		faults: []string{"redis-mute", "redis-reset", "redis-kill"},
@@ -33,15 +33,15 @@ var broken = map[string]struct {
 	// A node does not catch up with messages that were posted while its connection for
 	// events was broken.
 	"resynchronization": {
-		file:   "redisstore/sync.go",
+		file:   "redisstore/resync.go",
 		from:   "	f.live = false\n	switch {",
-		to:     "	f.live = f.linked\n	switch {\n	case f.open:",
+		to:     "	f.live = f.connected\n	switch {\n	case f.open:",
 		faults: []string{"subscriber-cut"},
 		kinds:  []string{"delivery", "end", "order", "outbox", "presence"},
 	},
 	// A key that is created after the start of a room outlives it.
 	"deadline": {
-		file:  "redisstore/scripts/post.lua",
+		file:  "redisstore/script/post.lua",
 		from:  "redis.call('PEXPIREAT', KEYS[2], deadline)",
 		to:    "",
 		kinds: []string{"expiry", "keys"},

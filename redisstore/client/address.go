@@ -1,6 +1,7 @@
-package redisstore
+package client
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/url"
@@ -11,47 +12,48 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The ports of a server and of a sentinel where none is given.
+// Ports of addresses without one.
 const (
 	defaultPort         = "6379"
 	defaultSentinelPort = "26379"
 )
 
-// setAddresses sets what the addresses say.
-func (p *place) setAddresses(addresses []string) error {
+// setAddrs parses the addresses.
+func (r *resolved) setAddrs(addrs []string) error {
 	port := defaultPort
-	if p.sentinel.Master != "" {
+	if r.sentinel.Master != "" {
 		port = defaultSentinelPort
 	}
-	for _, address := range addresses {
+	for _, addr := range addrs {
+		isPath, isURL := strings.HasPrefix(addr, "/"), strings.Contains(addr, "://")
 		switch {
-		case address == "":
+		case addr == "":
 			return errors.New("redisstore: address: empty")
-		case p.several() && (strings.HasPrefix(address, "/") || strings.Contains(address, "://")):
+		case r.several() && (isPath || isURL):
 			return errors.New("redisstore: address: of sentinels and of a cluster, host or host:port is expected")
-		case strings.HasPrefix(address, "/"):
-			p.network, p.addrs = "unix", []string{address}
+		case isPath:
+			r.network, r.addrs = "unix", []string{addr}
 			return nil
-		case strings.Contains(address, "://"):
-			return p.setURL(address)
+		case isURL:
+			return r.setURL(addr)
 		}
-		full, err := withPort(address, port)
+		full, err := withPort(addr, port)
 		if err != nil {
 			return err
 		}
-		if slices.Contains(p.addrs, full) {
+		if slices.Contains(r.addrs, full) {
 			return errors.New("redisstore: address: given twice")
 		}
-		p.network, p.addrs = "tcp", append(p.addrs, full)
+		r.network, r.addrs = "tcp", append(r.addrs, full)
 	}
 	return nil
 }
 
-// withPort returns host:port of host:port or host.
-func withPort(address, port string) (string, error) {
-	host, given, err := net.SplitHostPort(address)
+// withPort returns host:port for host:port or host.
+func withPort(addr, port string) (string, error) {
+	host, given, err := net.SplitHostPort(addr)
 	if err != nil {
-		host, given = strings.Trim(address, "[]"), port
+		host, given = strings.Trim(addr, "[]"), port
 		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
 			return "", errors.New("redisstore: address: not host:port")
 		}
@@ -62,8 +64,8 @@ func withPort(address, port string) (string, error) {
 	return net.JoinHostPort(host, given), nil
 }
 
-func (p *place) setURL(address string) error {
-	u, err := url.Parse(address)
+func (r *resolved) setURL(addr string) error {
+	u, err := url.Parse(addr)
 	if err != nil {
 		return errors.New("redisstore: address: not a URL")
 	}
@@ -72,33 +74,26 @@ func (p *place) setURL(address string) error {
 			return errors.New("redisstore: address: the URL has an option that is not supported (unix:// knows db)")
 		}
 	}
-	parsed, err := redis.ParseURL(address)
+	parsed, err := redis.ParseURL(addr)
 	if err != nil {
 		return errors.New("redisstore: address: not a redis://, rediss:// or unix:// URL")
 	}
 	switch {
-	case parsed.Username != "" && p.username != "":
+	case parsed.Username != "" && r.username != "":
 		return errors.New("redisstore: user name: given twice, in the address too")
-	case parsed.Password != "" && p.password != "":
+	case parsed.Password != "" && r.password != "":
 		return errors.New("redisstore: password: given twice, in the address too")
-	case parsed.DB != 0 && p.db != 0:
+	case parsed.DB != 0 && r.db != 0:
 		return errors.New("redisstore: db: given twice, in the address too")
 	}
-	p.network, p.addrs = parsed.Network, []string{parsed.Addr}
-	if parsed.Username != "" {
-		p.username = parsed.Username
-	}
-	if parsed.Password != "" {
-		p.password = parsed.Password
-	}
-	if parsed.DB != 0 {
-		p.db = parsed.DB
-	}
-	if p.tls == nil {
-		p.tls = parsed.TLSConfig
-	} else if p.tls.ServerName == "" && parsed.TLSConfig != nil {
-		p.tls = p.tls.Clone()
-		p.tls.ServerName = parsed.TLSConfig.ServerName
+	r.network, r.addrs = parsed.Network, []string{parsed.Addr}
+	r.username, r.password = cmp.Or(parsed.Username, r.username), cmp.Or(parsed.Password, r.password)
+	r.db = cmp.Or(parsed.DB, r.db)
+	if r.tls == nil {
+		r.tls = parsed.TLSConfig
+	} else if r.tls.ServerName == "" && parsed.TLSConfig != nil {
+		r.tls = r.tls.Clone()
+		r.tls.ServerName = parsed.TLSConfig.ServerName
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package redisstore
+package client
 
 import (
 	"context"
@@ -6,16 +6,21 @@ import (
 	"time"
 )
 
-// How long is waited before something that failed is tried again: the shorter
-// time first, then twice as long each time, up to the longer one.
 const (
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 500 * time.Millisecond
 )
 
-// pause waits; false if ctx is done.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
+// Backoff makes the pauses between attempts, from about 100 to about 500 ms, each
+// twice as long as the one before. The zero Backoff begins with the shortest.
+type Backoff struct{ next time.Duration }
+
+// Wait pauses, and returns false if ctx is done. The pauses are random by half, so
+// that nodes that lost the same server do not reconnect all at once.
+func (b *Backoff) Wait(ctx context.Context) bool {
+	d := max(b.next, minBackoff)
+	b.next = min(2*d, maxBackoff)
+	t := time.NewTimer(d/2 + rand.N(d/2+1)) //nolint:gosec // G404: nothing secret
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -23,10 +28,4 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// jitter is a random time from d/2 to d, so that nodes that lost the same
-// server don't come back as one.
-func jitter(d time.Duration) time.Duration {
-	return d/2 + rand.N(d/2+1) //nolint:gosec // G404: nothing secret
 }

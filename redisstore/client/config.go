@@ -1,4 +1,4 @@
-package redisstore
+package client
 
 import (
 	"context"
@@ -9,110 +9,81 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Each client gets the same settings, one by one, because the library has other
-// defaults for each kind. They must differ from those in this:
-//
-//   - Nothing is sent twice (MaxRetries, and unrepeated in cluster.go): a call that
-//     was cut off may have stored its message.
-//   - A time-out is short, and a dead address is given up at the first attempt:
-//     meanwhile somebody waits, and another server may have taken over.
-//   - A context that is done ends the call.
-//   - Connections forget what has gone over them (wipedConn).
-//   - Nothing is sent on connecting but what logs in. CLIENT SETINFO and
-//     notifications of maintenance need rights that are not needed otherwise.
 const (
 	dialTimeout  = time.Second
 	replyTimeout = 2 * time.Second
-	// poolSize is how many commands may be under way at a time, on each server.
-	// One Redis core is busy with far fewer.
+	// poolSize is the maximum number of commands in flight per server. One Redis core
+	// is busy with far fewer.
 	poolSize = 20
-	// bufferSize is that of each of the two buffers of a connection, in bytes. The
-	// library's own is four times as much. The pool of each server refers to the
-	// buffers of up to poolSize connections, and for long to those of as many that it
-	// has closed.
+	// bufferSize is the size of each of a connection's two buffers, in bytes: a quarter
+	// of the library's default. A pool refers to the buffers of up to poolSize
+	// connections, and for a long time to those of as many that it has closed.
 	bufferSize = 8 << 10
-	// protocol is a version of the protocol that any server knows, and nothing
-	// here needs a newer one.
+	// protocol is the RESP version: every server knows it, and no newer one is needed.
 	protocol = 2
-	// reloadEvery is how old may be what is known of who has which keys of a
-	// cluster. An error that hints at a change has it looked up at once.
-	reloadEvery = 5 * time.Second
-	// lookupTimeout is how long it may take to find the master: a sentinel that has
-	// just died does not answer, nor can it be connected to again, until another
-	// one is asked. Then the master is connected to.
-	lookupTimeout = replyTimeout + 3*dialTimeout
-	// maxRedirects is how often a call follows keys to the server that has them now.
+	// slotMapAge is the maximum age of the cached slot map of a cluster. An error that
+	// suggests a topology change refreshes it at once.
+	slotMapAge = 5 * time.Second
+	// failoverDialTimeout includes the search for the master: a sentinel that has just
+	// died does not answer, nor can it be connected to again, before another one is
+	// asked. Then the client dials the master.
+	failoverDialTimeout = replyTimeout + 3*dialTimeout
+	// maxRedirects is how many redirections a command follows.
 	maxRedirects = 3
 )
 
-// servers connects to nothing: that happens with the first call.
-func (p *place) servers() servers {
+// topology returns the clients for the options. They connect with the first command.
+func (r *resolved) topology() Topology {
+	o := r.config()
 	switch {
-	case p.cluster:
-		return newClustered(redis.NewClusterClient(p.clusterOptions()))
-	case p.sentinel.Master != "":
-		e := newElection(p)
-		return single{redis.NewFailoverClient(p.failoverOptions(e)), e}
-	default:
-		return single{redis.NewClient(p.options()), nil}
-	}
-}
-
-func (p *place) options() *redis.Options {
-	o := &redis.Options{
-		Network: p.network, Addr: p.addrs[0],
-		Username: p.username, Password: p.password, DB: p.db, TLSConfig: p.tls,
-		Protocol: protocol, DisableIdentity: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-		MaxRetries:               -1, DialerRetries: 1,
-		DialTimeout: dialTimeout, ReadTimeout: replyTimeout, WriteTimeout: replyTimeout, PoolTimeout: replyTimeout,
-		ContextTimeoutEnabled: true,
-		PoolSize:              poolSize, MaxActiveConns: poolSize,
-		ReadBufferSize: bufferSize, WriteBufferSize: bufferSize,
-	}
-	o.Dialer = wiping(o.NewDialer())
-	return o
-}
-
-// failoverOptions are for whichever server the sentinels say is the master. The
-// client asks them with each connection that it makes, and listens to one of them
-// for word of another master, upon which it drops its connections to the old one.
-// See election for those that it misses.
-//
-// DialTimeout includes asking. If that took as long as the single steps may, the
-// client would hold on for good to a sentinel that is gone with its machine; so
-// Dialer bounds the steps.
-func (p *place) failoverOptions(e *election) *redis.FailoverOptions {
-	return &redis.FailoverOptions{
-		MasterName: p.sentinel.Master, SentinelAddrs: p.addrs,
-		SentinelUsername: p.sentinel.Username, SentinelPassword: p.sentinel.Password,
-		Username: p.username, Password: p.password, DB: p.db, TLSConfig: p.tls,
-		Protocol: protocol, DisableIdentity: true, // it never asks for notifications of maintenance
-		MaxRetries: -1, DialerRetries: 1,
-		Dialer: wiping(func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return e.dial(ctx, network, addr, p.tls)
-		}),
-		DialTimeout: lookupTimeout, ReadTimeout: replyTimeout, WriteTimeout: replyTimeout, PoolTimeout: replyTimeout,
-		ContextTimeoutEnabled: true,
-		PoolSize:              poolSize, MaxActiveConns: poolSize,
-		ReadBufferSize: bufferSize, WriteBufferSize: bufferSize,
-	}
-}
-
-func (p *place) clusterOptions() *redis.ClusterOptions {
-	return &redis.ClusterOptions{
-		Addrs:    p.addrs,
-		Username: p.username, Password: p.password, TLSConfig: p.tls,
-		Dialer:   wiping(redis.NewDialer(&redis.Options{DialTimeout: dialTimeout, TLSConfig: p.tls})),
-		Protocol: protocol, DisableIdentity: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-		MaxRetries:               -1, DialerRetries: 1,
-		DialTimeout: dialTimeout, ReadTimeout: replyTimeout, WriteTimeout: replyTimeout, PoolTimeout: replyTimeout,
-		ContextTimeoutEnabled: true,
-		PoolSize:              poolSize, MaxActiveConns: poolSize,
-		ReadBufferSize: bufferSize, WriteBufferSize: bufferSize,
-		MaxRedirects: maxRedirects, ClusterStateReloadInterval: reloadEvery,
+	case r.cluster:
+		config := o.Cluster()
+		config.ClusterStateReloadInterval = slotMapAge
 		// The library would ask for a table of commands to find the keys in them.
-		DisableRoutingPolicies: true,
+		config.DisableRoutingPolicies = true
+		return &cluster{client: redis.NewClusterClient(config)}
+	case r.sentinel.Master != "":
+		// The library asks the sentinels for the master with each new connection, and
+		// subscribes to one of them for changes, upon which it drops the connections to the
+		// demoted master. The tracker handles those that it misses.
+		//
+		// DialTimeout includes that lookup. If dialing alone could take as long, the client
+		// would hold on for good to a sentinel whose machine is gone, so Dialer is bounded by
+		// dialTimeout.
+		master := newMasterTracker(r)
+		config := o.Failover()
+		config.DialTimeout = failoverDialTimeout
+		config.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return master.dial(ctx, network, addr, r.tls)
+		}
+		return standalone{redis.NewFailoverClient(config), master}
+	default:
+		config := o.Simple()
+		config.Network = r.network
+		return standalone{redis.NewClient(config), nil}
+	}
+}
+
+// config returns the settings that all topologies share:
+//
+//   - Nothing is sent twice (MaxRetries; sentOnce in a cluster): a call that was cut
+//     off may have stored its message.
+//   - Timeouts are short, and a dead address fails at the first attempt: a user is
+//     waiting, and another server may have taken over.
+//   - A context that is done ends the call.
+//   - A new connection sends nothing but the login. CLIENT SETINFO and maintenance
+//     notifications need permissions that are not needed otherwise.
+func (r *resolved) config() *redis.UniversalOptions {
+	return &redis.UniversalOptions{
+		Addrs: r.addrs, MasterName: r.sentinel.Master,
+		SentinelUsername: r.sentinel.Username, SentinelPassword: r.sentinel.Password,
+		Username: r.username, Password: r.password, DB: r.db, TLSConfig: r.tls,
+		Protocol: protocol, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		MaxRetries:               -1, DialerRetries: 1, MaxRedirects: maxRedirects,
+		DialTimeout: dialTimeout, ReadTimeout: replyTimeout, WriteTimeout: replyTimeout, PoolTimeout: replyTimeout,
+		ContextTimeoutEnabled: true,
+		PoolSize:              poolSize, MaxActiveConns: poolSize,
+		ReadBufferSize: bufferSize, WriteBufferSize: bufferSize,
 	}
 }

@@ -1,4 +1,4 @@
-package redisstore
+package client
 
 import (
 	"crypto/hmac"
@@ -9,57 +9,67 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap"
 )
 
-// Options say which Redis a Store uses, and how.
+// Options name the Redis that a store uses, and how it uses it.
 type Options struct {
-	// Addrs is where Redis is. Of one server, it is one of host:port, host, the
-	// path of a unix socket, or a redis://, rediss:// or unix:// URL, which may
-	// carry user name, password and database too. Of sentinels and of a cluster it
-	// is host:port or host of some of them, the more the better: one that can be
-	// reached names the others.
+	// Addrs are the addresses of Redis. One server has one address: host:port, host,
+	// the path of a unix socket, or a redis://, rediss:// or unix:// URL, which may
+	// include user name, password and database. For sentinels and for a cluster, give
+	// host:port or host of some of them, the more the better: one that can be reached
+	// names the others.
 	Addrs []string
-	// Sentinel, where its Master is not empty, says that Addrs are sentinels.
+	// Sentinel, if its Master is not empty, means that Addrs are those of sentinels.
 	Sentinel Sentinel
-	// Cluster says that Addrs are nodes of a Redis Cluster.
+	// Cluster means that Addrs are those of nodes of a Redis Cluster.
 	Cluster bool
-	// Username and Password authenticate the client to the servers that keep the
+	// Username and Password authenticate the client to the servers that hold the
 	// data; both optional. The user name needs a password.
 	Username, Password string
 	// DB is the number of the database. A cluster has only 0.
 	DB int
-	// TLS is the configuration of encrypted connections, to sentinels too; nil is
-	// none, unless the address is a rediss:// URL.
+	// TLS is the configuration of encrypted connections, to sentinels too. Nil means
+	// no encryption, unless the address is a rediss:// URL.
 	TLS *tls.Config
 	// KeyPrefix precedes the name of each key and channel.
 	KeyPrefix string
-	// Log is asked for the logger each time something is logged; nil, or a nil
-	// logger, logs nothing.
+	// Log is called for the logger at each log entry. Nil, or a nil logger, logs
+	// nothing.
 	Log func() *zap.Logger
 }
 
-// Sentinel says which master of sentinels has the data.
+// Sentinel names the master whose sentinels are asked for its address.
 type Sentinel struct {
-	// Master is the name by which sentinels know the master.
+	// Master is the sentinels' name of the master.
 	Master string
 	// Username and Password authenticate the client to the sentinels; both
 	// optional. The user name needs a password.
 	Username, Password string
 }
 
-// Validate reports what is wrong with the options. Errors name the field, but not
+// Validate returns the first mistake in the options. Errors name the field, but not
 // its value, which may contain a password.
 func (o Options) Validate() error {
-	_, err := o.place()
+	_, err := o.resolve()
 	return err
 }
 
-// place is where Redis is and how one gets in: what Options say, checked and with
-// nothing left out.
-type place struct {
+// Open returns the servers of the options. It connects to none: the first command
+// does.
+func (o Options) Open() (Topology, error) {
+	r, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	return r.topology(), nil
+}
+
+// resolved are validated options with URLs parsed and defaults filled in.
+type resolved struct {
 	network            string   // "tcp" or "unix"
 	addrs              []string // host:port, or the path of a socket; one, unless cluster or sentinel
 	username, password string
@@ -69,13 +79,11 @@ type place struct {
 	cluster            bool
 }
 
-// several reports whether there may be more than one address.
-func (p *place) several() bool { return p.cluster || p.sentinel.Master != "" }
+// several reports whether more than one address is allowed.
+func (r *resolved) several() bool { return r.cluster || r.sentinel.Master != "" }
 
-// place makes one form of all ways to say the same. Errors name the field that is
-// wrong, but not its value, which may contain a password.
-func (o Options) place() (*place, error) {
-	p := &place{
+func (o Options) resolve() (*resolved, error) {
+	r := &resolved{
 		username: o.Username, password: o.Password, db: o.DB, tls: o.TLS,
 		sentinel: o.Sentinel, cluster: o.Cluster,
 	}
@@ -88,63 +96,73 @@ func (o Options) place() (*place, error) {
 		return nil, errors.New("redisstore: sentinel password: missing for the user name")
 	case len(o.Addrs) == 0:
 		return nil, errors.New("redisstore: address: missing")
-	case len(o.Addrs) > 1 && !p.several():
+	case len(o.Addrs) > 1 && !r.several():
 		return nil, errors.New("redisstore: address: more than one are those of sentinels or of a cluster")
 	}
-	if err := p.setAddresses(o.Addrs); err != nil {
+	if err := r.setAddrs(o.Addrs); err != nil {
 		return nil, err
 	}
 	switch {
-	case p.db < 0:
+	case r.db < 0:
 		return nil, errors.New("redisstore: db: negative")
-	case p.cluster && p.db != 0:
+	case r.cluster && r.db != 0:
 		return nil, errors.New("redisstore: db: a cluster has only 0")
-	case p.username != "" && p.password == "":
+	case r.username != "" && r.password == "":
 		return nil, errors.New("redisstore: password: missing for the user name")
 	case strings.ContainsAny(o.KeyPrefix, "{}"):
 		return nil, errors.New("redisstore: key prefix: must not contain { or }, which have a meaning in a cluster")
 	}
-	return p, nil
+	return r, nil
 }
 
-// identityKey makes the digests of Identity useless outside this process: a
-// password cannot be guessed from one.
+// Name returns addresses, the sentinels' name of the master, database and key
+// prefix, for people to read. It contains no secret. Options that differ in how
+// they reach the same rooms may have the same name.
+func (o Options) Name() string {
+	r, err := o.resolve()
+	if err != nil {
+		return ""
+	}
+	parts := []string{strings.Join(r.addrs, ","), r.sentinel.Master, strconv.Itoa(r.db), o.KeyPrefix}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")
+}
+
+// identityKey makes the digests in identities useless outside this process: they do
+// not help to guess a password.
 var identityKey = func() []byte {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the program instead
 	return key
 }()
 
-// Identity is the same for options that lead to the same rooms in the same way,
-// and differs otherwise, within one run of the program. No secret can be read
-// from it.
+// Identity is equal for options that lead to the same rooms in the same way, and
+// differs otherwise, within one run of the program. It reveals no secret.
 func (o Options) Identity() string {
-	p, err := o.place()
+	r, err := o.resolve()
 	if err != nil {
 		return "redis:invalid"
 	}
-	text := fmt.Appendf(nil, "%q %q %q", p.password, p.sentinel.Username, p.sentinel.Password)
-	if t := p.tls; t != nil {
-		text = fmt.Appendf(text, "%q %t %d", t.ServerName, t.InsecureSkipVerify, t.MinVersion)
+	mac := hmac.New(sha256.New, identityKey)
+	fmt.Fprintf(mac, "%q %q %q", r.password, r.sentinel.Username, r.sentinel.Password)
+	if t := r.tls; t != nil {
+		fmt.Fprintf(mac, "%q %t %d", t.ServerName, t.InsecureSkipVerify, t.MinVersion)
 		for _, certificate := range t.Certificates {
-			text = fmt.Appendf(text, "%q", certificate.Certificate)
+			fmt.Fprintf(mac, "%q", certificate.Certificate)
 		}
 		if t.RootCAs != nil {
-			// The pool is made anew on each load of a configuration, so its
-			// address would tell nothing.
-			text = fmt.Appendf(text, "%q", t.RootCAs.Subjects()) //nolint:staticcheck // SA1019: incomplete for system pools only, which all are the same
+			// Each load of a configuration makes a new pool, so its address would
+			// always differ.
+			fmt.Fprintf(mac, "%q", t.RootCAs.Subjects()) //nolint:staticcheck // SA1019: incomplete for system pools only, which are all the same
 		}
 	}
-	mac := hmac.New(sha256.New, identityKey)
-	mac.Write(text)
 	kind := ""
 	switch {
-	case p.cluster:
+	case r.cluster:
 		kind = "cluster:"
-	case p.sentinel.Master != "":
-		kind = fmt.Sprintf("sentinel=%q:", p.sentinel.Master)
+	case r.sentinel.Master != "":
+		kind = fmt.Sprintf("sentinel=%q:", r.sentinel.Master)
 	}
-	slices.Sort(p.addrs)
-	return fmt.Sprintf("redis:%s%s:%s/%d?prefix=%q&user=%q&auth=%s", kind, p.network, strings.Join(p.addrs, ","), p.db,
-		o.KeyPrefix, p.username, hex.EncodeToString(mac.Sum(nil)[:8]))
+	slices.Sort(r.addrs)
+	return fmt.Sprintf("redis:%s%s:%s/%d?prefix=%q&user=%q&auth=%s", kind, r.network, strings.Join(r.addrs, ","), r.db,
+		o.KeyPrefix, r.username, hex.EncodeToString(mac.Sum(nil)[:8]))
 }

@@ -1,4 +1,4 @@
-package redisstore
+package client
 
 import (
 	"context"
@@ -10,55 +10,55 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// errReplaced means that a connection leads to a server that was the master before.
-var errReplaced = errors.New("redisstore: another server has become the master")
+// errDemoted means that an address is that of a demoted master.
+var errDemoted = errors.New("redisstore: another server has become the master")
 
-// election follows which master sentinels name, and breaks every connection to one
-// that they named before. That one takes writes for another ten seconds, if it
-// lives, and drops them when it becomes a replica. The library leaves it for the
-// connections that are idle or in use at that moment, but not for those that are
-// being made, nor for the one that listens.
-type election struct {
-	master    string // the name that sentinels have for it
+// masterTracker asks the sentinels for the master, and closes every connection to a
+// demoted one. If that is alive it accepts writes for another ten seconds, and drops
+// them when it becomes a replica. The library closes the connections that are idle or
+// in use at that moment, but neither those being dialed nor the subscribed one.
+type masterTracker struct {
+	// Fixed by newMasterTracker.
+	name      string // the sentinels' name of the master
 	sentinels []*redis.SentinelClient
 
 	mu sync.Mutex
 	// All below is guarded by mu.
 	current string          // address of the master; "" if not known
-	former  map[string]bool // of those that were
-	conns   map[*electedConn]struct{}
+	demoted map[string]bool // addresses of earlier masters
+	conns   map[*trackedConn]struct{}
 }
 
-// electedConn is a connection to a server, or to a sentinel.
-type electedConn struct {
+// trackedConn is a connection to a server or a sentinel.
+type trackedConn struct {
 	*net.TCPConn
-	address  string
-	election *election
+	addr    string
+	tracker *masterTracker
 }
 
 // Close implements net.Conn.
-func (c *electedConn) Close() error {
-	c.election.mu.Lock()
-	delete(c.election.conns, c)
-	c.election.mu.Unlock()
+func (c *trackedConn) Close() error {
+	c.tracker.mu.Lock()
+	delete(c.tracker.conns, c)
+	c.tracker.mu.Unlock()
 	return c.TCPConn.Close()
 }
 
-func newElection(p *place) *election {
-	e := &election{master: p.sentinel.Master, former: make(map[string]bool), conns: make(map[*electedConn]struct{})}
-	for _, addr := range p.addrs {
-		e.sentinels = append(e.sentinels, redis.NewSentinelClient(&redis.Options{
-			Addr: addr, Username: p.sentinel.Username, Password: p.sentinel.Password, TLSConfig: p.tls,
-			Protocol: protocol, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
-			DialTimeout: dialTimeout, ReadTimeout: dialTimeout, WriteTimeout: dialTimeout,
-			ContextTimeoutEnabled: true, PoolSize: 1,
-		}))
+func newMasterTracker(r *resolved) *masterTracker {
+	t := &masterTracker{name: r.sentinel.Master, demoted: make(map[string]bool), conns: make(map[*trackedConn]struct{})}
+	for _, addr := range r.addrs {
+		config := r.config().Simple()
+		config.Addr, config.DB = addr, 0
+		config.Username, config.Password = r.sentinel.Username, r.sentinel.Password
+		config.ReadTimeout, config.WriteTimeout = dialTimeout, dialTimeout
+		config.PoolSize, config.MaxActiveConns = 1, 0
+		t.sentinels = append(t.sentinels, redis.NewSentinelClient(config))
 	}
-	return e
+	return t
 }
 
-// dial connects to a sentinel or to a server, unless that was the master before.
-func (e *election) dial(ctx context.Context, network, addr string, config *tls.Config) (net.Conn, error) {
+// dial connects to a sentinel or a server, but not to a demoted master.
+func (t *masterTracker) dial(ctx context.Context, network, addr string, config *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
@@ -70,15 +70,16 @@ func (e *election) dial(ctx context.Context, network, addr string, config *tls.C
 		_ = conn.Close() // nothing was sent
 		return nil, errors.New("redisstore: sentinels and their servers are reached by TCP")
 	}
-	elected, err := e.admit(raw, addr)
+	tracked, err := t.track(raw, addr)
 	if err != nil {
 		_ = raw.Close() // nothing was sent
 		return nil, err
 	}
 	if config == nil {
-		return elected, nil
+		return tracked, nil
 	}
-	// The name to expect is the address's, unless the configuration has one.
+	// The certificate must be for the host of the address, unless the configuration
+	// names another one.
 	if config.ServerName == "" {
 		host, _, err := net.SplitHostPort(addr)
 		if err != nil {
@@ -87,74 +88,75 @@ func (e *election) dial(ctx context.Context, network, addr string, config *tls.C
 		config = config.Clone()
 		config.ServerName = host
 	}
-	secured := tls.Client(elected, config)
-	// The time-out is for the handshake too.
+	secured := tls.Client(tracked, config)
+	// The timeout includes the handshake.
 	if err := secured.HandshakeContext(ctx); err != nil {
-		_ = elected.Close() // nothing was sent
+		_ = tracked.Close() // nothing was sent
 		return nil, err
 	}
 	return secured, nil
 }
 
-// admit notes a connection.
-func (e *election) admit(conn *net.TCPConn, addr string) (*electedConn, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.former[addr] {
-		return nil, errReplaced
+// track registers a connection.
+func (t *masterTracker) track(conn *net.TCPConn, addr string) (*trackedConn, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.demoted[addr] {
+		return nil, errDemoted
 	}
-	c := &electedConn{conn, addr, e}
-	e.conns[c] = struct{}{}
+	c := &trackedConn{conn, addr, t}
+	t.conns[c] = struct{}{}
 	return c, nil
 }
 
-// review asks the sentinels, and takes what most of those that answer say.
-func (e *election) review(ctx context.Context) {
-	answers := make([]string, len(e.sentinels))
+// check asks all sentinels, and takes the answer of more than half of those that
+// answer.
+func (t *masterTracker) check(ctx context.Context) {
+	answers := make([]string, len(t.sentinels))
 	var asking sync.WaitGroup
-	for i, sentinel := range e.sentinels {
-		// Ends with its call, which the time-outs of the client bound.
+	for i, sentinel := range t.sentinels {
+		// Ends with its call, which the client's timeouts bound.
 		asking.Go(func() {
-			if reply, err := sentinel.GetMasterAddrByName(ctx, e.master).Result(); err == nil && len(reply) == 2 {
+			if reply, err := sentinel.GetMasterAddrByName(ctx, t.name).Result(); err == nil && len(reply) == 2 {
 				answers[i] = net.JoinHostPort(reply[0], reply[1])
 			}
 		})
 	}
 	asking.Wait()
-	votes, most, all := make(map[string]int), "", 0
-	for _, answer := range answers {
-		if answer == "" {
+	votes, best, total := make(map[string]int), "", 0
+	for _, addr := range answers {
+		if addr == "" {
 			continue
 		}
-		all++
-		if votes[answer]++; votes[answer] > votes[most] {
-			most = answer
+		total++
+		if votes[addr]++; votes[addr] > votes[best] {
+			best = addr
 		}
 	}
-	if 2*votes[most] > all {
-		e.elect(most)
+	if 2*votes[best] > total {
+		t.setMaster(best)
 	}
 }
 
-// elect notes who is the master, and breaks the connections to who was before.
-func (e *election) elect(addr string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.current != "" && e.current != addr {
-		e.former[e.current] = true
+// setMaster notes the address of the master, and closes connections to demoted ones.
+func (t *masterTracker) setMaster(addr string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current != "" && t.current != addr {
+		t.demoted[t.current] = true
 	}
-	e.current = addr
-	delete(e.former, addr)
-	for c := range e.conns {
-		if e.former[c.address] {
-			delete(e.conns, c)
-			_ = c.TCPConn.Close() // whoever uses it notices
+	t.current = addr
+	delete(t.demoted, addr)
+	for c := range t.conns {
+		if t.demoted[c.addr] {
+			delete(t.conns, c)
+			_ = c.TCPConn.Close() // its user gets an error
 		}
 	}
 }
 
-func (e *election) close() {
-	for _, sentinel := range e.sentinels {
+func (t *masterTracker) close() {
+	for _, sentinel := range t.sentinels {
 		_ = sentinel.Close() // fails only if it is closed
 	}
 }

@@ -1,4 +1,6 @@
-package redisstore
+// Package client connects to Redis: to one server, to the master that sentinels
+// name, or to the masters of a cluster. It knows nothing of rooms.
+package client
 
 import (
 	"context"
@@ -6,96 +8,95 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// servers are the Redis servers that have the keys: one, or the masters of a
-// cluster. Safe for concurrent use.
-type servers interface {
-	// of returns the client of the server that has a key.
-	of(ctx context.Context, key string) (*redis.Client, error)
-	// masters returns the clients of all servers that have keys. The same server
-	// has the same client for as long as it is there.
-	masters(ctx context.Context) ([]*redis.Client, error)
-	// subscriber returns the client of a server from which everything is heard that
-	// is published on any of them: if possible, another one than last time.
-	subscriber(ctx context.Context) (*redis.Client, error)
-	// pipeline sends each command to whoever has its key, together where they go to
-	// the same server. It follows keys that have moved. Each command gets its own
-	// outcome.
-	pipeline(ctx context.Context, commands ...redis.Cmder)
-	// failed takes note of what came of a call: some errors mean that it has to be
-	// found out anew who has which keys.
-	failed(ctx context.Context, err error)
-	// spread reports whether the keys are on more than one server.
-	spread() bool
-	// replaceable reports whether another server may take the place of one, without
-	// the last of what that had.
-	replaceable() bool
-	// review leaves servers that have been replaced, if the client has not. It is to
-	// be called every second or so while there is something to do.
-	review(ctx context.Context)
-	close() error
+// Topology is the set of Redis servers that hold the keys. Safe for concurrent use.
+type Topology interface {
+	// ClientFor returns the client of the server that holds a key.
+	ClientFor(ctx context.Context, key string) (*redis.Client, error)
+	// Masters returns the clients of all servers that hold keys. A server keeps its
+	// client for as long as it is part of the topology.
+	Masters(ctx context.Context) ([]*redis.Client, error)
+	// Subscriber returns the client of a server that delivers everything published on
+	// any server: another one than last time, if possible.
+	Subscriber(ctx context.Context) (*redis.Client, error)
+	// Pipeline sends each command to the server that holds its key, in one round trip
+	// per server, and follows keys that have moved. Each command has its own outcome.
+	Pipeline(ctx context.Context, commands ...redis.Cmder)
+	// NoteError refreshes the slot map if the error suggests a topology change.
+	NoteError(ctx context.Context, err error)
+	// Sharded reports whether the keys are spread over several servers.
+	Sharded() bool
+	// Replaceable reports whether another server may take over from one, without the
+	// last writes of that one.
+	Replaceable() bool
+	// CheckMaster drops connections to a demoted master that the library has kept.
+	// Call it about once per second while there is work.
+	CheckMaster(ctx context.Context)
+	// Close closes all connections.
+	Close() error
 }
 
-// single is one server, or the master of the moment that sentinels name.
-type single struct {
-	client  *redis.Client
-	elected *election // nil without sentinels
+// Send sends a command once to the server that holds the key, and returns the
+// command's error.
+func Send(ctx context.Context, t Topology, key string, command redis.Cmder) error {
+	server, err := t.ClientFor(ctx, key)
+	if err != nil {
+		command.SetErr(err)
+		t.NoteError(ctx, err)
+		return err
+	}
+	if err = server.Process(ctx, command); IsRedirection(err) {
+		t.Pipeline(ctx, command)
+		err = command.Err()
+	}
+	t.NoteError(ctx, err)
+	return err
 }
 
-func (s single) of(context.Context, string) (*redis.Client, error) { return s.client, nil }
+// IsRedirection reports whether a server answered that another one holds the keys of
+// a command. It has not executed the command then.
+func IsRedirection(err error) bool {
+	return err != nil && (redis.HasErrorPrefix(err, "MOVED ") || redis.HasErrorPrefix(err, "ASK "))
+}
 
-func (s single) masters(context.Context) ([]*redis.Client, error) {
+// standalone is one server, or the master that sentinels name.
+type standalone struct {
+	client *redis.Client
+	master *masterTracker // nil without sentinels
+}
+
+func (s standalone) ClientFor(context.Context, string) (*redis.Client, error) { return s.client, nil }
+
+func (s standalone) Masters(context.Context) ([]*redis.Client, error) {
 	return []*redis.Client{s.client}, nil
 }
 
-func (s single) subscriber(context.Context) (*redis.Client, error) { return s.client, nil }
+func (s standalone) Subscriber(context.Context) (*redis.Client, error) { return s.client, nil }
 
-func (s single) pipeline(ctx context.Context, commands ...redis.Cmder) {
+func (s standalone) Pipeline(ctx context.Context, commands ...redis.Cmder) {
 	if len(commands) == 1 {
 		_ = s.client.Process(ctx, commands[0]) // the command has the error
 		return
 	}
 	pipeline := s.client.Pipeline()
-	_ = pipeline.BatchProcess(ctx, commands...) // only puts them together
+	_ = pipeline.BatchProcess(ctx, commands...) // only queues them
 	_, _ = pipeline.Exec(ctx)                   // each command has its own error
 }
 
-func (s single) failed(context.Context, error) {}
+func (s standalone) NoteError(context.Context, error) {}
 
-func (s single) spread() bool { return false }
+func (s standalone) Sharded() bool { return false }
 
-func (s single) replaceable() bool { return s.elected != nil }
+func (s standalone) Replaceable() bool { return s.master != nil }
 
-func (s single) review(ctx context.Context) {
-	if s.elected != nil {
-		s.elected.review(ctx)
+func (s standalone) CheckMaster(ctx context.Context) {
+	if s.master != nil {
+		s.master.check(ctx)
 	}
 }
 
-func (s single) close() error {
-	if s.elected != nil {
-		s.elected.close()
+func (s standalone) Close() error {
+	if s.master != nil {
+		s.master.close()
 	}
 	return s.client.Close()
-}
-
-// send sends a command to the server that has a key, and returns its error.
-func (s *Store) send(ctx context.Context, key string, command redis.Cmder) error {
-	server, err := s.servers.of(ctx, key)
-	if err != nil {
-		command.SetErr(err)
-		s.servers.failed(ctx, err)
-		return err
-	}
-	if err = server.Process(ctx, command); isRedirection(err) {
-		s.servers.pipeline(ctx, command)
-		err = command.Err()
-	}
-	s.servers.failed(ctx, err)
-	return err
-}
-
-// isRedirection reports whether a server does not have the keys of a command,
-// which it then has not executed.
-func isRedirection(err error) bool {
-	return err != nil && (redis.HasErrorPrefix(err, "MOVED ") || redis.HasErrorPrefix(err, "ASK "))
 }

@@ -1,4 +1,4 @@
-package redisstore
+package pipeline
 
 import (
 	"context"
@@ -6,67 +6,76 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 )
 
 const (
-	// maxSenders is how many calls that carry posts are under way at a time. Two
-	// keep Redis busy: while it works on one, the other is read and written.
-	maxSenders = 2
-	// maxBatch is how many posts one call carries.
+	// maxCalls is the maximum number of calls in flight. Two keep Redis busy: while it
+	// executes one, the other one is read and written.
+	maxCalls = 2
+	// maxBatch is the maximum number of posts in one call.
 	maxBatch = 128
+	// maxRetries is how often a post that was not executed is sent again: its room may
+	// have moved to another server, which does not know the script.
+	maxRetries = 2
 )
 
-// batcher sends posts to one server. One that finds it idle goes by itself, on the
-// goroutine of its caller; those that come while maxSenders calls are under way
-// wait, and share the next one. So a lone post costs a round trip and nothing
-// else, and many at once share the system calls, which cost most.
+// batcher sends posts to one server. A post that finds the server idle is sent alone, on
+// the goroutine of its caller; those that arrive while maxCalls calls are in flight wait,
+// and share the next one. So a lone post costs a round trip and nothing else, and many
+// posts share the system calls, which cost most.
 //
-// Invariants, for whoever changes this:
-//   - Posts are taken in the order in which they came, and those of one call are
-//     executed in that order. A caller that posts one after the other therefore
-//     has them stored in order.
-//   - While a post waits, maxSenders calls are under way, and none of them ends
-//     without another being made if posts wait then. So nothing has to look
-//     after the queue, and no post is forgotten.
-//   - A post is sent once; again only after a reply that says that it was not
-//     executed: NOSCRIPT, or that another server of a cluster has the room.
-//   - A shared call is nobody's in particular: it is made under the store's
-//     context, not under a caller's. A caller that gives up gives up its own post
-//     only: one that still waits is never sent, one that was sent may be stored.
-//   - Who waits is told exactly once, and whoever tells does not wait for it.
+// Invariants:
+//   - Posts are taken in the order of arrival, and Redis executes those of one call in
+//     that order. So the posts of a caller that waits for each are stored in order.
+//   - While a post waits, maxCalls calls are in flight, and each is followed by another
+//     one if posts wait then. So no post is forgotten, and no other goroutine has to
+//     check the queue.
+//   - A post is sent once. It is sent again only after a reply that shows that it was
+//     not executed: NOSCRIPT, or a redirection.
+//   - A shared call has the store's context, not a caller's. A caller that gives up
+//     gives up its own post only: one that still waits is never sent, one that was sent
+//     may be stored.
+//   - Each waiting post's done channel is closed exactly once; closing never blocks.
 type batcher struct {
-	server  *redis.Client
-	servers servers
-	// spawn runs a task in a goroutine under the store's context. Where it cannot,
-	// because the store is closed, it runs it at once, under that context, which
-	// is done.
-	spawn func(task func(context.Context))
+	// Fixed by Publisher.
+	server   *redis.Client
+	topology client.Topology
+	spawn    func(task func(context.Context)) // see New
 
-	mu      sync.Mutex
-	senders int        // calls under way
-	waiting []*posting // the oldest first; those who gave up may be among them
+	mu sync.Mutex
+	// All below is guarded by mu.
+	calls   int            // in flight
+	waiting []*pendingPost // the oldest first, including abandoned ones
 }
 
-// do sends a post and returns the script's reply. An error is the client's or
-// the context's.
-func (b *batcher) do(ctx context.Context, p *posting) (int64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
+// pendingPost is a post on its way to Redis.
+type pendingPost struct {
+	script.PostCall
+
+	done      chan struct{} // closed after a shared call
+	abandoned bool          // the caller has given up; guarded by batcher.mu
+}
+
+// do sends a post. It returns the client's or the context's error.
+func (b *batcher) do(ctx context.Context, p *pendingPost) error {
 	b.mu.Lock()
-	if b.senders < maxSenders {
-		b.senders++
+	if b.calls < maxCalls {
+		b.calls++
 		b.mu.Unlock()
-		p.send(ctx, b.server, b.servers)
-		b.leave()
-		return p.reply, p.err
+		_ = b.server.Process(ctx, p.Command()) // the command has the error
+		b.retry(ctx, p)
+		b.finish()
+		return p.Err()
 	}
 	p.done = make(chan struct{})
 	b.waiting = append(b.waiting, p)
 	b.mu.Unlock()
 	select {
 	case <-p.done:
-		return p.reply, p.err
+		return p.Err()
 	case <-ctx.Done():
 	}
 	b.mu.Lock()
@@ -74,50 +83,54 @@ func (b *batcher) do(ctx context.Context, p *posting) (int64, error) {
 	b.mu.Unlock()
 	select {
 	case <-p.done: // it was just in time
-		return p.reply, p.err
+		return p.Err()
 	default:
-		return 0, ctx.Err()
+		return ctx.Err()
 	}
 }
 
-// leave ends a call that carried one post. If posts wait, the next call is made
-// in its place: by a goroutine, because the caller has what it came for.
-func (b *batcher) leave() {
+// finish ends a call with one post. If posts wait, a goroutine makes the next call,
+// because the caller has its result.
+func (b *batcher) finish() {
 	b.mu.Lock()
-	waiting := len(b.waiting) > 0
-	if !waiting {
-		b.senders--
+	more := len(b.waiting) > 0
+	if !more {
+		b.calls--
 	}
 	b.mu.Unlock()
-	if waiting {
+	if more {
 		b.spawn(b.drain)
 	}
 }
 
-// drain sends posts that wait, until none does. Under the context of a closed
-// store that takes no time, as every call fails at once.
+// drain sends waiting posts until none is left. With the context of a closed store
+// every call fails at once.
 func (b *batcher) drain(ctx context.Context) {
-	batch := make([]*posting, 0, maxBatch)
-	commands := make([]redis.Cmder, 0, maxBatch)
+	batch, commands := make([]*pendingPost, 0, maxBatch), make([]redis.Cmder, 0, maxBatch)
 	for {
 		batch = b.take(batch[:0])
 		if len(batch) == 0 {
 			return
 		}
-		b.send(ctx, batch, commands)
+		pipeline := b.server.Pipeline()
+		_ = pipeline.BatchProcess(ctx, appendCommands(commands, batch)...) // only queues them
+		_, _ = pipeline.Exec(ctx)                                          // each command has its own error
+		b.retry(ctx, batch...)
 		for _, p := range batch {
 			close(p.done)
 		}
-		clear(batch) // or the last posts would be kept from the garbage collector
-		// Those who were just told may have more to post. With them in the next call,
-		// a post was measured to be a quarter to a third less work at 16 callers.
+		// Else the last posts would be kept from the garbage collector.
+		clear(batch)
+		clear(commands[:len(batch)])
+		// Callers that were just woken may have more to post. With those in the next call,
+		// a post was measured to cost a quarter to a third less at 16 callers.
 		runtime.Gosched()
 	}
 }
 
-// take appends the next posts to batch, which is empty. If none waits, the call
-// of whoever asks is over.
-func (b *batcher) take(batch []*posting) []*posting {
+// take appends the next posts to batch, which is empty. If none waits, the call of the
+// goroutine ends.
+func (b *batcher) take(batch []*pendingPost) []*pendingPost {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	taken := 0
@@ -134,51 +147,37 @@ func (b *batcher) take(batch []*posting) []*posting {
 	clear(b.waiting[rest:])
 	b.waiting = b.waiting[:rest]
 	if len(batch) == 0 {
-		b.senders--
+		b.calls--
 	}
 	return batch
 }
 
-// send sends posts in one call, and those that were not executed in another one:
-// for want of the script, which that carries, or because the server has not the
-// keys any more, or both, one after the other. Each post has its own outcome.
-func (b *batcher) send(ctx context.Context, batch []*posting, commands []redis.Cmder) {
-	pipeline := b.server.Pipeline()
-	_ = pipeline.BatchProcess(ctx, collectCommands(batch, commands)...) // only puts them together
-	_, _ = pipeline.Exec(ctx)                                           // each command has its own error
-	clear(commands[:len(batch)])
-	left := settleAll(batch)
-	for range maxRepairs {
-		again := make([]*posting, 0, len(left))
-		for _, p := range left {
-			if p.repair(ctx) {
-				again = append(again, p)
+// retry sends the posts of a call again that were not executed, together, and reports
+// a failure that is left.
+func (b *batcher) retry(ctx context.Context, batch ...*pendingPost) {
+	for range maxRetries {
+		var again []redis.Cmder
+		for _, p := range batch {
+			if p.PrepareRetry(ctx) {
+				again = append(again, p.Command())
 			}
 		}
 		if len(again) == 0 {
 			break
 		}
-		b.servers.pipeline(ctx, collectCommands(again, nil)...)
-		left = settleAll(again)
+		b.topology.Pipeline(ctx, again...)
 	}
-	if len(left) > 0 {
-		b.servers.failed(ctx, left[0].err)
-	}
-}
-
-func collectCommands(batch []*posting, commands []redis.Cmder) []redis.Cmder {
 	for _, p := range batch {
-		commands = append(commands, p.command)
-	}
-	return commands
-}
-
-// settleAll notes the outcomes, and returns the posts that have failed.
-func settleAll(batch []*posting) (failed []*posting) {
-	for _, p := range batch {
-		if p.settle(); p.err != nil {
-			failed = append(failed, p)
+		if err := p.Err(); err != nil {
+			b.topology.NoteError(ctx, err)
+			return
 		}
 	}
-	return failed
+}
+
+func appendCommands(commands []redis.Cmder, batch []*pendingPost) []redis.Cmder {
+	for _, p := range batch {
+		commands = append(commands, p.Command())
+	}
+	return commands
 }

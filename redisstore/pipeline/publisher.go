@@ -1,60 +1,95 @@
-package redisstore
+// Package pipeline sends posts to Redis: one at a time with a round trip of its own,
+// many at a time in pipelines, one set of pipelines per server.
+package pipeline
 
 import (
 	"context"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// lanes are the batchers of all servers. Posts to one server share their calls
-// with each other only, so that no server holds up what is for another one.
-type lanes struct {
-	servers servers
-	spawn   func(task func(context.Context)) // see batcher
+// Publisher stores and publishes messages. Each server has its own batcher, so that no
+// server delays the posts for another one. Safe for concurrent use.
+type Publisher struct {
+	// Fixed by New.
+	topology client.Topology
+	keys     script.Keyspace
+	spawn    func(task func(context.Context)) // see batcher
 
-	mu  sync.RWMutex
-	all map[*redis.Client]*batcher
+	mu       sync.RWMutex
+	batchers map[*redis.Client]*batcher // guarded by mu
 }
 
-// do sends a post, and returns the script's reply. An error is the client's or
-// the context's.
-func (l *lanes) do(ctx context.Context, p *posting) (int64, error) {
+// New returns a Publisher. spawn runs a task in a goroutine, with a context that ends
+// with the store; if the store is closed it runs the task before it returns, with that
+// context, which is done.
+func New(topology client.Topology, keys script.Keyspace, spawn func(task func(context.Context))) *Publisher {
+	return &Publisher{topology: topology, keys: keys, spawn: spawn, batchers: make(map[*redis.Client]*batcher)}
+}
+
+// Post stores a message. Posts of one caller at a time are stored in their order.
+func (p *Publisher) Post(ctx context.Context, instanceID string, post room.Post) (room.Receipt, error) {
+	pending := &pendingPost{}
+	pending.Init(ctx, p.keys, instanceID, post)
+	if err := p.do(ctx, pending); err != nil {
+		return room.Receipt{}, client.Unavailable("post", err)
+	}
+	return pending.Receipt()
+}
+
+// do sends a post. It returns the client's or the context's error.
+func (p *Publisher) do(ctx context.Context, pending *pendingPost) error {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return err
 	}
-	server, err := l.servers.of(ctx, p.keys.keys[0])
+	server, err := p.topology.ClientFor(ctx, pending.Key())
 	if err != nil {
-		l.servers.failed(ctx, err)
-		return 0, err
+		p.topology.NoteError(ctx, err)
+		return err
 	}
-	return l.of(server).do(ctx, p)
+	return p.batcher(server).do(ctx, pending)
 }
 
-func (l *lanes) of(server *redis.Client) *batcher {
-	l.mu.RLock()
-	b := l.all[server]
-	l.mu.RUnlock()
+func (p *Publisher) batcher(server *redis.Client) *batcher {
+	p.mu.RLock()
+	b := p.batchers[server]
+	p.mu.RUnlock()
 	if b != nil {
 		return b
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if b = l.all[server]; b == nil {
-		b = &batcher{server: server, servers: l.servers, spawn: l.spawn}
-		l.all[server] = b
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if b = p.batchers[server]; b == nil {
+		b = &batcher{server: server, topology: p.topology, spawn: p.spawn}
+		p.batchers[server] = b
 	}
 	return b
 }
 
-// keep forgets the lanes of all other servers. Whoever is in one of those ends
-// there.
-func (l *lanes) keep(servers map[*redis.Client]bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for server := range l.all {
+// Keep drops the batchers of all other servers. The posts in those still end there.
+func (p *Publisher) Keep(servers map[*redis.Client]bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for server := range p.batchers {
 		if !servers[server] {
-			delete(l.all, server)
+			delete(p.batchers, server)
 		}
 	}
+}
+
+// Pending returns the number of calls in flight, and of posts that wait for one.
+func (p *Publisher) Pending() (calls, waiting int) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, b := range p.batchers {
+		b.mu.Lock()
+		calls, waiting = calls+b.calls, waiting+len(b.waiting)
+		b.mu.Unlock()
+	}
+	return calls, waiting
 }

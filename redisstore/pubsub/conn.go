@@ -1,4 +1,6 @@
-package redisstore
+// Package pubsub delivers what is published in the channels of rooms, over one
+// connection that it makes anew whenever it fails, and defines the events.
+package pubsub
 
 import (
 	"context"
@@ -8,50 +10,101 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"go.uber.org/zap"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 )
 
-// silence is how long the subscribed connection may say nothing before it
-// is asked whether it is alive, and then before it is given up.
-const silence = 3 * time.Second
+// silenceTimeout is how long the connection may be silent before it gets a PING, and
+// then before it is closed.
+const silenceTimeout = 3 * time.Second
 
-// errLinkBroken ends the use of a subscribed connection.
-var errLinkBroken = errors.New("redisstore: link broken")
+// errBroken ends the use of a connection whose state is not the expected one.
+var errBroken = errors.New("redisstore: the connection for events is in an unexpected state")
 
-// link is the one connection on which a node hears the events of all rooms that
-// it watches. It is made with the first feed and made anew whenever it fails.
-//
-// One goroutine (read) owns the making of connections and reads them. Another
-// (write) subscribes and unsubscribes, so that those who open and close feeds
-// don't wait for the network, and many of them share one command.
-type link struct {
-	store  *Store
-	demand chan struct{} // holds a token when a feed was added
-	wake   chan struct{} // holds a token when some channel is dirty
-
-	beat string // the channel in which the node hears itself
-
-	mu       sync.RWMutex
-	closed   bool
-	pubsub   *redis.PubSub // nil while there is no connection
-	fault    error         // why cut was called, until the reader knows
-	greeting bool          // beat is to be subscribed to
-	greeted  bool          // and has been
-	channels map[string]*subscription
-	dirty    map[string]struct{} // channels that the writer must look at
+// Subscriber receives the events of one channel. Conn calls its methods one at a
+// time, except Up, which Add may call as well. Conn holds no lock meanwhile.
+type Subscriber interface {
+	comparable
+	// Received delivers a payload of the channel, in the order of publication.
+	Received(payload string)
+	// Up means that everything published from now on will be delivered.
+	Up()
+	// Down means that events may be lost from now on, until Up.
+	Down()
 }
 
-func newLink(s *Store) *link {
-	return &link{
-		store:    s,
-		demand:   make(chan struct{}, 1),
-		wake:     make(chan struct{}, 1),
-		beat:     s.keys.beat(s.node),
-		channels: make(map[string]*subscription),
-		dirty:    make(map[string]struct{}),
+// Hooks are called when the state of the connection or of the servers changes. All
+// are required.
+type Hooks struct {
+	// Lost is called after each failure: again is false if the connection worked before.
+	Lost func(reason string, again bool)
+	// Restored is called when the connection works again after Lost.
+	Restored func()
+	// Probed is called after each probe, by one goroutine. Probe is empty while the
+	// Conn is idle.
+	Probed func(ctx context.Context, p Probe)
+}
+
+// Conn is the one connection on which a node receives the events of all rooms that it
+// watches. It connects with the first subscriber.
+//
+// One goroutine (read) makes connections and reads them. Another one (write) sends
+// SUBSCRIBE and UNSUBSCRIBE, so that Add and Remove don't wait for the network, and
+// many of them share one command. A third one (runProbe) checks that events arrive.
+type Conn[S Subscriber] struct {
+	// Fixed by New.
+	topology    client.Topology
+	nodeChannel string // the channel of the probes
+	hooks       Hooks
+	probe       *probe
+	demand      chan struct{} // holds a token when a subscriber was added
+	wake        chan struct{} // holds a token when a channel is dirty
+
+	mu sync.RWMutex
+	// All below is guarded by mu.
+	closed        bool
+	pubsub        *redis.PubSub // nil while there is no connection
+	fault         error         // the argument of cut, until the reader takes it
+	probeDirty    bool          // nodeChannel must be subscribed to
+	probeReceives bool          // and the server has confirmed it
+	channels      map[string]*subscription[S]
+	dirty         map[string]struct{} // channels for the writer to check
+}
+
+// New returns a Conn that publishes its probes in nodeChannel. It does nothing before
+// Run.
+func New[S Subscriber](topology client.Topology, nodeChannel string, hooks Hooks) *Conn[S] {
+	return &Conn[S]{
+		topology:    topology,
+		nodeChannel: nodeChannel,
+		hooks:       hooks,
+		probe:       newProbe(topology, nodeChannel),
+		demand:      make(chan struct{}, 1),
+		wake:        make(chan struct{}, 1),
+		channels:    make(map[string]*subscription[S]),
+		dirty:       make(map[string]struct{}),
 	}
 }
 
+// Run connects and delivers events until ctx is done.
+func (c *Conn[S]) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	// All end with ctx.
+	work.Go(func() { c.read(ctx) })
+	work.Go(func() { c.write(ctx) })
+	work.Go(func() { c.runProbe(ctx) })
+	<-ctx.Done()
+	c.mu.Lock()
+	pubsub := c.pubsub
+	c.closed = true
+	c.mu.Unlock()
+	if pubsub != nil {
+		_ = pubsub.Close() // fails only if it is closed
+	}
+	work.Wait()
+}
+
+// signal puts a token into a channel that holds at most one.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -59,87 +112,52 @@ func signal(c chan struct{}) {
 	}
 }
 
-// close ends the connection. The goroutines end with the store's context.
-func (l *link) close() {
-	l.mu.Lock()
-	pubsub := l.pubsub
-	l.closed = true
-	l.mu.Unlock()
-	if pubsub != nil {
-		_ = pubsub.Close() // fails only if it is closed
+// cut closes the connection because of a fault that it does not show by itself. The
+// reader makes a new one.
+func (c *Conn[S]) cut(fault error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pubsub != nil {
+		c.fault = fault
+		_ = c.pubsub.Close() // fails only if it is closed
 	}
 }
 
-// cut ends the connection of the moment, for a reason that it does not show by
-// itself. The reader makes a new one.
-func (l *link) cut(fault error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pubsub != nil {
-		l.fault = fault
-		_ = l.pubsub.Close() // fails only if it is closed
-	}
-}
-
-// read keeps a connection for as long as there are feeds.
-func (l *link) read(ctx context.Context) {
-	backoff, failing := minBackoff, false
-	for {
-		if !l.await(ctx) {
-			return
-		}
-		err := l.attempt(ctx, func() {
+// read keeps a connection while there are subscribers.
+func (c *Conn[S]) read(ctx context.Context) {
+	var backoff client.Backoff
+	failing := false
+	for c.awaitDemand(ctx) {
+		err := c.connect(ctx, func() {
 			if failing {
-				l.store.counters.down.Store(false)
-				l.store.logger().Info("connection to Redis for events is back")
-				l.store.heart.unsettle()
-				l.store.departAgain()
-				signal(l.store.heart.kick)
-				l.store.spawn(l.store.endAgain)
+				c.hooks.Restored()
 			}
-			backoff, failing = minBackoff, false
+			backoff, failing = client.Backoff{}, false
 		})
 		if ctx.Err() != nil {
 			return
 		}
-		l.store.servers.failed(ctx, err)
-		l.store.heart.unsettle()
-		if !failing {
-			failing = true
-			l.store.counters.down.Store(true)
-			l.store.counters.lost.Add(1)
-			l.store.logger().Warn("connection to Redis for events lost", zap.String("reason", reason(err)))
-		}
-		if !pause(ctx, jitter(backoff)) {
+		c.topology.NoteError(ctx, err)
+		c.hooks.Lost(reason(err), failing)
+		failing = true
+		if !backoff.Wait(ctx) {
 			return
 		}
-		backoff = min(2*backoff, maxBackoff)
 	}
 }
 
-// attempt makes a connection and reads it until it fails. up is called with its
-// first word.
-func (l *link) attempt(ctx context.Context, up func()) error {
-	server, err := l.store.servers.subscriber(ctx)
-	if err != nil {
-		return err
+func reason(err error) string {
+	if errors.Is(err, errProbeTimeout) {
+		return "it does not deliver what is published"
 	}
-	pubsub := server.Subscribe(ctx) // connects with the first SUBSCRIBE
-	if l.begin(pubsub) {
-		err = l.listen(ctx, pubsub, up)
-	}
-	_ = pubsub.Close() // fails only if it is closed
-	if fault := l.broken(); fault != nil {
-		err = fault
-	}
-	return err
+	return client.Reason(err)
 }
 
-// await waits until there are feeds; false if ctx is done.
-func (l *link) await(ctx context.Context) bool {
-	for l.idle() {
+// awaitDemand waits for a subscriber, and returns false if ctx is done.
+func (c *Conn[S]) awaitDemand(ctx context.Context) bool {
+	for c.Idle() {
 		select {
-		case <-l.demand:
+		case <-c.demand:
 		case <-ctx.Done():
 			return false
 		}
@@ -147,54 +165,72 @@ func (l *link) await(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// begin hands a new connection to the writer, which subscribes to everything.
-func (l *link) begin(pubsub *redis.PubSub) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
+// connect makes a connection and reads it until it fails. It calls up when the first
+// reply arrives.
+func (c *Conn[S]) connect(ctx context.Context, up func()) error {
+	server, err := c.topology.Subscriber(ctx)
+	if err != nil {
+		return err
+	}
+	pubsub := server.Subscribe(ctx) // connects with the first SUBSCRIBE
+	if c.begin(pubsub) {
+		err = c.receive(ctx, pubsub, up)
+	}
+	_ = pubsub.Close() // fails only if it is closed
+	if fault := c.end(); fault != nil {
+		err = fault
+	}
+	return err
+}
+
+// begin hands a new connection to the writer, which subscribes to all channels.
+func (c *Conn[S]) begin(pubsub *redis.PubSub) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
 		return false
 	}
-	for channel, c := range l.channels {
-		if len(c.members) == 0 {
-			delete(l.channels, channel)
+	for channel, sub := range c.channels {
+		if len(sub.members) == 0 {
+			delete(c.channels, channel)
 			continue
 		}
-		c.wanted, c.sent, c.confirmed, c.leaving = false, 0, 0, 0
-		l.dirty[channel] = struct{}{}
+		sub.reset()
+		c.dirty[channel] = struct{}{}
 	}
-	l.pubsub, l.fault, l.greeting, l.greeted = pubsub, nil, true, false
-	signal(l.wake)
+	c.pubsub, c.fault, c.probeDirty, c.probeReceives = pubsub, nil, true, false
+	signal(c.wake)
 	return true
 }
 
-// broken tells all feeds that they hear nothing any more. It returns why the
-// connection was cut, if it was.
-func (l *link) broken() (fault error) {
-	l.store.pulse.pause()
-	l.mu.Lock()
-	l.pubsub, l.greeted = nil, false
-	fault, l.fault = l.fault, nil
-	for _, c := range l.channels {
-		c.wanted, c.sent, c.confirmed, c.leaving = false, 0, 0, 0
+// end calls Down on all subscribers. It returns the fault that the connection was cut
+// for, if it was.
+func (c *Conn[S]) end() (fault error) {
+	c.probe.setReceiving(false)
+	c.mu.Lock()
+	c.pubsub, c.probeReceives = nil, false
+	fault, c.fault = c.fault, nil
+	for _, sub := range c.channels {
+		sub.reset()
 	}
-	l.mu.Unlock()
-	for _, f := range l.all() {
-		f.linkDown()
+	c.mu.Unlock()
+	for _, s := range c.Subscribers() {
+		s.Down()
 	}
 	return fault
 }
 
-// listen reads a connection until it fails. up is called with its first word.
-func (l *link) listen(ctx context.Context, pubsub *redis.PubSub, up func()) error {
-	asked, greeted := false, false
+// receive reads a connection until it fails.
+func (c *Conn[S]) receive(ctx context.Context, pubsub *redis.PubSub, up func()) error {
+	pinged, isUp := false, false
 	for {
-		received, err := pubsub.ReceiveTimeout(ctx, silence)
+		received, err := pubsub.ReceiveTimeout(ctx, silenceTimeout)
 		var timeout net.Error
 		switch {
 		case err == nil:
-			asked = false
-		case errors.As(err, &timeout) && timeout.Timeout() && !asked && ctx.Err() == nil:
-			asked = true
+			pinged = false
+		case errors.As(err, &timeout) && timeout.Timeout() && !pinged && ctx.Err() == nil:
+			pinged = true
 			if err := pubsub.Ping(ctx); err != nil {
 				return err
 			}
@@ -202,20 +238,20 @@ func (l *link) listen(ctx context.Context, pubsub *redis.PubSub, up func()) erro
 		default:
 			return err
 		}
-		if !greeted {
-			greeted = true
+		if !isUp {
+			isUp = true
 			up()
 		}
 		switch m := received.(type) {
 		case *redis.Message:
-			if m.Channel == l.beat {
-				l.store.pulse.hear(m.Payload)
+			if m.Channel == c.nodeChannel {
+				c.probe.received(m.Payload)
 			}
-			for _, f := range l.feeds(m.Channel) {
-				f.receive(m.Payload)
+			for _, s := range c.SubscribersOf(m.Channel) {
+				s.Received(m.Payload)
 			}
 		case *redis.Subscription:
-			if err := l.confirm(m); err != nil {
+			if err := c.confirm(m); err != nil {
 				return err
 			}
 		}

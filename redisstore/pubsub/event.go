@@ -1,4 +1,4 @@
-package redisstore
+package pubsub
 
 import (
 	"encoding/json"
@@ -8,26 +8,26 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// What is published in a room's channel is a message's finished frame or one
-// of these. Types and fields that a node doesn't know are ignored, so that
-// nodes of different versions can share a Redis.
+// Types of events. Everything else in a room's channel is the finished frame of a
+// message. Nodes ignore types and fields that they don't know, so that nodes of
+// different versions can share a Redis.
 const (
-	typeStarted = "started" // startedAt, deadline: scripts/begin.lua
-	typeLocked  = "locked"  // locked
-	typeRemoved = "removed" // userId
-	typeOpened  = "opened"  // node, userId, socketId, session: a new connection
-	typePresent = "present" // node, userId: the user is, still, on the node
-	typeClosed  = "closed"  // node, userId: the user is not on the node any more
-	typeTyping  = "typing"  // userId
-	typeEpoch   = "epoch"   // epoch: messages were lost, look at the room
-	typeEnded   = "ended"   // reason
-	// seq, oldest (the oldest message that is kept): scripts/retract.lua
-	typeRetracted = "retracted"
-	typeMark      = "mark" // mark: the moment at which somebody read the room
+	TypeStarted = "started" // startedAt, deadline: script/start_clock.lua
+	TypeLocked  = "locked"  // locked
+	TypeRemoved = "removed" // userId
+	TypeOpened  = "opened"  // node, userId, socketId, session: a new connection
+	TypePresent = "present" // node, userId: the user is, still, online through the node
+	TypeClosed  = "closed"  // node, userId: the user is no longer online through the node
+	TypeTyping  = "typing"  // userId
+	TypeEpoch   = "epoch"   // epoch: messages were lost, resync
+	TypeEnded   = "ended"   // reason
+	// seq, oldest (the oldest message that is kept): script/retract.lua
+	TypeRetracted = "retracted"
+	TypeMarker    = "mark" // mark: a node has read the room at this moment
 )
 
-// wireEvent is an event as it is published.
-type wireEvent struct {
+// Event is an event as it is published. Which fields are set depends on Type.
+type Event struct {
 	Type      string         `json:"type"`
 	Node      string         `json:"node,omitempty"`
 	UserID    string         `json:"userId,omitempty"`
@@ -38,49 +38,41 @@ type wireEvent struct {
 	Deadline  int64          `json:"deadline,omitempty"`
 	Epoch     string         `json:"epoch,omitempty"`
 	Reason    room.EndReason `json:"reason,omitempty"`
-	Mark      string         `json:"mark,omitempty"`
+	Marker    string         `json:"mark,omitempty"`
 	Seq       uint64         `json:"seq,omitempty"`
 	Oldest    uint64         `json:"oldest,omitempty"`
 }
 
-// errForeign means that a payload is none of ours.
+// errForeign means that a payload is not an event of this package.
 var errForeign = errors.New("redisstore: payload is not an event")
 
-// decodeEvent reads an event that is not a message.
-func decodeEvent(payload []byte) (wireEvent, error) {
-	var e wireEvent
+// DecodeEvent decodes a payload that is not the frame of a message.
+func DecodeEvent(payload []byte) (Event, error) {
+	var e Event
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return wireEvent{}, errForeign // its own error may repeat the payload
+		return Event{}, errForeign // its own error may repeat the payload
 	}
+	valid := true
 	switch e.Type {
-	case typeStarted:
-		if e.StartedAt <= 0 || e.Deadline < e.StartedAt {
-			return wireEvent{}, errForeign
-		}
-	case typeRemoved, typeTyping:
-		if e.UserID == "" {
-			return wireEvent{}, errForeign
-		}
-	case typeOpened, typePresent, typeClosed:
-		if e.UserID == "" || e.Node == "" {
-			return wireEvent{}, errForeign
-		}
-	case typeRetracted:
-		if e.Oldest == 0 || e.Seq < e.Oldest {
-			return wireEvent{}, errForeign
-		}
-	case typeEnded:
-		if e.Reason != room.EndExpired && e.Reason != room.EndDeleted {
-			return wireEvent{}, errForeign
-		}
+	case TypeStarted:
+		valid = e.StartedAt > 0 && e.Deadline >= e.StartedAt
+	case TypeRemoved, TypeTyping:
+		valid = e.UserID != ""
+	case TypeOpened, TypePresent, TypeClosed:
+		valid = e.UserID != "" && e.Node != ""
+	case TypeRetracted:
+		valid = e.Oldest > 0 && e.Seq >= e.Oldest
+	case TypeEnded:
+		valid = e.Reason == room.EndExpired || e.Reason == room.EndDeleted
+	}
+	if !valid {
+		return Event{}, errForeign
 	}
 	return e, nil
 }
 
-func (e wireEvent) startedAt() time.Time { return time.UnixMilli(e.StartedAt) }
-func (e wireEvent) deadline() time.Time  { return time.UnixMilli(e.Deadline) }
-
-func (e wireEvent) encode() string {
+// Encode returns the payload of the event.
+func (e Event) Encode() string {
 	b, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // strings, numbers and booleans always encode
@@ -88,38 +80,7 @@ func (e wireEvent) encode() string {
 	return string(b)
 }
 
-func encodeLocked(locked bool) string {
-	return wireEvent{Type: typeLocked, Locked: locked}.encode()
-}
-
-func encodeRemoved(userID string) string {
-	return wireEvent{Type: typeRemoved, UserID: userID}.encode()
-}
-
-func encodeTyping(userID string) string {
-	return wireEvent{Type: typeTyping, UserID: userID}.encode()
-}
-
-func encodeEpoch(epoch string) string {
-	return wireEvent{Type: typeEpoch, Epoch: epoch}.encode()
-}
-
-func encodeMark(mark string) string {
-	return wireEvent{Type: typeMark, Mark: mark}.encode()
-}
-
-func encodeEnded(reason room.EndReason) string {
-	return wireEvent{Type: typeEnded, Reason: reason}.encode()
-}
-
-func encodeOpened(node string, p room.Presence) string {
-	return wireEvent{Type: typeOpened, Node: node, UserID: p.UserID, SocketID: p.SocketID, Session: p.Session}.encode()
-}
-
-func encodePresent(node, userID string) string {
-	return wireEvent{Type: typePresent, Node: node, UserID: userID}.encode()
-}
-
-func encodeClosed(node, userID string) string {
-	return wireEvent{Type: typeClosed, Node: node, UserID: userID}.encode()
+// Clock returns the times of a TypeStarted event.
+func (e Event) Clock() room.Clock {
+	return room.Clock{StartedAt: time.UnixMilli(e.StartedAt), Deadline: time.UnixMilli(e.Deadline)}
 }

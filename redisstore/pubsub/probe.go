@@ -1,4 +1,4 @@
-package redisstore
+package pubsub
 
 import (
 	"context"
@@ -8,56 +8,65 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 )
 
 const (
-	// pulseEvery is how often a node listens for itself.
-	pulseEvery = time.Second
-	// deafAfter is how long a beat may be on its way.
-	deafAfter = 3 * time.Second
+	probeInterval = time.Second
+	// probeTimeout is how long a probe may take to arrive.
+	probeTimeout = 3 * time.Second
 )
 
-// errDeaf means that the link is connected to a server that does not hear what is
-// published on another one.
-var errDeaf = errors.New("redisstore: the connection for events is deaf")
+// errProbeTimeout means that the connection leads to a server that does not deliver
+// what other servers publish.
+var errProbeTimeout = errors.New("redisstore: a probe has not arrived")
 
-// pulse publishes a beat through every server, each second while there are feeds,
-// and expects to hear it on the link. What is not heard is as good as a lost
-// connection: a server that has been cut off from its cluster, or that is not the
-// master any more, answers every PING and tells nothing.
+// Probe is the result of one round of probes.
+type Probe struct {
+	// Masters are the servers that hold keys; nil if the lookup failed.
+	Masters map[*redis.Client]bool
+	// Returned are those that are back after a failure, or new, and may have lost data.
+	Returned map[*redis.Client]bool
+}
+
+// probe publishes a message through every master each second, and expects it on the
+// connection for events. A server that was cut off from its cluster, or that is no
+// longer the master, answers every PING and delivers nothing; so a probe that does
+// not arrive is treated as a lost connection.
 //
-// On a cluster it also notices what the link does not, because that is connected
-// to another server: that a master was replaced or has lost its connections, and
-// maybe its memory. Then the rooms there are synchronized. And because servers of a
-// cluster tell each other without certainty, every room is synchronized once in a
-// while.
-type pulse struct {
-	store *Store
+// In a cluster the connection for events leads to another server than most keys, and
+// stays up when a master was replaced or restarted, maybe without its memory. The
+// probe keeps one connection per master to notice that.
+type probe struct {
+	// Fixed by newProbe.
+	topology client.Topology
+	channel  string
 
-	// Owned by run. The map of connections is nil until the masters are known.
-	conns map[*redis.Client]*redis.Conn // a nil connection is one that was lost
-	round []*feed                       // still to be looked at
-	looks int                           // how many of them at a time
+	// Owned by the goroutine of run. Nil until the masters are known; a nil
+	// connection was lost.
+	conns map[*redis.Client]*redis.Conn
 
 	mu sync.Mutex
 	// All below is guarded by mu.
-	on      bool // the link is there
-	number  uint64
-	awaited map[string]*beat
+	receiving bool // the connection for events is subscribed to channel
+	last      uint64
+	pending   map[string]*pendingProbe // published and not received, by payload
 }
 
-// beat is one that has been published and not yet heard.
-type beat struct {
-	at   time.Duration // local time
-	late bool          // it was missed once
+type pendingProbe struct {
+	at   time.Time
+	late bool // timedOut has counted it once
 }
 
-func newPulse(s *Store) *pulse { return &pulse{store: s, awaited: make(map[string]*beat)} }
+func newProbe(topology client.Topology, channel string) *probe {
+	return &probe{topology: topology, channel: channel, pending: make(map[string]*pendingProbe)}
+}
 
-// run ends with ctx.
-func (p *pulse) run(ctx context.Context) {
-	defer p.release()
-	ticker := time.NewTicker(pulseEvery)
+// runProbe probes while there are subscribers, until ctx is done.
+func (c *Conn[S]) runProbe(ctx context.Context) {
+	defer c.probe.closeConns()
+	ticker := time.NewTicker(probeInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -65,22 +74,21 @@ func (p *pulse) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if p.store.link.idle() {
-			p.release()
-			p.conns, p.round = nil, nil
+		if c.Idle() {
+			c.probe.closeConns()
+			c.probe.conns = nil
+			c.hooks.Probed(ctx, Probe{})
 			continue
 		}
-		p.store.servers.review(ctx)
-		if p.missing() {
-			p.store.link.cut(errDeaf)
+		c.topology.CheckMaster(ctx)
+		if c.probe.timedOut() {
+			c.cut(errProbeTimeout)
 		}
-		p.beat(ctx)
-		p.lookAround()
+		c.hooks.Probed(ctx, c.probe.run(ctx))
 	}
 }
 
-// release gives the connections back.
-func (p *pulse) release() {
+func (p *probe) closeConns() {
 	for _, conn := range p.conns {
 		if conn != nil {
 			_ = conn.Close() // fails only if it is closed
@@ -88,101 +96,90 @@ func (p *pulse) release() {
 	}
 }
 
-// listen and pause say that the link is there and that it is not.
-func (p *pulse) listen() { p.set(true) }
-
-func (p *pulse) pause() { p.set(false) }
-
-func (p *pulse) set(on bool) {
+// setReceiving notes whether probes arrive. It forgets the pending ones.
+func (p *probe) setReceiving(receiving bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.on = on
-	clear(p.awaited)
+	p.receiving = receiving
+	clear(p.pending)
 }
 
-// hear takes what came in the node's channel.
-func (p *pulse) hear(payload string) {
+// received notes the arrival of a probe, or that it will not arrive.
+func (p *probe) received(payload string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.awaited, payload)
+	delete(p.pending, payload)
 }
 
-// missing reports whether some beat should have been heard long ago. It must have
-// been missed twice: if this process was asleep, the first time says nothing.
-func (p *pulse) missing() bool {
+// timedOut reports whether a probe is overdue at two calls in a row: if this process
+// was asleep, the first one proves nothing.
+func (p *probe) timedOut() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now, missing := p.store.clock.local(), false
-	for _, b := range p.awaited {
-		missing = missing || b.late
-		b.late = now-b.at > deafAfter
+	overdue := false
+	for _, pending := range p.pending {
+		overdue = overdue || pending.late
+		pending.late = time.Since(pending.at) > probeTimeout
 	}
-	return missing
+	return overdue
 }
 
-// next makes the payload of a beat.
-func (p *pulse) next() string {
+// next returns the payload of a new probe.
+func (p *probe) next() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.number++
-	payload := strconv.FormatUint(p.number, 10)
-	if p.on {
-		p.awaited[payload] = &beat{at: p.store.clock.local()}
+	p.last++
+	payload := strconv.FormatUint(p.last, 10)
+	if p.receiving {
+		p.pending[payload] = &pendingProbe{at: time.Now()}
 	}
 	return payload
 }
 
-// beat publishes through every server, and has those looked at that are there
-// again, or anew.
-func (p *pulse) beat(ctx context.Context) {
-	masters, err := p.store.servers.masters(ctx)
+// run publishes a probe through every master.
+func (p *probe) run(ctx context.Context) Probe {
+	masters, err := p.topology.Masters(ctx)
 	if err != nil {
-		p.store.servers.failed(ctx, err)
-		return
+		p.topology.NoteError(ctx, err)
+		return Probe{}
 	}
 	first := p.conns == nil
-	conns, back := make(map[*redis.Client]*redis.Conn), make(map[*redis.Client]bool)
+	conns := make(map[*redis.Client]*redis.Conn)
+	result := Probe{Masters: make(map[*redis.Client]bool), Returned: make(map[*redis.Client]bool)}
 	var mu sync.Mutex
 	var publishing sync.WaitGroup
 	for _, server := range masters {
 		conn := p.conns[server]
 		delete(p.conns, server)
-		// Ends with its call, which the time-outs of the client bound.
+		// Ends with its call, which the client's timeouts bound.
 		publishing.Go(func() {
 			live, isNew := p.publish(ctx, server, conn)
 			mu.Lock()
 			defer mu.Unlock()
-			conns[server] = live
-			if isNew {
-				back[server] = true
+			conns[server], result.Masters[server] = live, true
+			if isNew && !first {
+				result.Returned[server] = true
 			}
 		})
 	}
 	publishing.Wait()
-	p.release() // those of servers that are no masters any more
+	p.closeConns() // those of servers that are masters no more
 	p.conns = conns
-	if p.store.servers.spread() && !first && len(back) > 0 {
-		p.store.recovered(ctx, back)
-	}
-	keep := make(map[*redis.Client]bool)
-	for server := range conns {
-		keep[server] = true
-	}
-	p.store.posts.keep(keep)
+	return result
 }
 
-// publish publishes a beat on a connection, or, where there is none, on a new one.
-// A connection is kept for as long as the server is there; that it fails shows that
-// the server was not.
-func (p *pulse) publish(ctx context.Context, server *redis.Client, conn *redis.Conn) (live *redis.Conn, isNew bool) {
+// publish publishes a probe on a connection, or on a new one if that is nil. The
+// connection is kept while the server is there: its failure shows that the server was
+// not.
+func (p *probe) publish(ctx context.Context, server *redis.Client, conn *redis.Conn) (live *redis.Conn, isNew bool) {
 	if conn == nil {
 		conn, isNew = server.Conn(), true
 	}
 	payload := p.next()
-	command := redis.NewIntCmd(ctx, "publish", p.store.link.beat, payload)
+	command := redis.NewIntCmd(ctx, "publish", p.channel, payload)
 	if err := conn.Process(ctx, command); err != nil {
-		p.hear(payload) // it will not be
-		p.store.servers.failed(ctx, err)
+		p.received(payload) // it will not arrive
+		p.topology.NoteError(ctx, err)
 		_ = conn.Close() // it has failed already
 		return nil, false
 	}

@@ -1,4 +1,4 @@
-package redisstore
+package pubsub
 
 import (
 	"context"
@@ -7,167 +7,161 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// subscribeBatch is how many channels one SUBSCRIBE names.
+// subscribeBatch is the maximum number of channels in one SUBSCRIBE.
 const subscribeBatch = 1000
 
-// subscription is one channel on the connection of the moment.
-type subscription struct {
-	members []*feed // replaced, never changed
-	// wanted says that the last command sent is SUBSCRIBE, not UNSUBSCRIBE.
+// subscription is the state of one channel on the current connection.
+type subscription[S Subscriber] struct {
+	members []S // replaced, never changed
+	// wanted means that the last command sent is SUBSCRIBE, not UNSUBSCRIBE.
 	wanted bool
-	// sent and confirmed count SUBSCRIBE commands and their confirmations:
-	// events come for certain once they are equal.
+	// sent and confirmed count SUBSCRIBE commands and their confirmations: events are
+	// certain to arrive when they are equal.
 	sent, confirmed int
-	// leaving counts UNSUBSCRIBE commands that are not confirmed.
+	// leaving counts UNSUBSCRIBE commands without confirmation.
 	leaving int
 }
 
-func (s *subscription) live() bool { return s.wanted && s.sent == s.confirmed }
+func (s *subscription[S]) live() bool { return s.wanted && s.sent == s.confirmed }
 
-// feeds returns the feeds of a channel. The slice must not be changed.
-func (l *link) feeds(channel string) []*feed {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if c := l.channels[channel]; c != nil {
-		return c.members
+// reset forgets the commands sent on an earlier connection.
+func (s *subscription[S]) reset() { s.wanted, s.sent, s.confirmed, s.leaving = false, 0, 0, 0 }
+
+// SubscribersOf returns the subscribers of a channel. The slice must not be changed.
+func (c *Conn[S]) SubscribersOf(channel string) []S {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if sub := c.channels[channel]; sub != nil {
+		return sub.members
 	}
 	return nil
 }
 
-// all returns all feeds.
-func (l *link) all() []*feed {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	var all []*feed
-	for _, c := range l.channels {
-		all = append(all, c.members...)
+// Subscribers returns all subscribers.
+func (c *Conn[S]) Subscribers() []S {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var all []S
+	for _, sub := range c.channels {
+		all = append(all, sub.members...)
 	}
 	return all
 }
 
-// idle reports whether there are no feeds.
-func (l *link) idle() bool {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	for _, c := range l.channels {
-		if len(c.members) > 0 {
+// Idle reports whether there are no subscribers.
+func (c *Conn[S]) Idle() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, sub := range c.channels {
+		if len(sub.members) > 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// add makes a feed hear its channel: from when its linkUp is called.
-func (l *link) add(f *feed) {
-	channel := f.keys.channel
-	l.mu.Lock()
-	c := l.channels[channel]
-	if c == nil {
-		c = &subscription{}
-		l.channels[channel] = c
+// Add subscribes to a channel. Events are delivered from the call of s.Up on.
+func (c *Conn[S]) Add(channel string, s S) {
+	c.mu.Lock()
+	sub := c.channels[channel]
+	if sub == nil {
+		sub = &subscription[S]{}
+		c.channels[channel] = sub
 	}
-	c.members = append(slices.Clip(c.members), f)
-	live := c.live()
+	sub.members = append(slices.Clip(sub.members), s)
+	live := sub.live()
 	if !live {
-		l.dirty[channel] = struct{}{}
+		c.dirty[channel] = struct{}{}
 	}
-	l.mu.Unlock()
+	c.mu.Unlock()
 	if live {
-		f.linkUp()
+		s.Up()
 		return
 	}
-	signal(l.demand)
-	signal(l.wake)
+	signal(c.demand)
+	signal(c.wake)
 }
 
-// remove undoes add. It reports whether that was the last feed of its channel.
-func (l *link) remove(f *feed) (last bool) {
-	channel := f.keys.channel
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.channels[channel]
-	if c == nil {
+// Remove undoes Add. It reports whether that was the last subscriber of the channel.
+func (c *Conn[S]) Remove(channel string, s S) (last bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sub := c.channels[channel]
+	if sub == nil {
 		return true
 	}
-	members := make([]*feed, 0, len(c.members))
-	for _, member := range c.members {
-		if member != f {
-			members = append(members, member)
-		}
-	}
-	c.members = members
-	if len(members) > 0 {
+	sub.members = slices.DeleteFunc(slices.Clone(sub.members), func(member S) bool { return member == s })
+	if len(sub.members) > 0 {
 		return false
 	}
-	l.dirty[channel] = struct{}{}
-	signal(l.wake)
+	c.dirty[channel] = struct{}{}
+	signal(c.wake)
 	return true
 }
 
-// confirm notes what the server says of a channel. A confirmation that was not
-// asked for means that the client library has made a new connection by itself,
-// and that events are lost.
-func (l *link) confirm(m *redis.Subscription) error {
-	l.mu.Lock()
-	if m.Channel == l.beat {
-		again := l.greeted
-		l.greeted = true
-		l.mu.Unlock()
-		if again {
-			return errLinkBroken
-		}
-		l.store.pulse.listen()
-		return nil
+// confirm counts a confirmation of the server. One that no command has asked for
+// means that the library has reconnected by itself and events are lost.
+func (c *Conn[S]) confirm(m *redis.Subscription) error {
+	up, err := c.confirmed(m)
+	for _, s := range up {
+		s.Up()
 	}
-	c := l.channels[m.Channel]
-	if c == nil {
-		l.mu.Unlock()
-		return errLinkBroken
-	}
-	var up []*feed
-	switch m.Kind {
-	case "subscribe":
-		c.confirmed++
-		if c.confirmed > c.sent {
-			l.mu.Unlock()
-			return errLinkBroken
-		}
-		if c.live() {
-			up = c.members
-		}
-	case "unsubscribe":
-		c.leaving--
-		if c.leaving == 0 && !c.wanted && len(c.members) == 0 {
-			delete(l.channels, m.Channel)
-		}
-	}
-	l.mu.Unlock()
-	for _, f := range up {
-		f.linkUp()
-	}
-	return nil
+	return err
 }
 
-// write subscribes to the channels that have feeds and unsubscribes from those
-// that have none.
-func (l *link) write(ctx context.Context) {
+// confirmed returns the subscribers that get all events from now on.
+func (c *Conn[S]) confirmed(m *redis.Subscription) (up []S, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m.Channel == c.nodeChannel {
+		if c.probeReceives {
+			return nil, errBroken
+		}
+		c.probeReceives = true
+		c.probe.setReceiving(true)
+		return nil, nil
+	}
+	sub := c.channels[m.Channel]
+	if sub == nil {
+		return nil, errBroken
+	}
+	switch m.Kind {
+	case "subscribe":
+		sub.confirmed++
+		if sub.confirmed > sub.sent {
+			return nil, errBroken
+		}
+		if sub.live() {
+			return sub.members, nil
+		}
+	case "unsubscribe":
+		sub.leaving--
+		if sub.leaving == 0 && !sub.wanted && len(sub.members) == 0 {
+			delete(c.channels, m.Channel)
+		}
+	}
+	return nil, nil
+}
+
+// write subscribes to channels with subscribers and unsubscribes from those without.
+func (c *Conn[S]) write(ctx context.Context) {
 	for {
 		select {
-		case <-l.wake:
+		case <-c.wake:
 		case <-ctx.Done():
 			return
 		}
-		pubsub, subscribe, unsubscribe := l.due()
+		pubsub, subscribe, unsubscribe := c.due()
 		if pubsub == nil {
 			continue
 		}
-		if err := l.send(ctx, pubsub, subscribe, unsubscribe); err != nil {
-			_ = pubsub.Close() // the reader fails and begins anew
+		if err := send(ctx, pubsub, subscribe, unsubscribe); err != nil {
+			_ = pubsub.Close() // the reader fails and reconnects
 		}
 	}
 }
 
-func (l *link) send(ctx context.Context, pubsub *redis.PubSub, subscribe, unsubscribe []string) error {
+func send(ctx context.Context, pubsub *redis.PubSub, subscribe, unsubscribe []string) error {
 	for batch := range slices.Chunk(subscribe, subscribeBatch) {
 		if err := pubsub.Subscribe(ctx, batch...); err != nil {
 			return err
@@ -181,33 +175,33 @@ func (l *link) send(ctx context.Context, pubsub *redis.PubSub, subscribe, unsubs
 	return nil
 }
 
-// due takes the dirty channels and says what is to be sent for them.
-func (l *link) due() (pubsub *redis.PubSub, subscribe, unsubscribe []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pubsub == nil {
+// due returns the commands for the dirty channels, and counts them as sent.
+func (c *Conn[S]) due() (pubsub *redis.PubSub, subscribe, unsubscribe []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pubsub == nil {
 		return nil, nil, nil // they stay dirty: begin wakes the writer
 	}
-	if l.greeting {
-		l.greeting = false
-		subscribe = append(subscribe, l.beat)
+	if c.probeDirty {
+		c.probeDirty = false
+		subscribe = append(subscribe, c.nodeChannel)
 	}
-	for channel := range l.dirty {
-		c := l.channels[channel]
+	for channel := range c.dirty {
+		sub := c.channels[channel]
 		switch {
-		case c == nil:
-		case len(c.members) > 0 && !c.wanted:
-			c.wanted = true
-			c.sent++
+		case sub == nil:
+		case len(sub.members) > 0 && !sub.wanted:
+			sub.wanted = true
+			sub.sent++
 			subscribe = append(subscribe, channel)
-		case len(c.members) == 0 && c.wanted:
-			c.wanted = false
-			c.leaving++
+		case len(sub.members) == 0 && sub.wanted:
+			sub.wanted = false
+			sub.leaving++
 			unsubscribe = append(unsubscribe, channel)
-		case len(c.members) == 0 && c.leaving == 0:
-			delete(l.channels, channel)
+		case len(sub.members) == 0 && sub.leaving == 0:
+			delete(c.channels, channel)
 		}
 	}
-	clear(l.dirty)
-	return l.pubsub, subscribe, unsubscribe
+	clear(c.dirty)
+	return c.pubsub, subscribe, unsubscribe
 }

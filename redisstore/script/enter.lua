@@ -1,8 +1,8 @@
--- enter says that a connection of a member was opened on a node.
+-- enter stores that a member is online through a node, and publishes the connection.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, userId, field of online, socketId, session tag, event,
---       maxOnline, surplus (fields of online beyond one a user), 1 if the user
---       is online, life
+--       maxOnline, surplus (fields of online beyond one per user), 1 if the user
+--       is online, instance
 -- reply: {0, highest id of the session}; {1}: no such room; {2}: the user was
 -- removed; {3}: not a member; {5}: too many online
 local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'x:' .. ARGV[2], 'life')

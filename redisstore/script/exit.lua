@@ -1,9 +1,9 @@
--- exit says that users are no longer connected to a node.
+-- exit deletes the presence of users through a node.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: channel, life, and for each user: field of online, socketId that it must
+-- ARGV: channel, instance, and for each user: field of online, socketId that it must
 --       have or '', event
--- reply: for each user 1 if the field was there and is gone; nothing if the room
--- is in another life
+-- reply: for each user 1 if the field existed and was deleted, else 0; empty for
+-- another instance
 local gone = {}
 if (redis.call('HGET', KEYS[1], 'life') or '') ~= ARGV[2] then
   return gone

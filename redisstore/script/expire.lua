@@ -1,9 +1,9 @@
--- finish clears away what is left of a room that is past the deadline that a
--- node knows. Redis has expired the keys already where its clock agrees, and
--- touching them frees them; where it has lost the deadline they are still there.
--- A standing room may be in its next life.
+-- expire deletes the keys of a room that is past the deadline that a node knows. If
+-- Redis has the same deadline, it has expired the keys, and this frees their memory; if
+-- Redis has lost the deadline, they still exist. A declared room may be in its next
+-- instance.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: channel, event, deadline (ms), life
+-- ARGV: channel, event, deadline (ms), instance
 -- reply: {1, time}: the room is gone; {0, time}: it is not
 local time = now()
 local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'life')

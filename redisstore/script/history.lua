@@ -1,8 +1,8 @@
 -- history reads a run of messages. The list holds the numbers up to seq without
--- a hole, so that a number gives its index.
+-- a hole, so a number gives its index.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: 'before' or 'after', number (before 0: the newest), most entries, most
---       bytes, life
+-- ARGV: 'before' or 'after', number (before 0: the newest), maximum number of entries,
+--       maximum number of bytes, instance
 -- reply: {0, epoch, oldest, newest, first, entries}; {1}: no such room
 local room = redis.call('HMGET', KEYS[1], 'seq', 'epoch', 'life')
 if not room[1] or (room[3] or '') ~= ARGV[5] then

@@ -1,4 +1,4 @@
-package redisstore
+package script
 
 import (
 	"strconv"
@@ -7,90 +7,91 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// keyspace makes the names of all keys and channels. A room's keys are the same
-// in all of its lives, of which no two are there at a time; each life has a
-// channel of its own, so that nobody hears of another. Where it is tagged, names
-// that a script is given together have a part in braces in common, by which a
-// cluster keeps them on one server: the id of a room, or the word lobby.
-type keyspace struct {
-	prefix string
-	tagged bool
+// Keyspace makes the names of all keys and channels. All instances of a room have the
+// same keys, because only one exists at a time; each has its own channel, so that no
+// subscriber gets events of another one. In a cluster, Tagged adds a hash tag (the id of
+// the room, or the word lobby), which keeps the keys of one script on one server.
+type Keyspace struct {
+	Prefix string
+	Tagged bool
 }
 
-// roomKeys are the names that belong to one life of a room.
-type roomKeys struct {
-	// life is the name of the life, which each script compares with the room's;
-	// empty for a room that is not a standing one.
-	life string
-	// keys are room, messages, roomUser, online, sent, names and retracted: KEYS[1]
-	// to KEYS[7] of each script that is about a room, but for post.
-	keys []string
-	// channel is where the room's events are published.
-	channel string
+// Keys are the names that belong to one instance of a room.
+type Keys struct {
+	InstanceID string
+	// Channel is the channel of the room's events.
+	Channel string
+
+	// instance is the name of the instance, which each script compares with the
+	// room's; empty for a room that is not a declared one.
+	instance string
+	// names are room, messages, roomUser, online, sent, names and retracted: KEYS[1] to
+	// KEYS[7] of each script on a room, except post, which has the first postKeys.
+	names []string
 }
 
-// room makes all names.
-func (k keyspace) room(instanceID string) roomKeys { return k.names(instanceID, len(kinds)-1) }
+// Room returns the key of the room itself, which is on the same server as all others.
+func (k Keys) Room() string { return k.names[0] }
 
-// kinds are what the names of a room begin with: of the channel, and of the keys
-// in their order.
+func (k Keys) online() string { return k.names[3] }
+
+// Room returns the names of an instance.
+func (s Keyspace) Room(instanceID string) Keys { return s.names(instanceID, len(kinds)-1) }
+
+// kinds are the beginnings of the names: of the channel, and of the keys in their order.
 var kinds = [...]string{
 	"room:events:", "room:", "room:messages:", "room:roomUser:", "room:online:", "room:sent:", "room:names:", "room:retracted:",
 }
 
-// names makes those of the channel and of so many keys, all in one string: it is on
-// the path of each message.
-func (k keyspace) names(instanceID string, keys int) roomKeys {
-	id, life := room.SplitInstanceID(instanceID)
+// names makes the names of the channel and the first n keys, in one allocation: it is
+// on the path of each message.
+func (s Keyspace) names(instanceID string, n int) Keys {
+	id, instance := room.SplitInstanceID(instanceID)
 	var b strings.Builder
-	b.Grow((1+keys)*(len(k.prefix)+len("room:messages:{}")+len(id)) + len(instanceID))
+	b.Grow((1+n)*(len(s.Prefix)+len("room:messages:{}")+len(id)) + len(instanceID))
 	var ends [len(kinds)]int
-	for i, kind := range kinds[:1+keys] {
-		b.WriteString(k.prefix)
+	for i, kind := range kinds[:1+n] {
+		b.WriteString(s.Prefix)
 		b.WriteString(kind)
-		if k.tagged {
+		if s.Tagged {
 			b.WriteByte('{')
 			b.WriteString(id)
 			b.WriteByte('}')
 		} else {
 			b.WriteString(id)
 		}
-		if i == 0 && life != "" {
+		if i == 0 && instance != "" {
 			b.WriteString(instanceID[len(id):])
 		}
 		ends[i] = b.Len()
 	}
 	all, begin := b.String(), 0
-	names := make([]string, 1+keys)
-	for i, end := range ends[:1+keys] {
+	names := make([]string, 1+n)
+	for i, end := range ends[:1+n] {
 		names[i] = all[begin:end]
 		begin = end
 	}
-	return roomKeys{life: life, keys: names[1 : 1+keys : 1+keys], channel: names[0]}
+	return Keys{InstanceID: instanceID, Channel: names[0], instance: instance, names: names[1:]}
 }
 
-// node is set while a node is alive.
-func (k keyspace) node(id string) string { return k.prefix + "room:node:" + id }
+// Lease returns the key that exists while a node is alive.
+func (s Keyspace) Lease(node string) string { return s.Prefix + "room:node:" + node }
 
-// beat is the channel in which a node hears itself. No id of a room has an @.
-func (k keyspace) beat(node string) string { return k.prefix + "room:events:@" + node }
+// NodeChannel returns the channel of a node's probes. No id of a room has an @.
+func (s Keyspace) NodeChannel(node string) string { return s.Prefix + "room:events:@" + node }
 
-// lobby are the list of the rooms that may wait so many seconds, and the set of
-// all such numbers.
-func (k keyspace) lobby(seconds int64) []string {
-	return []string{k.inLobby(strconv.FormatInt(seconds, 10)), k.lobbies()}
+// Lobbies returns the key of the set of all lobby times.
+func (s Keyspace) Lobbies() string { return s.lobbyKey("all") }
+
+// lobby returns the keys of the list of rooms with a lobby time, in seconds, and of the
+// set of all such times.
+func (s Keyspace) lobby(seconds int64) []string {
+	return []string{s.lobbyKey(strconv.FormatInt(seconds, 10)), s.Lobbies()}
 }
 
-func (k keyspace) lobbies() string { return k.inLobby("all") }
-
-func (k keyspace) inLobby(name string) string {
-	if k.tagged {
-		return k.prefix + "room:{lobby}:" + name
+func (s Keyspace) lobbyKey(name string) string {
+	if s.Tagged {
+		return s.Prefix + "room:{lobby}:" + name
 	}
-	return k.prefix + "room:lobby:" + name
+	return s.Prefix + "room:lobby:" + name
 }
-
-// onlineField names a user's presence on a node. Ids of nodes have no colon.
-func onlineField(node, userID string) string { return node + ":" + userID }
-
-func splitOnlineField(field string) (node, userID string, ok bool) { return strings.Cut(field, ":") }

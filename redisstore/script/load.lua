@@ -1,9 +1,9 @@
--- load reads the room and how a user stands to it.
+-- load reads the room and the membership of a user.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: life or '' for whichever it is in, userId (optional)
--- reply: {0, time, fields, stranger 0 or member 1 or removed 2}; {1, time}: no
+-- ARGV: instance or '' for the current one, userId (optional)
+-- reply: {0, time, fields, no member 0 or member 1 or removed 2}; {1, time}: no
 -- such room
-local room = fields()
+local room = room_fields()
 if not room[1] or (ARGV[1] ~= '' and room[14] ~= ARGV[1]) then
   return { 1, now() }
 end

@@ -1,7 +1,7 @@
--- pop takes rooms off the list that are done with, as long as they still stand
--- at its head, and the list's length off the set once the list is empty.
--- KEYS: lobby list, set of lobby lengths
--- ARGV: length (s), entries...
+-- lobby_dequeue removes rooms from the lobby list while they are at its head, and the
+-- lobby time from the set once the list is empty.
+-- KEYS: lobby list, set of lobby times
+-- ARGV: lobby time (s), entries...
 -- reply: {0}
 for i = 2, #ARGV do
   if redis.call('LINDEX', KEYS[1], 0) ~= ARGV[i] then

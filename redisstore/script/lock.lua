@@ -1,6 +1,6 @@
 -- lock locks or unlocks the room for new members.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: channel, 1 or 0, event, life
+-- ARGV: channel, 1 or 0, event, instance
 -- reply: {0}; {1}: no such room
 local room = redis.call('HMGET', KEYS[1], 'seq', 'locked', 'life')
 if not room[1] or (room[3] or '') ~= ARGV[4] then

@@ -1,6 +1,6 @@
--- epoch names the numbering anew, unless somebody else has.
+-- new_epoch begins a new epoch of the numbering, unless another node has.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: channel, old epoch, new epoch, event, life
+-- ARGV: channel, old epoch, new epoch, event, instance
 -- reply: {0, the epoch}; {1}: no such room
 local room = redis.call('HMGET', KEYS[1], 'epoch', 'life')
 if not room[1] or (room[2] or '') ~= ARGV[5] then

@@ -1,102 +1,104 @@
-package redisstore
+package script
 
 import (
 	"context"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// posting is a post on its way to Redis: a call of scripts/post.lua.
-type posting struct {
-	// What is sent. The arguments point to these fields, which costs fewer
-	// allocations than an interface around the value of each.
-	keys             roomKeys
-	post             room.Post
-	history, between int
-	arguments        [18]any
-	command          *redis.IntCmd
+var postScript = load("post", "now", "start_clock")
 
-	// What came of it: set before done is closed, or before send returns.
-	reply int64
-	err   error
-
-	done      chan struct{} // nil for one that need not wait
-	abandoned bool          // guarded by the batcher's mu
-}
-
-// postKeys is how many of a room's keys a post has to do with. The one that it
-// leaves out, retracted, does not exist before there is a message, and then has
-// the room's deadline.
+// postKeys is the number of keys that a post uses. The last one of a room, retracted,
+// does not exist before there is a message, and then has the room's deadline.
 const postKeys = 6
 
-// What precedes the keys. In a pipeline, redis.Script would neither notice that
-// Redis lacks the script nor send it.
+// The arguments before the keys. A redis.Script in a pipeline would neither notice
+// that Redis lacks the script nor send it.
 var (
-	postBySHA1 = [...]any{"evalsha", scriptPost.Hash(), postKeys}
-	postInFull = [...]any{"eval", scriptPost.source, postKeys}
+	postBySHA1 = [...]any{"evalsha", postScript.sha1, postKeys}
+	postInFull = [...]any{"eval", postScript.source, postKeys}
 )
 
-func newPosting(ctx context.Context, k roomKeys, post room.Post) *posting {
-	p := &posting{keys: k, post: post, history: max(1, post.History)}
-	p.between = max(1, p.history/4)
-	n := copy(p.arguments[:], postBySHA1[:])
-	for i := range p.keys.keys {
-		p.arguments[n] = &p.keys.keys[i]
+// PostCall is one call of post.lua, for a pipeline. It must not be copied after Init: the
+// arguments point to its fields, which takes fewer allocations than an interface around
+// each value.
+type PostCall struct {
+	keys            Keys
+	post            room.Post
+	history, excess int // messages kept, and those beyond that before a trim
+	args            [18]any
+	command         *redis.IntCmd
+}
+
+// Init makes the call ready to be sent.
+func (c *PostCall) Init(ctx context.Context, s Keyspace, instanceID string, post room.Post) {
+	c.keys, c.post, c.history = s.names(instanceID, postKeys), post, max(1, post.History)
+	c.excess = max(1, c.history/4)
+	n := copy(c.args[:], postBySHA1[:])
+	for i := range c.keys.names {
+		c.args[n] = &c.keys.names[i]
 		n++
 	}
-	copy(p.arguments[n:], []any{
-		&p.keys.channel, &p.post.UserID, p.post.Body, &p.post.Session, &p.post.ID, &p.history, &p.between, &p.keys.life,
-		&p.post.Known,
+	copy(c.args[n:], []any{
+		&c.keys.Channel, &c.post.UserID, c.post.Body, &c.post.Session, &c.post.ID, &c.history, &c.excess, &c.keys.instance,
+		&c.post.Known,
 	})
-	p.makeCommand(ctx)
-	return p
+	c.makeCommand(ctx)
 }
 
-func (p *posting) makeCommand(ctx context.Context) {
-	p.command = redis.NewIntCmd(ctx, p.arguments[:]...)
-	p.command.SetFirstKeyPos(int8(len(postBySHA1)))
+func (c *PostCall) makeCommand(ctx context.Context) {
+	c.command = redis.NewIntCmd(ctx, c.args[:]...)
+	c.command.SetFirstKeyPos(int8(len(postBySHA1)))
 }
 
-// maxRepairs is how often a post is sent again that was not executed: its room may
-// have gone to another server, which does not know the script.
-const maxRepairs = 2
+// Key returns a key of the room.
+func (c *PostCall) Key() string { return c.keys.Room() }
 
-// repair makes it ready to be sent again, if it was not executed.
-func (p *posting) repair(ctx context.Context) bool {
-	switch {
-	case p.err == nil:
+// Command returns the command to send.
+func (c *PostCall) Command() redis.Cmder { return c.command }
+
+// Err returns the error of the command that was sent. A reply is never zero, so a
+// command with another value has succeeded: the library sets the error that breaks a
+// pipeline on all of its commands, also on those with a reply.
+func (c *PostCall) Err() error {
+	if c.command.Val() != 0 {
+		return nil
+	}
+	return c.command.Err()
+}
+
+// PrepareRetry makes a new command if the last one was not executed: Redis lacks the
+// script, or another server has the room.
+func (c *PostCall) PrepareRetry(ctx context.Context) bool {
+	switch err := c.Err(); {
+	case err == nil:
 		return false
-	case redis.HasErrorPrefix(p.err, "NOSCRIPT"):
-		copy(p.arguments[:], postInFull[:])
-	case !isRedirection(p.err):
+	case redis.HasErrorPrefix(err, "NOSCRIPT"):
+		copy(c.args[:], postInFull[:])
+	case !client.IsRedirection(err):
 		return false
 	}
-	p.makeCommand(ctx)
+	c.makeCommand(ctx)
 	return true
 }
 
-// send sends it by itself.
-func (p *posting) send(ctx context.Context, server *redis.Client, all servers) {
-	_ = server.Process(ctx, p.command) // the command has the error
-	p.settle()
-	for n := 0; n < maxRepairs && p.repair(ctx); n++ {
-		all.pipeline(ctx, p.command)
-		p.settle()
+// Receipt decodes the reply to a call without error.
+func (c *PostCall) Receipt() (room.Receipt, error) {
+	switch n := c.command.Val(); {
+	case n > 0:
+		return room.Receipt{Seq: uint64(n)}, nil
+	case n < -statusStarted:
+		return room.Receipt{Seq: uint64(-statusStarted - n), Began: true}, nil
+	case n == -statusLost:
+		return room.Receipt{Lost: true}, nil
+	case n == -statusNot:
+		return room.Receipt{Duplicate: true}, nil
+	case n == 0:
+		return room.Receipt{}, errMalformed
+	default:
+		return room.Receipt{}, statusError(-n)
 	}
-	if p.err != nil {
-		all.failed(ctx, p.err)
-	}
-}
-
-// settle notes the outcome of the command. The script never replies zero, so
-// another value is a reply that has arrived: the client puts the error that
-// breaks a pipeline on all of its commands, also on those that were answered.
-func (p *posting) settle() {
-	if p.reply = p.command.Val(); p.reply != 0 {
-		p.err = nil
-		return
-	}
-	p.err = p.command.Err()
 }

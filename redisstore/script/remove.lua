@@ -1,6 +1,6 @@
--- remove ends a membership for the rest of the room's life.
+-- remove ends a membership for the rest of the room's time.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: channel, userId, event, 1 to mark also somebody who is no member, life
+-- ARGV: channel, userId, event, 1 to remove also a user without membership, instance
 -- reply: {0}; {1}: no such room; {3}: not a member
 local room = redis.call('HMGET', KEYS[1], 'seq', 'life')
 if not room[1] or (room[2] or '') ~= ARGV[5] then

@@ -1,7 +1,7 @@
--- beat says that a node is alive.
+-- renew_lease marks a node as alive.
 -- KEYS: node
--- ARGV: seconds for which this holds
--- reply: {1 if it was known to be, time}
+-- ARGV: lease TTL (s)
+-- reply: {1 if it was marked, time}
 local known = redis.call('EXISTS', KEYS[1])
 redis.call('SET', KEYS[1], 1, 'EX', ARGV[1])
 return { known, now() }

@@ -1,6 +1,6 @@
--- reenter puts back who is online through a node, after Redis lost it.
+-- repair_presence stores the presence of users through a node, after Redis lost it.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: channel, life, and for each user: userId, its look, field of online,
+-- ARGV: channel, instance, and for each user: userId, its skeleton, field of online,
 --       socketId, event
 -- reply: {0}; {1}: no such room
 local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'life', 'signedIn')

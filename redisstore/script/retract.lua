@@ -1,12 +1,11 @@
--- retract takes the text of a message away and tells it. The list holds the
--- numbers up to seq without a hole, so that a number gives its index; and what it
--- holds is JSON as package room makes it, in which what is looked for here cannot
--- be part of a name or a text.
+-- retract deletes the text of a message and publishes that. The list holds the
+-- numbers up to seq without a hole, so a number gives its index. An entry is JSON made by
+-- package message, in which no name or text can contain the patterns below.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
 -- ARGV: channel, number, epoch of the number or '', userId, field of the message
---       that says who sent it, 1 if it may be anybody, life
+--       that names the sender, 1 for a message of any sender, instance
 -- reply: {0}; {1}: no such room; {2}: the user was removed; {8}: no such message;
--- {9}: it is somebody else's
+-- {9}: it has another sender
 local room = redis.call('HMGET', KEYS[1], 'seq', 'deadline', 'x:' .. ARGV[4], 'epoch', 'life')
 if not room[1] or (room[5] or '') ~= ARGV[7] then
   return { 1 }
@@ -32,7 +31,7 @@ if string.sub(entry, 1, #retracted) == retracted then
   return { 0 }
 end
 redis.call('LSET', KEYS[2], number - newest - 1, retracted .. string.sub(entry, text))
--- What is no longer kept is dropped here, so that posts need not look after it.
+-- Numbers of messages that are no longer kept are dropped here, so that posts need not.
 local oldest = newest - redis.call('LLEN', KEYS[2]) + 1
 redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', oldest - 1)
 redis.call('ZADD', KEYS[7], ARGV[2], ARGV[2])

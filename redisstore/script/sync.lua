@@ -1,20 +1,20 @@
--- sync reads the state of the room, and marks the moment in its channel: what
--- comes before the mark is part of the reply, what comes after it is not.
+-- sync reads the state of the room, and publishes a marker: events before the marker
+-- are part of the reply, events after it are not.
 -- KEYS: room, messages, roomUser, online, sent, names, retracted
--- ARGV: channel, mark, number of the message to return or '' for the newest,
---       life, new epoch if another server has had the room or '' not to look,
---       event of that, userIds whose removal marks to return...
+-- ARGV: channel, marker, number of the message to return or '' for the newest,
+--       instance, new epoch if another server has had the room or '' for no check,
+--       event of that, userIds whose removal to return...
 -- reply: {0, time, fields, number of messages kept, message, online as field
--- and value, removal marks, numbers of kept messages that were retracted};
+-- and value, removals, numbers of kept messages that were retracted};
 -- {1, time}: no such room
-local room = fields()
+local room = room_fields()
 if not room[1] or (room[14] or '') ~= ARGV[4] then
   return { 1, now() }
 end
-if ARGV[5] ~= '' and moved() then
+if ARGV[5] ~= '' and master_changed() then
   redis.call('HSET', KEYS[1], 'epoch', ARGV[5])
   redis.call('PUBLISH', ARGV[1], ARGV[6])
-  room = fields()
+  room = room_fields()
 end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 local newest = tonumber(room[1])
