@@ -18,7 +18,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
-// askAdmin calls the admin endpoint as Caddy does.
+// askAdmin calls the admin endpoint like Caddy.
 func askAdmin(t *testing.T, method, path string) (status int, header http.Header, body string) {
 	t.Helper()
 	routes := new(ephemeralchat.AdminAPI).Routes()
@@ -199,8 +199,8 @@ func TestAdminStatistics(t *testing.T) {
 	s.scrape(t).expect(t, float64(got.SentBytes), "sent_bytes_total", `store="`+got.Name+`"`)
 }
 
-// FuzzAdmin asks the admin endpoint for anything. It knows what it has, and takes
-// nothing away that it was not told to.
+// FuzzAdmin sends any request to the admin endpoint. Only a DELETE request with the
+// id of a room may end the room.
 func FuzzAdmin(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"GET", ""},
@@ -233,7 +233,7 @@ func FuzzAdmin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, path string) {
 		target, err := url.Parse("/ephemeral_chat/" + path)
 		if err != nil || !strings.HasPrefix(target.Path, "/ephemeral_chat/") {
-			return // Caddy's server refuses it, or it goes elsewhere
+			return // Caddy's server refuses it or routes it elsewhere
 		}
 		r := (&http.Request{Method: method, URL: target, Header: make(http.Header), Body: http.NoBody}).WithContext(t.Context())
 		w := httptest.NewRecorder()

@@ -19,7 +19,7 @@ import (
 var update = flag.Bool("update", false, "write what is adapted into testdata/caddyfile")
 
 // TestCaddyfile adapts each file of testdata/caddyfile: a Caddyfile, a line of
-// hyphens, and the JSON that it stands for. Each is provisioned as well.
+// hyphens, and the expected JSON. It provisions each as well.
 func TestCaddyfile(t *testing.T) {
 	files, err := filepath.Glob("testdata/caddyfile/*.caddyfiletest")
 	if err != nil || len(files) == 0 {
@@ -58,7 +58,7 @@ func TestCaddyfile(t *testing.T) {
 	}
 }
 
-// provision does all that loading a configuration does, short of starting it.
+// provision loads a configuration but does not start it.
 func provision(config []byte) error {
 	var parsed caddy.Config
 	if err := json.Unmarshal(config, &parsed); err != nil {
@@ -69,8 +69,7 @@ func provision(config []byte) error {
 	return caddy.Validate(&parsed)
 }
 
-// TestRefusedCaddyfiles checks that mistakes are found when the Caddyfile is
-// read, and where they are said to be.
+// TestRefusedCaddyfiles checks that the parser finds mistakes and reports their line.
 func TestRefusedCaddyfiles(t *testing.T) {
 	for name, test := range map[string]struct {
 		directive string // from line 2 on
@@ -223,8 +222,8 @@ func TestRefusedCaddyfiles(t *testing.T) {
 	}
 }
 
-// TestRefusedConfigurations checks what a Caddyfile cannot get wrong, or not
-// before it is loaded.
+// TestRefusedConfigurations checks mistakes that only JSON can have, and mistakes that
+// show when placeholders are resolved.
 func TestRefusedConfigurations(t *testing.T) {
 	for name, test := range map[string]struct{ handler, message string }{
 		"ttl":            {`"ttl": -1`, "ttl must be from 1s to"},
@@ -293,8 +292,8 @@ func TestRefusedConfigurations(t *testing.T) {
 	}
 }
 
-// TestRefusedDefaults checks where mistakes of the global option are said to be, and
-// those of a site that does not go with it.
+// TestRefusedDefaults checks the lines that are reported for mistakes in the global option
+// and for sites that contradict it.
 func TestRefusedDefaults(t *testing.T) {
 	for name, test := range map[string]struct {
 		defaults string // from line 3 on
@@ -331,7 +330,7 @@ func TestRefusedDefaults(t *testing.T) {
 	}
 }
 
-// TestDefaults runs sites that take the global option, and one that does not.
+// TestDefaults runs sites that use the global option, and one that overrides it.
 func TestDefaults(t *testing.T) {
 	plain, other := newSite(t), newSite(t)
 	loadWith(t, "ephemeral_chat {\nttl 7m\ncreate_rate 2 1h\n}",
@@ -349,8 +348,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// FuzzCaddyfile reads options. What is accepted comes out as JSON that stands for
-// the same, and as nothing that the module does not know.
+// FuzzCaddyfile parses options. The JSON of accepted options has only fields that the
+// module knows, with values in their ranges.
 func FuzzCaddyfile(f *testing.F) {
 	for _, options := range []string{
 		"ttl 1h\nmax_ttl 1d", "redis a:1 {\npassword x\ntls {\nca y\n}\n}", "store memory x", "join_rate off\ncreate_rate 5 1m",
@@ -360,7 +359,7 @@ func FuzzCaddyfile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, options string) {
 		if strings.Contains(options, "import") {
-			t.Skip("imports read files") // of the machine, which are none of this test's business
+			t.Skip("imports read files") // of this machine
 		}
 		config, _, err := adapt(":80 {\nephemeral_chat {\n" + options + "\n}\n}\n")
 		if err != nil {
@@ -382,7 +381,7 @@ func FuzzCaddyfile(f *testing.F) {
 			for _, route := range server.Routes {
 				for _, raw := range route.Handle {
 					if !bytes.Contains(raw, []byte(`"handler":"ephemeral_chat"`)) {
-						continue // closing the block, the options may go on with other directives
+						continue // options that close the block may continue with other directives
 					}
 					var handler struct {
 						Module string `json:"handler"`

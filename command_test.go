@@ -27,9 +27,8 @@ func TestCommandURL(t *testing.T) {
 	}
 }
 
-// TestCommandConfig checks that what the command runs is a configuration that
-// Caddy takes, and that a domain gets a site of its own on the HTTPS port, which is
-// what automatic HTTPS goes by.
+// TestCommandConfig checks that Caddy accepts the configuration of the command, and that
+// a domain has its own site on the HTTPS port, which automatic HTTPS needs.
 func TestCommandConfig(t *testing.T) {
 	for _, domain := range []string{"", "chat.example.com"} {
 		handler, err := ephemeralchat.CommandHandler("rediss://redis.example.com", "48h")
@@ -41,7 +40,7 @@ func TestCommandConfig(t *testing.T) {
 			listen = ":8080"
 		}
 		config := ephemeralchat.CommandConfig(handler, domain, listen, true)
-		raw := config.AppsRaw["http"] // which validating lets go
+		raw := config.AppsRaw["http"] // which validation clears
 		if err := caddy.Validate(config); err != nil {
 			t.Fatalf("domain %q: %v", domain, err)
 		}

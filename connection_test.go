@@ -10,7 +10,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
-// connection is a WebSocket of a member that has been welcomed.
+// connection is the WebSocket of a member that has joined.
 type connection struct{ *websocket.Conn }
 
 func (s *site) connect(t *testing.T, mount string, m apitest.Member) *connection {
@@ -34,7 +34,7 @@ func (c *connection) send(t *testing.T, pairs ...any) {
 	}
 }
 
-// receive reads until a frame of the type comes.
+// receive reads until a frame of the type arrives.
 func (c *connection) receive(t *testing.T, kind string) map[string]any {
 	t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
@@ -54,16 +54,16 @@ func (c *connection) receive(t *testing.T, kind string) map[string]any {
 	}
 }
 
-// echo says something and waits until it comes back.
+// echo sends a message and waits for its echo.
 func (c *connection) echo(t *testing.T, text string) {
 	t.Helper()
 	c.send(t, "type", "message", "message", text)
 	if frame := c.receive(t, "message"); frame["message"] != text {
-		t.Errorf("heard %v, said %q", frame, text)
+		t.Errorf("received %v, sent %q", frame, text)
 	}
 }
 
-// closed reads until the connection is closed, and returns the code.
+// closed reads until the connection is closed, and returns the close code.
 func (c *connection) closed(t *testing.T) (code int, reason string) {
 	t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
@@ -80,7 +80,7 @@ func (c *connection) closed(t *testing.T) (code int, reason string) {
 	}
 }
 
-// expectError reads until an error frame comes, which must have this code.
+// expectError reads until an error frame arrives, which must have this code.
 func (c *connection) expectError(t *testing.T, code string) {
 	t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
@@ -100,7 +100,8 @@ func (c *connection) expectError(t *testing.T, code string) {
 	}
 }
 
-// refusedSocket joins a WebSocket that is refused, and returns the close code.
+// refusedSocket joins by a WebSocket, which the server must refuse. It returns the close
+// code.
 func (s *site) refusedSocket(t *testing.T, m apitest.Member) (code int, reason string) {
 	t.Helper()
 	return s.refusedSocketAt(t, "/ws", m)

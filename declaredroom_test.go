@@ -9,7 +9,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
-// lounge is a standing room whose passwords come from the environment.
+// lounge is a declared room whose passwords come from the environment.
 const lounge = "room lounge \"The Lounge\" {\nttl 20m\npassword {env.CHAT_DOOR}\nadmin_password {env.CHAT_CROWN}\n}"
 
 func TestDeclaredRoom(t *testing.T) {
@@ -17,15 +17,15 @@ func TestDeclaredRoom(t *testing.T) {
 	t.Setenv("CHAT_CROWN", "open-barley")
 	forEachStore(t, func(t *testing.T, store string) {
 		s := serve(t, "ephemeral_chat {\n"+store+"\n"+lounge+"\n}")
-		asleep := map[string]any{"passwordRequired": true, "locked": false, "startedAt": nil, "expiresAt": nil}
+		closed := map[string]any{"passwordRequired": true, "locked": false, "startedAt": nil, "expiresAt": nil}
 		expectInfo := func() {
 			t.Helper()
-			if info := s.Info(t, "lounge"); fmt.Sprint(info) != fmt.Sprint(asleep) {
-				t.Errorf("info %v, want %v", info, asleep)
+			if info := s.Info(t, "lounge"); fmt.Sprint(info) != fmt.Sprint(closed) {
+				t.Errorf("info %v, want %v", info, closed)
 			}
 		}
 		expectInfo()
-		for range 2 { // lives
+		for range 2 { // instances
 			s.Post(t, "/joinRoom", apitest.Object(t, "roomId", "lounge", "username", "Anna")).Refused(t, 403, "wrong_password")
 			s.Post(t, "/joinRoom", apitest.Object(t, "roomId", "lounge", "password", "x")).Refused(t, 403, "wrong_password")
 			answer := s.Post(t, "/joinRoom", apitest.Object(t, "roomId", "lounge", "username", "Anna", "password", "open-sesame")).OK(t)
@@ -50,12 +50,12 @@ func TestDeclaredRoom(t *testing.T) {
 	})
 }
 
-// TestDeclaredRoomIDs checks that nobody else can make a room under such an id.
+// TestDeclaredRoomIDs checks that a client cannot create a room with such an id.
 func TestDeclaredRoomIDs(t *testing.T) {
 	s := serve(t, "ephemeral_chat {\nroom lounge Lounge\n}")
 	made := s.Create(t, "roomId", "lounge", "id", "lounge", "username", "Anna")
 	if made.Room == "lounge" {
-		t.Error("createRoom takes the id of a standing room")
+		t.Error("createRoom uses the id of a declared room")
 	}
 	ben := s.Join(t, "lounge", "username", "Anna")
 	if ben.User != "Anna" {
@@ -68,35 +68,35 @@ func TestDeclaredRoomIDs(t *testing.T) {
 	}
 }
 
-// TestDeclaredRoomSockets has somebody connected over the end of a life, who does not
-// answer the close frame, while the next life begins.
+// TestDeclaredRoomSockets opens new instances of a room while connections to ended ones
+// have not answered the close frame.
 func TestDeclaredRoomSockets(t *testing.T) {
 	t.Setenv("CHAT_DOOR", "open-sesame")
 	t.Setenv("CHAT_CROWN", "open-barley")
 	forEachStore(t, func(t *testing.T, store string) {
 		s := serve(t, "ephemeral_chat {\n"+store+"\n"+lounge+"\n}")
 		var stale []*connection
-		var former []apitest.Member
-		for life := range 3 {
+		var ended []apitest.Member
+		for instance := range 3 {
 			admin := s.Join(t, "lounge", "username", "Anna", "password", "open-barley")
 			ben := s.Join(t, "lounge", "username", "Ben", "password", "open-sesame")
 			if admin.User != "Anna" || ben.User != "Ben" {
-				t.Errorf("life %d: the names are %q and %q", life, admin.User, ben.User)
+				t.Errorf("instance %d: the names are %q and %q", instance, admin.User, ben.User)
 			}
 			a, b := s.connect(t, "", admin), s.connect(t, "", ben)
-			a.echo(t, fmt.Sprint("hello in life ", life))
-			if first := b.receive(t, "message"); first["seq"] != 1.0 || first["message"] != fmt.Sprint("hello in life ", life) {
-				t.Errorf("life %d begins with %v", life, first)
+			a.echo(t, fmt.Sprint("hello in instance ", instance))
+			if first := b.receive(t, "message"); first["seq"] != 1.0 || first["message"] != fmt.Sprint("hello in instance ", instance) {
+				t.Errorf("instance %d begins with %v", instance, first)
 			}
-			for _, m := range former {
+			for _, m := range ended {
 				s.Post(t, "/joinRoom", m.As(t)).Refused(t, 401, "invalid_session")
 				code, _ := s.refusedSocket(t, m)
 				if code != 4401 && code != 4404 {
-					t.Errorf("a session of a former life is refused with %d", code)
+					t.Errorf("a session of an ended instance is refused with %d", code)
 				}
 			}
 			s.Post(t, "/deleteRoom", admin.As(t)).OK(t)
-			stale, former = append(stale, a, b), append(former, admin, ben)
+			stale, ended = append(stale, a, b), append(ended, admin, ben)
 		}
 		for i, c := range stale {
 			if reason := c.receive(t, "ended")["reason"]; reason != "deleted" {
@@ -109,7 +109,7 @@ func TestDeclaredRoomSockets(t *testing.T) {
 	})
 }
 
-// TestDeclaredRoomReload changes what is declared while the room is there.
+// TestDeclaredRoomReload changes the declaration of an open room.
 func TestDeclaredRoomReload(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := newSite(t)
@@ -122,7 +122,7 @@ func TestDeclaredRoomReload(t *testing.T) {
 			c.echo(t, "still here")
 			answer := s.Post(t, "/joinRoom", apitest.Object(t, "roomId", "lounge", "password", "tea")).OK(t)
 			if answer["roomName"] != "Before" || answer["ttl"] != 3600.0 || answer["startedAt"] == nil {
-				t.Errorf("the life goes on as %v", answer)
+				t.Errorf("the instance continues as %v", answer)
 			}
 			s.Post(t, "/joinRoom", apitest.Object(t, "roomId", "lounge")).Refused(t, 403, "wrong_password")
 		}
@@ -130,7 +130,7 @@ func TestDeclaredRoomReload(t *testing.T) {
 		s.Post(t, "/deleteRoom", admin.As(t)).OK(t)
 		answer := s.Post(t, "/joinRoom", apitest.Object(t, "roomId", "lounge")).OK(t)
 		if answer["roomName"] != "After" || answer["ttl"] != 300.0 || answer["startedAt"] != nil {
-			t.Errorf("the next life begins as %v", answer)
+			t.Errorf("the next instance begins as %v", answer)
 		}
 	})
 }
@@ -145,7 +145,7 @@ func TestDeclaredRoomMaxRooms(t *testing.T) {
 	s.Join(t, "attic")
 }
 
-// TestDeclaredRoomPasswordRate guesses at the passwords of a room that nobody is in.
+// TestDeclaredRoomPasswordRate guesses the passwords of a room that is not open.
 func TestDeclaredRoomPasswordRate(t *testing.T) {
 	s := serve(t, "ephemeral_chat {\npassword_rate 3 1h\nroom lounge Lounge {\nadmin_password barley\n}\n}")
 	for range 3 {
@@ -155,7 +155,7 @@ func TestDeclaredRoomPasswordRate(t *testing.T) {
 	s.Join(t, "lounge")
 }
 
-// TestManyDeclaredRooms checks that loading a configuration does not hash.
+// TestManyDeclaredRooms checks that loading a configuration hashes no passwords.
 func TestManyDeclaredRooms(t *testing.T) {
 	var rooms strings.Builder
 	for i := range 500 {
@@ -169,7 +169,7 @@ func TestManyDeclaredRooms(t *testing.T) {
 	if err := provision(config); err != nil {
 		t.Fatal(err)
 	}
-	// Hashes take more than ten seconds, also at a core's full speed.
+	// The hashes would take more than ten seconds of a core.
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("loading 500 rooms with passwords takes %v", took)
 	}

@@ -20,8 +20,8 @@ import (
 
 func init() { caddy.RegisterModule(recorder{}) }
 
-// recorder is an event handler that writes down what it is told, in the book that
-// the configuration names.
+// recorder is an event handler that records events in the book that the configuration
+// names.
 type recorder struct {
 	Book string `json:"book,omitempty"`
 }
@@ -55,10 +55,10 @@ var books = struct {
 	lines map[string][]string
 }{lines: make(map[string][]string)}
 
-// stuck is closed when handlers that are stuck may go on.
+// stuck is closed to release the handlers that hang.
 var stuck = make(chan struct{})
 
-// written returns what stands in a book about a room.
+// written returns the lines of a book about a room.
 func written(book, room string) []string {
 	books.mu.Lock()
 	defer books.mu.Unlock()
@@ -71,7 +71,7 @@ func written(book, room string) []string {
 	return lines
 }
 
-// expectWritten waits until a book has so many lines about a room, and compares.
+// expectWritten waits for as many lines about a room and compares them.
 func expectWritten(t *testing.T, book string, m apitest.Member, want ...string) {
 	t.Helper()
 	apitest.WaitUntil(t, func() bool { return len(written(book, m.Room)) >= len(want) })
@@ -89,7 +89,7 @@ func recordAll(book string) string {
 		"\non room_ended recorder " + book + "\non member_joined recorder " + book + "\non member_removed recorder " + book + "\n}"
 }
 
-// TestEvents takes rooms through their lives and reads what was told.
+// TestEvents checks the events of whole lives of rooms.
 func TestEvents(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := newSite(t)
@@ -102,7 +102,7 @@ func TestEvents(t *testing.T) {
 		admin := s.Create(t, "ttl", 300, "username", "anna", "password", "open-sesame")
 		s.Join(t, admin.Room, "username", "ben", "password", "open-sesame")
 		carla := s.Join(t, admin.Room, "username", "carla", "password", "open-sesame")
-		s.Post(t, "/joinRoom", carla.As(t)).OK(t) // who comes back does not join
+		s.Post(t, "/joinRoom", carla.As(t)).OK(t) // rejoining is no joining
 		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", admin.Room, "password", "x")).Refused(t, 403, "wrong_password")
 		s.Post(t, "/startChat", admin.As(t)).OK(t)
 		s.Post(t, "/startChat", admin.As(t)).OK(t)
@@ -133,7 +133,7 @@ func TestEvents(t *testing.T) {
 			"room_ended reason=expired ROOM "+name,
 		)
 
-		// A standing room is created by the first who joins, for as long as it lives.
+		// The first member that joins a declared room creates its instance.
 		lounge := s.Join(t, "lounge", "username", "dora")
 		s.Join(t, "lounge", "username", "emil")
 		s.connect(t, "", lounge).echo(t, "hello")
@@ -151,14 +151,14 @@ func TestEvents(t *testing.T) {
 		for _, line := range written("life "+store, "") {
 			for _, secret := range []string{admin.Session, carla.Session, "open-sesame", "first message"} {
 				if strings.Contains(line, secret) {
-					t.Errorf("an event tells %q", secret)
+					t.Errorf("an event has %q", secret)
 				}
 			}
 		}
 	})
 }
 
-// TestEventsOfNodes has one room on two nodes: two names of one Redis make two of
+// TestEventsOfNodes has one room on two nodes: two names of one Redis make two nodes of
 // one process.
 func TestEventsOfNodes(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
@@ -177,7 +177,7 @@ func TestEventsOfNodes(t *testing.T) {
 	b.receive(t, "ended")
 	apitest.WaitUntil(t, func() bool { return len(written("nodes", admin.Room)) >= 5 })
 	got := written("nodes", admin.Room)
-	slices.Sort(got[3:]) // each node tells the end on its own
+	slices.Sort(got[3:]) // each node emits the end on its own
 	want := []string{
 		"room_created ROOM " + here + " ttl=1 user_id=" + admin.User,
 		"member_joined ROOM " + there + " user_id=ben",
@@ -189,7 +189,7 @@ func TestEventsOfNodes(t *testing.T) {
 		t.Errorf("events:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 
-	// What is done by a call is told by the node that was called, and by no other.
+	// Only the node that was called emits the event of a call.
 	admin = first.Create(t)
 	ben = second.Join(t, admin.Room, "username", "ben")
 	a, b = first.connect(t, "", admin), second.connect(t, "", ben)
@@ -202,8 +202,8 @@ func TestEventsOfNodes(t *testing.T) {
 		"room_ended reason=deleted ROOM "+there+" USER")
 }
 
-// TestEventsAcrossReload checks that the handlers of the configuration that runs
-// are told, also of what began before it.
+// TestEventsAcrossReload checks that only the handlers of the running configuration
+// receive events, also those of rooms that are older than it.
 func TestEventsAcrossReload(t *testing.T) {
 	s := newSite(t)
 	loadWith(t, recordAll("old"), s.block("ephemeral_chat"))
@@ -219,13 +219,13 @@ func TestEventsAcrossReload(t *testing.T) {
 	expectWritten(t, "new", admin, "room_started ROOM store=memory ttl=2 USER", "room_ended reason=expired ROOM store=memory")
 	for book, want := range map[string]int{"old": 1, "failed": 0} {
 		if lines := written(book, admin.Room); len(lines) != want {
-			t.Errorf("handlers of the %s configuration were told %q", book, lines)
+			t.Errorf("handlers of the %s configuration received %q", book, lines)
 		}
 	}
 }
 
-// TestSlowEvents checks that a handler of events that hangs holds up nobody, and
-// not the end of the chat for long.
+// TestSlowEvents checks that an event handler that hangs does not delay requests or
+// messages, and delays the end of Caddy only briefly.
 func TestSlowEvents(t *testing.T) {
 	s := newSite(t)
 	loadWith(t, recordAll("stuck"), s.block(withMetrics("create_rate off")))

@@ -16,11 +16,11 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
-// signedIn says who the site has signed in.
+// signedIn returns an edit that signs a user in.
 func signedIn(user string) func(*http.Request) { return apitest.Header("X-User", user) }
 
-// serveUsers serves two chats of one store: at the root for those whom the site has
-// signed in, at /open for anybody.
+// serveUsers serves two chats of one store: for users that the site has signed in at the
+// root, and for all clients at /open.
 func serveUsers(t *testing.T, store, options string) *site {
 	t.Helper()
 	return serve(t, "ephemeral_chat /open/* {\n"+store+"\n"+options+"\n}\n"+
@@ -47,7 +47,7 @@ func TestUser(t *testing.T) {
 			t.Errorf("ben is %v", answer)
 		}
 
-		// They are the same each time, need no password again, and no unlocked room.
+		// A user that comes back is the same user, and needs no password or unlocked room.
 		s.Post(t, "/lockRoom", anna.As(t, "locked", true), signedIn("anna")).OK(t)
 		for user, role := range map[string]string{"anna": "admin", " ben ": "member"} {
 			again, answer := s.admitUser(t, user, "/joinRoom", "roomId", anna.Room, "username", "x")
@@ -57,10 +57,10 @@ func TestUser(t *testing.T) {
 		}
 		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", anna.Room, "password", "tea"), signedIn("carla")).Refused(t, 403, "room_locked")
 
-		// What clients say of themselves does not matter, what the site says does.
+		// The id in the request does not matter, the one of the site does.
 		_, answer = s.admitUser(t, "ben", "/joinRoom", "roomId", ben.Room, "userId", "anna", "sessionId", ben.Session)
 		if answer["userId"] != "ben" {
-			t.Errorf("ben, who says that he is anna, is %v", answer)
+			t.Errorf("ben, with the userId anna, is %v", answer)
 		}
 		s.Post(t, "/joinRoom", anna.As(t), signedIn("ben")).Refused(t, 401, "invalid_session")
 		s.Post(t, "/deleteRoom", anna.As(t), signedIn("ben")).Refused(t, 401, "invalid_session")
@@ -77,8 +77,8 @@ func TestUser(t *testing.T) {
 	})
 }
 
-// TestUserAtOnce has somebody join with many requests at once, as tabs that a
-// browser restores do.
+// TestUserAtOnce joins a user with many requests at once, like the tabs that a browser
+// restores.
 func TestUserAtOnce(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := serveUsers(t, store, "")
@@ -86,19 +86,19 @@ func TestUserAtOnce(t *testing.T) {
 		const tabs = 8
 		done := make(chan string, tabs)
 		for range tabs {
-			go func() { // it ends with its request, which is waited for
+			go func() { // ends with its request, which the test waits for
 				done <- string(s.Post(t, "/joinRoom", apitest.Object(t, "roomId", anna.Room), signedIn("ben")).Body)
 			}()
 		}
 		for range tabs {
 			if body := <-done; !strings.Contains(body, `"userId":"ben"`) {
-				t.Errorf("a tab is told %s", body)
+				t.Errorf("a tab receives %s", body)
 			}
 		}
 	})
 }
 
-// TestUserKinds is of rooms that are entered by the wrong door.
+// TestUserKinds enters rooms of signed-in users without signing in, and the reverse.
 func TestUserKinds(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := serveUsers(t, store, "room lounge Lounge")
@@ -119,13 +119,13 @@ func TestUserKinds(t *testing.T) {
 		s.Post(t, "/joinRoom", apitest.Object(t, "roomId", open.Room), signedIn("anna")).Refused(t, 404, "room_not_found")
 		s.Post(t, "/joinRoom", open.As(t), signedIn("anna")).Refused(t, 404, "room_not_found")
 
-		// A standing room is of the kind that comes first.
+		// The first member decides the kind of a declared room.
 		s.admitUser(t, "anna", "/joinRoom", "roomId", "lounge")
 		s.Post(t, "/open/joinRoom", apitest.Object(t, "roomId", "lounge")).Refused(t, 401, "not_signed_in")
 	})
 }
 
-// TestUserSocket is of WebSockets of those whom the site has signed in.
+// TestUserSocket opens the WebSockets of signed-in users.
 func TestUserSocket(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := serveUsers(t, store, "")
@@ -134,13 +134,13 @@ func TestUserSocket(t *testing.T) {
 		s.Send(t, http.MethodGet, "/ws", "", upgrade).Refused(t, 401, "not_signed_in")
 
 		c := s.connectAs(t, "anna", anna)
-		// He shows his own session under her name, and is himself.
+		// Ben sends his own session with anna's id, and stays ben.
 		other := s.connectAs(t, "ben", apitest.Member{Room: anna.Room, User: "anna", Session: ben.Session})
 		other.send(t, "type", "message", "message", "hello")
 		if message := c.receive(t, "message"); message["userId"] != "ben" {
-			t.Errorf("ben speaks as %v", message["userId"])
+			t.Errorf("ben sends as %v", message["userId"])
 		}
-		// Her session is of no use to him.
+		// Anna's session is invalid for ben.
 		dialer := websocket.DefaultDialer
 		socket, response, err := dialer.DialContext(t.Context(), "ws://"+s.Address+"/ws", http.Header{"X-User": {"ben"}})
 		if err != nil {
@@ -156,7 +156,7 @@ func TestUserSocket(t *testing.T) {
 	})
 }
 
-// upgrade makes a request one for a WebSocket.
+// upgrade turns a request into one for a WebSocket.
 func upgrade(r *http.Request) {
 	for name, value := range map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
@@ -165,7 +165,7 @@ func upgrade(r *http.Request) {
 	}
 }
 
-// connectAs opens a WebSocket of somebody whom the site has signed in.
+// connectAs opens the WebSocket of a signed-in user.
 func (s *site) connectAs(t *testing.T, user string, m apitest.Member) *connection {
 	t.Helper()
 	socket, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+s.Address+"/ws", http.Header{"X-User": {user}})
@@ -261,7 +261,7 @@ func TestRateOff(t *testing.T) {
 	}
 }
 
-// TestClientAddress checks who counts as one client.
+// TestClientAddress checks which addresses count as one client.
 func TestClientAddress(t *testing.T) {
 	s := newSite(t)
 	for name, test := range map[string]struct {
@@ -291,9 +291,9 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
-// TestMaxConnections checks that connections are refused before the upgrade, with
-// what says why and when to come again; that they are counted by client, IPv6 by
-// /64; and that a reload forgets none and may change how many there may be.
+// TestMaxConnections checks that a connection above the limit is refused before the
+// upgrade, with a reason and a time to retry. Connections count by client, IPv6 by /64. A
+// reload keeps the counts and may change the limit.
 func TestMaxConnections(t *testing.T) {
 	s := newSite(t)
 	configure := func(most string) {

@@ -11,9 +11,8 @@ import (
 	"testing"
 )
 
-// licenses are told by words of theirs, with single spaces and in lower case, and
-// whether whoever gives away a Caddy with this module is asked for no more than to
-// pass on a notice.
+// licenses are recognized by words of their texts, with single spaces and in lower case.
+// A permissive license only requires that its notice is passed on with the program.
 var licenses = []struct {
 	name, words string
 	permissive  bool
@@ -31,10 +30,10 @@ var licenses = []struct {
 	{"AGPL", "gnu affero general public license", false},
 }
 
-// licensesAccepted are modules of which more is asked, and why that is fine. Caddy has
-// them all, with or without this one.
+// licensesAccepted are modules with other licenses, each with the reason why it is
+// acceptable. Caddy has them all, with or without this module.
 var licensesAccepted = map[string]string{
-	"github.com/go-sql-driver/mysql": "MPL-2.0 is about its own files, which nobody here changes; it names the GPL for those who do",
+	"github.com/go-sql-driver/mysql": "MPL-2.0 covers its own files, which are not changed here; it names the GPL for changed ones",
 }
 
 var licenseName = regexp.MustCompile(`(?i)^(licen[cs]e|copying)(\.|-|$)`)

@@ -12,7 +12,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
-// TestLogs goes through a room's life with every log at its most talkative.
+// TestLogs runs the whole life of a room with all logs at their most verbose level.
 func TestLogs(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		file := filepath.Join(t.TempDir(), "log")
@@ -65,15 +65,15 @@ func TestLogs(t *testing.T) {
 	})
 }
 
-// TestDefects checks that a store that fails in a way that it must not is
-// answered with 500, logged, and not told to the client.
+// TestDefects checks that an error outside a store's contract is logged and answered with
+// 500, and that the client does not receive its text.
 func TestDefects(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	s := newSite(t)
 	loadWith(t, "log all {\noutput file "+file+" {\nroll_disabled\n}\n}", s.block("ephemeral_chat {\nstore defective\n}"))
 	detail := s.Post(t, "/roomInfo", apitest.Object(t, "roomId", "AAAAAAAAAAAAAAAAAAAAAA")).Refused(t, http.StatusInternalServerError, "internal_error")
 	if strings.Contains(detail, "gears") {
-		t.Errorf("client is told %q", detail)
+		t.Errorf("the client receives %q", detail)
 	}
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)

@@ -8,10 +8,10 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		// What packages start when the program starts.
+		// Goroutines that packages start in their init functions.
 		goleak.IgnoreCurrent(),
-		// certmagic keeps the lock file of a storage fresh until its key is
-		// unlocked, and looks whether it was only every few seconds.
+		// certmagic checks only every few seconds whether the key of a lock file was
+		// unlocked.
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"),
 	)
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// withMetrics are the directives of a site that has a chat, and metrics.
+// withMetrics returns the directives of a site with a chat and metrics.
 func withMetrics(options string) string {
 	return "metrics /metrics\nephemeral_chat {\n" + options + "\n}"
 }
 
-// samples are the metrics of the chat, by name and labels as they are written.
+// samples are the metrics of the chat, by name and labels in the text format.
 type samples map[string]float64
 
 var sampleLine = regexp.MustCompile(`(?m)^(caddy_ephemeral_chat_\S+(?:\{.*\})?) (\S+)$`)
@@ -43,7 +43,7 @@ func (s *site) scrape(t *testing.T) samples {
 	return all
 }
 
-// sum adds up the samples of a metric whose labels hold all of these.
+// sum adds up the samples of a metric that have all of these labels.
 func (s samples) sum(t *testing.T, name string, labels ...string) float64 {
 	t.Helper()
 	total, found := 0.0, false
@@ -96,8 +96,7 @@ func TestMetrics(t *testing.T) {
 		other.closed(t)
 
 		var now samples
-		// A connection is counted when it has ended, a message when the store has
-		// answered, which may be after its echo.
+		// A message is counted when the store has answered, which may be after its echo.
 		apitest.WaitUntil(t, func() bool {
 			now = s.scrape(t)
 			return now.sum(t, "connections") == 1 && now.sum(t, "messages_total") == 3
@@ -125,7 +124,7 @@ func TestMetrics(t *testing.T) {
 		for sample := range now {
 			for _, private := range []string{admin.Room, "metric-", admin.Session} {
 				if strings.Contains(sample, private) {
-					t.Errorf("a label tells of rooms or people: %s", sample)
+					t.Errorf("a label has a room or a user: %s", sample)
 				}
 			}
 			if _, ok := before[sample]; !ok {
@@ -133,8 +132,8 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 
-		// A reload with other limits and another chat beside changes nothing, and
-		// what comes after is added.
+		// A reload with other limits and another chat keeps the values. Later events are
+		// added to them.
 		load(t, s.block(withMetrics(store+"\nmessage_rate off\nttl 10m"))+
 			newSite(t).block("ephemeral_chat {\nstore memory other\n}\n"))
 		anna.echo(t, "after the reload")
@@ -151,14 +150,13 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// TestOperations checks that every method of a store that may take time is
-// counted.
+// TestOperations checks that each method of a store that may take time is counted.
 func TestOperations(t *testing.T) {
 	s := serve(t, withMetrics(""))
 	now := s.scrape(t)
 	for _, contract := range []reflect.Type{reflect.TypeFor[room.Store](), reflect.TypeFor[room.Feed]()} {
 		for method := range contract.Methods() {
-			if slices.Contains([]string{"Now", "Close", "Synchronous"}, method.Name) { // which take no time
+			if slices.Contains([]string{"Now", "Close", "Synchronous"}, method.Name) { // these take no time
 				continue
 			}
 			name := regexp.MustCompile(`(.)([A-Z])`).ReplaceAllString(method.Name, "${1}_${2}")
@@ -167,7 +165,7 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// TestStoreNames looks at what stores are called.
+// TestStoreNames checks the names of stores in labels.
 func TestStoreNames(t *testing.T) {
 	s := newSite(t)
 	load(t, s.block(withMetrics(""))+
@@ -183,11 +181,11 @@ func TestStoreNames(t *testing.T) {
 	}
 }
 
-// TestLinkMetrics takes Redis away and brings it back.
+// TestLinkMetrics stops Redis and starts it again.
 func TestLinkMetrics(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
 	s := serve(t, withMetrics("redis "+server.Addr()))
-	s.scrape(t).expect(t, 1, "link_up") // which is not needed
+	s.scrape(t).expect(t, 1, "link_up") // not needed yet
 	admin := s.Create(t)
 	c := s.connect(t, "", admin)
 	c.echo(t, "before")
@@ -208,7 +206,7 @@ func TestLinkMetrics(t *testing.T) {
 	c.closed(t)
 	apitest.WaitUntil(t, func() bool { return s.scrape(t).sum(t, "link_up") == 1 })
 
-	// And once more, with a room that is still there afterwards.
+	// Once more, with a room that Redis keeps.
 	admin = s.Create(t)
 	c = s.connect(t, "", admin)
 	before := s.scrape(t)
@@ -218,7 +216,7 @@ func TestLinkMetrics(t *testing.T) {
 	s.scrape(t).expect(t, 2, "link_losses_total")
 }
 
-// TestOperationsDocument checks that the metrics are explained, and no others.
+// TestOperationsDocument checks that docs/operations.md has these metrics and no others.
 func TestOperationsDocument(t *testing.T) {
 	text, err := os.ReadFile("docs/run.md")
 	if err != nil {

@@ -16,8 +16,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
-// provisioned prepares a handler, without limits on what a client may do. It is
-// cleaned up with the test.
+// provisioned provisions a handler without rate limits until the end of the test.
 func provisioned(tb testing.TB, handler *ephemeralchat.Handler) *ephemeralchat.Handler {
 	tb.Helper()
 	handler.CreateRate, handler.JoinRate = &ephemeralchat.Rate{Off: true}, &ephemeralchat.Rate{Off: true}
@@ -34,14 +33,14 @@ func provisioned(tb testing.TB, handler *ephemeralchat.Handler) *ephemeralchat.H
 	return handler
 }
 
-// asInCaddy gives a request what Caddy gives it before a handler sees it.
+// asInCaddy sets the context values that Caddy sets before it calls a handler.
 func asInCaddy(r *http.Request) *http.Request {
 	ctx := context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{caddyhttp.ClientIPVarKey: "192.0.2.1"})
 	r = r.WithContext(ctx)
 	return r.WithContext(context.WithValue(ctx, caddy.ReplacerCtxKey, caddyhttp.NewTestReplacer(r)))
 }
 
-// noNext is for requests that are a handler's own.
+// noNext returns a next handler that must not be called.
 func noNext(tb testing.TB) caddyhttp.Handler {
 	tb.Helper()
 	return caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
@@ -50,8 +49,8 @@ func noNext(tb testing.TB) caddyhttp.Handler {
 	})
 }
 
-// FuzzConfig provisions a handler from JSON. What is accepted is within what the
-// documentation says, and gives back all that it takes.
+// FuzzConfig provisions a handler from JSON. Accepted options are in the documented
+// ranges, and Cleanup releases the store.
 func FuzzConfig(f *testing.F) {
 	for _, config := range []string{
 		`{}`, `{"ttl":"1h","max_ttl":"1d","lobby":"5m","history":10,"max_message":4096,"max_members":5,"max_rooms":7}`,
@@ -73,7 +72,7 @@ func FuzzConfig(f *testing.F) {
 		if json.Unmarshal(config, handler) != nil {
 			return
 		}
-		handler.ExtendedConnect = false // is for a Caddy that runs
+		handler.ExtendedConnect = false // needs a running Caddy
 		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 		defer cancel()
 		err := handler.Provision(ctx)

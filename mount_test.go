@@ -23,8 +23,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
-// TestMount checks where the endpoints are found, and that everything else
-// reaches the next handler with the path that it had.
+// TestMount checks the paths of the endpoints. Other requests reach the next handler with
+// their whole path.
 func TestMount(t *testing.T) {
 	const next = `respond "next {http.request.uri.path}" 203`
 	for name, test := range map[string]struct {
@@ -64,8 +64,8 @@ func TestNextSeesWholePath(t *testing.T) {
 	}
 }
 
-// TestBesideFiles is the first example of the README: a chat beside the files of
-// a site.
+// TestBesideFiles serves a chat and the files of a site, like the first example of the
+// README.
 func TestBesideFiles(t *testing.T) {
 	root := t.TempDir()
 	if err := os.WriteFile(filepath.Join(root, "index.html"), []byte("the site"), 0o600); err != nil {
@@ -84,8 +84,8 @@ func TestBesideFiles(t *testing.T) {
 	s.Post(t, "/chat/createRoom", apitest.Object(t, "roomName", "x")).OK(t)
 }
 
-// TestPage fetches the page and, as a browser does, what it refers to, wherever
-// the chat is mounted.
+// TestPage fetches the page and the files that it refers to, like a browser, at each kind
+// of mount point.
 func TestPage(t *testing.T) {
 	for name, test := range map[string]struct{ directives, mount string }{
 		"root":         {"ephemeral_chat", ""},
@@ -117,7 +117,7 @@ func TestPage(t *testing.T) {
 				s.Post(t, path, "{}").Refused(t, http.StatusMethodNotAllowed, "method_not_allowed")
 				zipped := s.Send(t, http.MethodGet, path, "", apitest.Header("Accept-Encoding", "gzip"))
 				again := s.Send(t, http.MethodGet, path, "", apitest.Header("Accept-Encoding", "gzip"), apitest.Header("If-None-Match", zipped.Header.Get("ETag")))
-				// Templates make something new of every page.
+				// Templates change the page.
 				if templated := name == "templates" && path == test.mount+"/"; !templated && again.Status != http.StatusNotModified {
 					t.Errorf("%s, asked for again: %d %v", path, again.Status, again.Header)
 				}
@@ -131,7 +131,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestPageKnowsChat checks that the page offers what the chat allows.
+// TestPageKnowsChat checks that the page has the settings of the chat.
 func TestPageKnowsChat(t *testing.T) {
 	for options, want := range map[string]string{
 		"":                                ` ttl="3600" max-ttl="86400">`,
@@ -146,7 +146,7 @@ func TestPageKnowsChat(t *testing.T) {
 	}
 }
 
-// TestMountWithoutSlash checks that the mount point leads to the page.
+// TestMountWithoutSlash checks that the mount point redirects to the page.
 func TestMountWithoutSlash(t *testing.T) {
 	for name, test := range map[string]struct{ directives, path, location string }{
 		"path matcher": {"ephemeral_chat /chat/*", "/chat", "chat/"},
@@ -205,7 +205,7 @@ func TestEncodeInFront(t *testing.T) {
 	}
 }
 
-// TestTwoSites checks which sites of one configuration have the same rooms.
+// TestTwoSites checks which sites of one configuration share rooms.
 func TestTwoSites(t *testing.T) {
 	for name, test := range map[string]struct {
 		first, second string
@@ -234,9 +234,8 @@ func TestTwoSites(t *testing.T) {
 	}
 }
 
-// FuzzPath asks for any path, under any prefix that a configuration may have. What is
-// not the chat's is handed on as it came, and nobody is sent elsewhere than to the page
-// below what they have asked for.
+// FuzzPath requests any path of a chat at any prefix. Other handlers receive the path
+// unchanged, and a redirect leads only to the page below the requested path.
 func FuzzPath(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"", "/"},
@@ -328,7 +327,7 @@ func TestPageMethods(t *testing.T) {
 	}
 }
 
-// TestMountedSocket opens connections where the chat can be mounted.
+// TestMountedSocket opens connections at each kind of mount point.
 func TestMountedSocket(t *testing.T) {
 	for name, test := range map[string]struct{ directives, mount string }{
 		"root":         {"ephemeral_chat", ""},

@@ -15,8 +15,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
-// TestReload changes the configuration ten times with a connection open, and
-// breaks it in between.
+// TestReload loads ten configurations while a connection is open, and a broken one after
+// each.
 func TestReload(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store string) {
 		s := newSite(t)
@@ -31,7 +31,7 @@ func TestReload(t *testing.T) {
 			if ttl := s.Post(t, "/createRoom", apitest.Object(t, "roomName", "x")).OK(t)["ttl"]; ttl != float64(60*(i+1)) {
 				t.Errorf("new rooms live for %v s", ttl)
 			}
-			// This one provisions the chat, then fails at its neighbor's.
+			// This one provisions the chat and then fails at another site.
 			broken := newSite(t)
 			err := tryLoad(t, "", s.block("ephemeral_chat {\n"+store+"\n}")+broken.block("ephemeral_chat {\nstore failing\n}"))
 			if err == nil || !strings.Contains(err.Error(), "failing on purpose") {
@@ -43,8 +43,7 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// TestRemoval takes the directive out of the configuration, which ends what
-// stands on it, and puts it back.
+// TestRemoval removes the directive, which ends rooms and connections, and adds it again.
 func TestRemoval(t *testing.T) {
 	s := newSite(t)
 	load(t, s.block("ephemeral_chat"))
@@ -63,8 +62,8 @@ func TestRemoval(t *testing.T) {
 	s.Create(t)
 }
 
-// TestChangeOfStore moves a site to another store: old connections end, and a
-// neighbor that still uses the old store is not disturbed.
+// TestChangeOfStore moves a site to another store. Its connections end; those of a site
+// that uses the other store stay.
 func TestChangeOfStore(t *testing.T) {
 	first, second := newSite(t), newSite(t)
 	load(t, first.block("ephemeral_chat {\nstore memory a\n}")+second.block("ephemeral_chat {\nstore memory b\n}"))
@@ -80,7 +79,7 @@ func TestChangeOfStore(t *testing.T) {
 	onB.echo(t, "still here")
 }
 
-// TestStop checks that connections are told when Caddy stops.
+// TestStop checks that connections receive a close frame when Caddy stops.
 func TestStop(t *testing.T) {
 	s := serve(t, "ephemeral_chat")
 	c := s.connect(t, "", s.Create(t))
@@ -96,8 +95,8 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestCleanupTwice checks that a handler gives back no more than it took: the
-// rooms of another handler would be gone.
+// TestCleanupTwice checks that a handler releases the store only once. Otherwise another
+// handler would lose its rooms.
 func TestCleanupTwice(t *testing.T) {
 	s := serve(t, "ephemeral_chat")
 	admin := s.Create(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
-// TestRedisOptions reaches a Redis in every way that can be configured.
+// TestRedisOptions connects to Redis with each kind of address and option.
 func TestRedisOptions(t *testing.T) {
 	open := redistest.Start(t, redistest.Options{})
 	guarded := redistest.Start(t, redistest.Options{Password: "se/cret"})
@@ -91,8 +91,7 @@ func TestRedisOverTLS(t *testing.T) {
 	}
 }
 
-// TestRedisTopologies reaches sentinels and a cluster, with all that they may ask
-// for.
+// TestRedisTopologies connects to sentinels and to a cluster, with passwords and TLS.
 func TestRedisTopologies(t *testing.T) {
 	certificates := redistest.NewCertificates(t)
 	encryption := fmt.Sprintf("tls {\nca %s\ncertificate %s %s\n}\n", certificates.CA, certificates.Certificate, certificates.Key)
@@ -121,7 +120,7 @@ func TestRedisTopologies(t *testing.T) {
 	})
 }
 
-// useTopology makes a room on a store and joins it. It returns the room's id.
+// useTopology creates a room and joins it. It returns the room's id.
 func useTopology(t *testing.T, store string) string {
 	t.Helper()
 	s := serve(t, "ephemeral_chat {\n"+store+"\n}")
@@ -130,8 +129,8 @@ func useTopology(t *testing.T, store string) string {
 	return admin.Room
 }
 
-// TestRedisDown loads a configuration whose Redis cannot be reached, and waits
-// for it to come.
+// TestRedisDown loads a configuration whose Redis cannot be reached, and then starts that
+// Redis.
 func TestRedisDown(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
 	server.Kill(t)
@@ -150,7 +149,7 @@ func TestRedisDown(t *testing.T) {
 			t.Errorf("%s tells where Redis is: %s", path, detail)
 		}
 	}
-	// An id that cannot be one is not looked up.
+	// An invalid id needs no call of Redis.
 	s.Post(t, "/roomInfo", apitest.Object(t, "roomId", "a b")).Refused(t, 404, "room_not_found")
 
 	server.Restart(t)
@@ -160,7 +159,7 @@ func TestRedisDown(t *testing.T) {
 	s.Join(t, s.Create(t).Room)
 }
 
-// TestTwoSitesOnRedis checks that rooms are shared by database and prefix.
+// TestTwoSitesOnRedis checks that sites with the same database and prefix share rooms.
 func TestTwoSitesOnRedis(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
 	for name, test := range map[string]struct {

@@ -17,11 +17,11 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
-// site is a server that the Caddy of this process runs.
+// site is a server of the Caddy in this process.
 type site struct{ apitest.Site }
 
-// serve runs a Caddy with one site, until the end of the test. Only one can run
-// in a process, so tests that serve don't run in parallel.
+// serve runs a Caddy with one site until the end of the test. A process has only one
+// Caddy, so tests that call serve cannot run in parallel.
 func serve(t *testing.T, directives string) *site {
 	t.Helper()
 	s := newSite(t)
@@ -29,7 +29,7 @@ func serve(t *testing.T, directives string) *site {
 	return s
 }
 
-// newSite returns a site on a free port, which has to be loaded.
+// newSite returns a site on a free port, for load.
 func newSite(t *testing.T) *site {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -40,7 +40,7 @@ func newSite(t *testing.T) *site {
 	return &site{apitest.Site{Address: listener.Addr().String()}}
 }
 
-// block returns the site's block of a Caddyfile.
+// block returns the block of the site in a Caddyfile.
 func (s *site) block(directives string) string {
 	_, port, _ := net.SplitHostPort(s.Address)
 	return fmt.Sprintf("http://:%s {\n\tbind 127.0.0.1\n%s\n}\n", port, directives)
@@ -70,7 +70,7 @@ func serveTLS(t *testing.T, directives string) *site {
 
 func overTLS(r *http.Request) { r.URL.Scheme = "https" }
 
-// load makes the Caddy of this process run a Caddyfile.
+// load loads a Caddyfile into the Caddy of this process.
 func load(t *testing.T, caddyfile string) {
 	t.Helper()
 	loadWith(t, "", caddyfile)
@@ -106,8 +106,8 @@ func adapt(caddyfile string) ([]byte, []caddyconfig.Warning, error) {
 	return caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
 }
 
-// forEachStore runs a test on every store that is shipped. What it is given is
-// the option of the Caddyfile that chooses the store.
+// forEachStore runs a test with each store of this module. The argument of the test is
+// the Caddyfile option that selects the store.
 func forEachStore(t *testing.T, test func(t *testing.T, store string)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { test(t, "store memory") })

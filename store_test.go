@@ -17,7 +17,7 @@ func init() {
 	caddy.RegisterModule(defectiveStore{})
 }
 
-// failingStore is the store of somebody else, which cannot be provisioned.
+// failingStore is a store of another module. Its Provision fails.
 type failingStore struct{ ephemeralchat.MemoryStore }
 
 func (failingStore) CaddyModule() caddy.ModuleInfo {
@@ -29,7 +29,7 @@ func (failingStore) CaddyModule() caddy.ModuleInfo {
 
 func (failingStore) Provision(caddy.Context) error { return errors.New("failing on purpose") }
 
-// defectiveStore is the store of somebody else, which breaks the contract.
+// defectiveStore is a store of another module that violates the contract.
 type defectiveStore struct{ ephemeralchat.MemoryStore }
 
 func (defectiveStore) CaddyModule() caddy.ModuleInfo {

@@ -44,9 +44,8 @@ func TestTranscript(t *testing.T) {
 	})
 }
 
-// replayer replays a transcript. A JSON string such as "<room>" stands for a
-// value that was chosen by the server: its first appearance takes whatever is
-// there, and the others must be the same.
+// replayer replays a transcript. A JSON string such as "<room>" stands for a value that
+// the server chooses: its first occurrence matches any value, later ones the same value.
 type replayer struct {
 	site    *site
 	sockets map[string]*websocket.Conn
@@ -80,7 +79,7 @@ func (r *replayer) play(t *testing.T, line string) error {
 	}
 }
 
-// socket returns the connection of a client, and opens it at the first call.
+// socket returns the connection of a client. The first call opens it.
 func (r *replayer) socket(t *testing.T, name string) *websocket.Conn {
 	t.Helper()
 	if r.sockets[name] == nil {
@@ -124,7 +123,7 @@ func (r *replayer) fill(text string) string {
 	})
 }
 
-// match compares JSON to the letter, but for values that are not known yet.
+// match compares JSON literally, except for values that are not known yet.
 func (r *replayer) match(want, got string) error {
 	var pattern strings.Builder
 	var names []string

@@ -36,7 +36,7 @@ func TestOrigin(t *testing.T) {
 		{"chat.example", "http://CHAT.example", true, false},
 		{"chat.example", "http://chat.example:80", true, false},
 		{"chat.example:80", "http://chat.example", true, false},
-		// Behind a proxy that speaks TLS for the site.
+		// Behind a proxy that ends TLS.
 		{"chat.example", "https://chat.example", true, false},
 		{"chat.example:8080", "http://chat.example:8080", true, false},
 		{"[::1]:8080", "http://[::1]:8080", true, false},
@@ -114,8 +114,7 @@ func TestOrigin(t *testing.T) {
 	})
 }
 
-// TestOriginOverTLS checks that a page that came without encryption is not one
-// of a site that has it.
+// TestOriginOverTLS checks that an http page is not of the same origin as an https site.
 func TestOriginOverTLS(t *testing.T) {
 	s, _ := start(t, httptest.NewTLSServer, nil)
 	overTLS := func(r *http.Request) { r.URL.Scheme = "https" }
@@ -127,9 +126,9 @@ func TestOriginOverTLS(t *testing.T) {
 	}
 }
 
-// FuzzOrigin has pages of any origin ask for a room, on a site of any name. Those who
-// are answered are of the site itself or listed, and only those who are listed may
-// read it from elsewhere.
+// FuzzOrigin sends requests of pages with any origin to a site with any name. Only pages
+// of the site itself and of listed origins are answered, and only listed origins may read
+// the response from another site.
 func FuzzOrigin(f *testing.F) {
 	const listed = "https://app.example"
 	for _, seed := range [][2]string{
@@ -171,7 +170,7 @@ func FuzzOrigin(f *testing.F) {
 		handler.Serve(w, request, request.URL.Path)
 		from, err := url.Parse(origin)
 		plain := err == nil && from.User == nil && from.Path == "" && from.RawQuery == "" && from.Fragment == "" && from.Opaque == ""
-		// What a page of a listed origin sends, but for its case and a port that is the default.
+		// The listed origin, in any case and with or without the default port.
 		isListed := plain && strings.EqualFold(from.Scheme, "https") && lower(from.Hostname()) == "app.example" && (from.Port() == "" || from.Port() == "443")
 		isOwn := plain && (strings.EqualFold(from.Scheme, "http") && !secure || strings.EqualFold(from.Scheme, "https")) &&
 			lower(from.Hostname()) == lower((&url.URL{Host: site}).Hostname())
@@ -180,14 +179,14 @@ func FuzzOrigin(f *testing.F) {
 		case w.Code != http.StatusNotFound:
 			t.Errorf("status %d: %s", w.Code, w.Body)
 		case allowed != "" && (!isListed || allowed != origin):
-			t.Errorf("%q may read what %q is answered", allowed, origin)
+			t.Errorf("%q may read the response to %q", allowed, origin)
 		case allowed == "" && !isOwn:
 			t.Errorf("%q uses the chat of %q", origin, site)
 		}
 	})
 }
 
-// lower lowers the letters that a name of a host may have.
+// lower returns the name of a host in lower case.
 func lower(host string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {

@@ -13,7 +13,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
-// TestBody sends what is not one JSON object with the right fields.
+// TestBody sends bodies that are not one JSON object with the right fields.
 func TestBody(t *testing.T) {
 	s := serve(t, nil)
 	for name, test := range map[string]struct {
@@ -102,7 +102,7 @@ func TestBodySize(t *testing.T) {
 	s.Post(t, "/createRoom", "", chunked).Refused(t, 413, "body_too_large")
 }
 
-// TestOrderOfChecks sends requests that are wrong in several ways.
+// TestOrderOfChecks sends requests with several mistakes.
 func TestOrderOfChecks(t *testing.T) {
 	s := serve(t, nil)
 	foreign, text := apitest.Header("Origin", "https://evil.example"), apitest.Header("Content-Type", "text/plain")
@@ -136,9 +136,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// FuzzRequestBody sends bodies to every endpoint. Whatever comes, the answer is
-// a success or a problem document, and a success is only for a JSON object in
-// UTF-8.
+// FuzzRequestBody sends bodies to all endpoints. Each answer is a success or a problem
+// document, and only a JSON object in UTF-8 succeeds.
 func FuzzRequestBody(f *testing.F) {
 	o := configure(func(o *options) { o.MaxRooms = 1000 })
 	handler := o.handler(f)
@@ -173,7 +172,7 @@ func FuzzRequestBody(f *testing.F) {
 				t.Fatalf("%s accepted %q", path, body)
 			}
 			if path != "/createRoom" {
-				t.Fatalf("%s accepted %q", path, body) // nobody can know of a room
+				t.Fatalf("%s accepted %q", path, body) // no room exists
 			}
 			name, isText := fields["roomName"].(string)
 			if got, _ := answer["roomName"].(string); !isText || strings.TrimSpace(name) == "" || got == "" || utf8.RuneCountInString(got) > 100 {

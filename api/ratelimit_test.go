@@ -22,8 +22,8 @@ func clientNumber(n int) netip.Addr {
 	return netip.AddrFrom4(address)
 }
 
-// TestLimiterIsTokenBucket compares a limiter with the textbook's bucket, which
-// is told the same story.
+// TestLimiterIsTokenBucket compares a limiter with a textbook token bucket at the same
+// random events.
 func TestLimiterIsTokenBucket(t *testing.T) {
 	const count, window = 5, time.Second
 	limiter := api.NewLimiter(api.Rate{Count: count, Window: window})
@@ -36,8 +36,8 @@ func TestLimiterIsTokenBucket(t *testing.T) {
 	buckets := make(map[int]*bucket)
 	taken, refused := 0, 0
 	for range 20_000 {
-		// Off the instants at which a token becomes free to the nanosecond, where
-		// the two may disagree by rounding.
+		// At the exact nanosecond at which a token becomes free, the two may disagree by
+		// rounding.
 		now = now.Add(time.Duration(random.IntN(60_000_000)) + 1)
 		n := random.IntN(3)
 		b := buckets[n]
@@ -66,12 +66,12 @@ func TestLimiterIsTokenBucket(t *testing.T) {
 		}
 	}
 	if taken < 1000 || refused < 1000 {
-		t.Errorf("%d taken, %d refused: the story has no point", taken, refused)
+		t.Errorf("%d taken, %d refused: too few to compare", taken, refused)
 	}
 }
 
-// TestLimiterForgets checks that memory is bounded by the clients of two windows,
-// and in any case.
+// TestLimiterForgets checks that a limiter knows at most the clients of two windows, and
+// never more than MaxKeys.
 func TestLimiterForgets(t *testing.T) {
 	limiter := api.NewLimiter(api.Rate{Count: 1, Window: time.Minute})
 	now := time.Unix(1_000_000, 0)
@@ -99,7 +99,7 @@ func TestLimiterForgets(t *testing.T) {
 		}
 	}
 	if keys := limiter.Keys(); keys > 2 {
-		t.Errorf("%d keys, of which 2 were seen of late", keys)
+		t.Errorf("%d keys, but only 2 were seen in the last window", keys)
 	}
 }
 
@@ -148,7 +148,7 @@ func TestPasswordRate(t *testing.T) {
 	first, second := s.Create(t, "password", "tea"), s.Create(t, "password", "tea")
 	good := apitest.Object(t, "roomId", first.Room, "password", "tea")
 	bad := apitest.Object(t, "roomId", first.Room, "password", "coffee")
-	for range 3 { // right ones cost nothing
+	for range 3 { // correct passwords cost nothing
 		s.Post(t, "/joinRoom", good).OK(t)
 	}
 	s.Post(t, "/joinRoom", bad).Refused(t, 403, "wrong_password")
@@ -160,8 +160,7 @@ func TestPasswordRate(t *testing.T) {
 	s.Post(t, "/joinRoom", apitest.Object(t, "roomId", second.Room, "password", "tea")).OK(t)
 }
 
-// TestPasswordRateInParallel checks that attempts count before their outcome is
-// known.
+// TestPasswordRateInParallel checks that attempts count before the password is checked.
 func TestPasswordRateInParallel(t *testing.T) {
 	s := serve(t, func(o *options) { o.PasswordRate = api.Rate{Count: 3, Window: time.Hour} })
 	room := s.Create(t, "password", "tea").Room
@@ -180,7 +179,7 @@ func TestPasswordRateInParallel(t *testing.T) {
 	}
 }
 
-// TestRoomPasswordRate guesses from many addresses, each of which has attempts left.
+// TestRoomPasswordRate guesses from many addresses that have attempts left.
 func TestRoomPasswordRate(t *testing.T) {
 	s := serve(t, func(o *options) {
 		o.PasswordRate, o.RoomPasswordRate = api.Rate{Count: 2, Window: time.Hour}, api.Rate{Count: 4, Window: time.Hour}
@@ -189,12 +188,12 @@ func TestRoomPasswordRate(t *testing.T) {
 	attempt := func(room, password string, address int) apitest.Reply {
 		return s.Post(t, "/joinRoom", apitest.Object(t, "roomId", room, "password", password), from(clientNumber(address).String()))
 	}
-	for n := range 5 { // right ones cost nothing
+	for n := range 5 { // correct passwords cost nothing
 		attempt(first.Room, "tea", n).OK(t)
 	}
 	attempt(first.Room, "coffee", 0).Refused(t, 403, "wrong_password")
 	attempt(first.Room, "coffee", 0).Refused(t, 403, "wrong_password")
-	for range 5 { // nor do those of somebody who has none left
+	for range 5 { // nor do those of a client without tokens
 		attempt(first.Room, "coffee", 0).Refused(t, 429, "rate_limited")
 	}
 	attempt(first.Room, "coffee", 1).Refused(t, 403, "wrong_password")

@@ -19,7 +19,7 @@ var (
 	timePattern    = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
 )
 
-// admissionFields are all that an answer to createRoom or joinRoom consists of.
+// admissionFields are all fields of an answer to createRoom or joinRoom.
 var admissionFields = []string{
 	"expiresAt", "role", "roomId", "roomName", "sessionId", "startedAt", "ttl", "userId",
 }
@@ -162,8 +162,7 @@ func TestRoomInfo(t *testing.T) {
 	})
 }
 
-// TestMembership goes through what ends a membership, and what that means on
-// every endpoint.
+// TestMembership ends memberships in each way, and checks the effect on all endpoints.
 func TestMembership(t *testing.T) {
 	forEachStore(t, func(t *testing.T, open func() room.Store) {
 		s := serve(t, func(o *options) { o.store = open() })
@@ -194,8 +193,7 @@ func TestMembership(t *testing.T) {
 	})
 }
 
-// TestRefusals goes through the errors of each endpoint. None of them changes
-// the room.
+// TestRefusals checks the errors of each endpoint. No error changes the room.
 func TestRefusals(t *testing.T) {
 	forEachStore(t, func(t *testing.T, open func() room.Store) {
 		s := serve(t, func(o *options) { o.store, o.MaxTTL, o.MaxMembers = open(), 2*time.Hour, 1 })
@@ -205,7 +203,7 @@ func TestRefusals(t *testing.T) {
 		locked := s.Create(t)
 		s.Post(t, "/lockRoom", locked.As(t, "locked", true)).OK(t)
 		full := s.Create(t)
-		for range 9 { // ten members for each who may be online
+		for range 9 { // ten members for each online user
 			s.Join(t, full.Room)
 		}
 		before := s.Info(t, admin.Room)
@@ -249,13 +247,13 @@ func TestRefusals(t *testing.T) {
 			{"/deleteRoom", ben.As(t), 403, "not_admin"},
 			{"/roomInfo", apitest.Object(t, "roomId", unknown.Room), 404, "room_not_found"},
 		}
-		// Ids that cannot be ids are not found, like those that are nobody's.
+		// Invalid ids are not found, like unknown ones.
 		for _, id := range []string{"", "*", "a b", "ä", "../x", "a:b", "{a}", "a\x00", strings.Repeat("a", 65)} {
 			rows = append(rows,
 				row{"/roomInfo", apitest.Object(t, "roomId", id), 404, "room_not_found"},
 				row{"/joinRoom", apitest.Object(t, "roomId", id), 404, "room_not_found"})
 		}
-		// What shows a session is refused alike everywhere.
+		// All endpoints that take a session refuse a wrong one with the same error.
 		for _, path := range []string{"/joinRoom", "/startChat", "/deleteRoom", "/leaveRoom", "/removeMember", "/lockRoom"} {
 			for who, status := range map[apitest.Member]int{unknown: 404, odd: 404, stolen: 401, foreign: 401, garbled: 401, stranger: 401} {
 				code := "invalid_session"

@@ -14,7 +14,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 
-// TestBadUpgrades sends what is no proper upgrade request.
+// TestBadUpgrades sends requests that are no valid upgrades.
 func TestBadUpgrades(t *testing.T) {
 	s := serve(t, nil)
 	upgrade := func(r *http.Request) {
@@ -43,8 +43,8 @@ func TestBadUpgrades(t *testing.T) {
 	s.Send(t, http.MethodGet, "/ws?roomId=none&userId=x&sessionId=x", "", upgrade).Refused(t, 404, "room_not_found")
 }
 
-// streamResponse is the response of a server of HTTP/2 to a request over a stream, and
-// fails the test for what such a server does not stand.
+// streamResponse is the response of an HTTP/2 server on a stream. It fails the test if it
+// is used after the handler has returned.
 type streamResponse struct {
 	tb     testing.TB
 	header http.Header
@@ -73,7 +73,7 @@ func (s *streamResponse) Write(p []byte) (int, error) {
 	return s.body.Write(p)
 }
 
-// FlushError implements what http.ResponseController looks for, as do the next two.
+// FlushError is a method for http.ResponseController, like the next two.
 func (s *streamResponse) FlushError() error { return s.use() }
 
 func (s *streamResponse) SetReadDeadline(time.Time) error { return s.use() }
@@ -93,9 +93,9 @@ func (s *streamResponse) inUse() {
 	}
 }
 
-// FuzzStream asks for a WebSocket over a stream, with any query, version and bytes on
-// it. The handler returns when they have ended, and uses neither the request nor the
-// response after that; a refusal is a problem document.
+// FuzzStream opens a WebSocket over a stream with any query, version and bytes. The handler
+// returns when the bytes end, and uses neither the request nor the response after that. A
+// refusal is a problem document.
 func FuzzStream(f *testing.F) {
 	frame := func(first byte, payload string) []byte {
 		return append([]byte{first, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
@@ -158,7 +158,7 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
-// check looks at what was answered: frames, or a problem.
+// check checks the response: frames, or a problem document.
 func (s *streamResponse) check() error {
 	if s.status != http.StatusOK {
 		var problem struct {
@@ -175,7 +175,7 @@ func (s *streamResponse) check() error {
 	}
 	for rest := s.body.Bytes(); len(rest) > 0; {
 		if len(rest) < 2 || rest[0]&0x70 != 0 || rest[0]&0x80 == 0 || rest[1] >= 126 || len(rest) < 2+int(rest[1]) {
-			return errors.New("not a frame of a server's") // in an answer to a stranger, none is long
+			return errors.New("not a frame of a server") // without a session, no frame is long
 		}
 		rest = rest[2+int(rest[1]):]
 	}
