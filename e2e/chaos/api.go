@@ -6,20 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
-
-// credentials identify a member.
-type credentials struct {
-	RoomID    string `json:"roomId"`
-	UserID    string `json:"userId"`
-	SessionID string `json:"sessionId"`
-}
 
 // apiError is a response of the API other than 200.
 type apiError struct {
@@ -49,23 +42,21 @@ func (x *experiment) call(ctx context.Context, n *node, endpoint string, body, r
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	got, err := x.http.Do(request)
+	reply, err := x.http.Do(request)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = got.Body.Close() }()
-	if text, err = io.ReadAll(got.Body); err != nil {
+	got, err := harness.ReadResponse(reply)
+	if err != nil {
 		return err
 	}
-	if got.StatusCode != http.StatusOK {
-		var problem struct{ Code string }
-		_ = json.Unmarshal(text, &problem) // not every error has a code
-		return apiError{got.StatusCode, problem.Code}
+	if got.Status != http.StatusOK {
+		return apiError{got.Status, got.Code()}
 	}
 	if response == nil {
 		return nil
 	}
-	return json.Unmarshal(text, response)
+	return json.Unmarshal(got.Body, response)
 }
 
 // retry calls an endpoint of random nodes until the response is not "unavailable".

@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/chaos"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 )
 
 // broken are builds that lack a part, and the violations that an experiment must find
@@ -87,7 +89,7 @@ func TestBroken(t *testing.T) {
 func overlaid(t *testing.T, file, from, to string) string {
 	t.Helper()
 	dir := t.TempDir()
-	original := filepath.Join(repository(), file)
+	original := filepath.Join(harness.Repository(), file)
 	text, err := os.ReadFile(original)
 	if err != nil {
 		t.Fatal(err)
@@ -108,8 +110,10 @@ func overlaid(t *testing.T, file, from, to string) string {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, "caddy")
-	if err := build(binary, "-overlay", description); err != nil {
-		t.Fatal(err)
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-overlay", description, "-o", binary, "./cmd/caddy")
+	cmd.Dir = harness.Repository()
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
 	}
 	return binary
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
 
@@ -81,26 +82,26 @@ func (r *room) pending() (kind, what string) {
 	remaining := r.remaining()
 	var users []string
 	for _, c := range remaining {
-		users = append(users, c.me.UserID)
+		users = append(users, c.UserID())
 	}
 	slices.Sort(users)
 	var first position
 	for i, c := range remaining {
 		c.mu.Lock()
-		connected, unstored, online, at := c.connected, len(c.outbox), slices.Sorted(maps.Keys(c.online)), position{c.epoch, c.after}
+		connected, unstored, online, at := c.Connected(), c.Pending(), slices.Sorted(maps.Keys(c.online)), position{c.epoch, c.after}
 		c.mu.Unlock()
 		if i == 0 {
 			first = at
 		}
 		switch {
 		case !connected:
-			return "return", c.me.UserID + " is not connected"
+			return "return", c.UserID() + " is not connected"
 		case unstored > 0:
-			return "outbox", fmt.Sprintf("%s has not seen %d of its messages stored", c.me.UserID, unstored)
+			return "outbox", fmt.Sprintf("%s has not seen %d of its messages stored", c.UserID(), unstored)
 		case at != first:
-			return "delivery", fmt.Sprintf("%s is at %v, %s at %v", c.me.UserID, at, remaining[0].me.UserID, first)
+			return "delivery", fmt.Sprintf("%s is at %v, %s at %v", c.UserID(), at, remaining[0].UserID(), first)
 		case !slices.Equal(online, users):
-			return "presence", fmt.Sprintf("%s takes %v to be online instead of %v", c.me.UserID, online, users)
+			return "presence", fmt.Sprintf("%s takes %v to be online instead of %v", c.UserID(), online, users)
 		}
 	}
 	return "", ""
@@ -132,7 +133,7 @@ type storedRoom struct {
 	epoch    string
 	seq      uint64
 	deadline int64 // ms; -1 if there is none
-	entries  []entry
+	entries  []harness.Entry
 	expiry   map[string]int64 // of each key that exists, in ms; -1 if it has none
 }
 
@@ -157,7 +158,7 @@ func (r *room) stored(ctx context.Context) (*storedRoom, error) {
 		return nil, err
 	}
 	for _, text := range list {
-		var e entry
+		var e harness.Entry
 		if err := json.Unmarshal([]byte(text), &e); err != nil {
 			return nil, err
 		}
@@ -204,7 +205,7 @@ func (r *room) compareWithRedis(ctx context.Context) error {
 	}
 	for _, c := range r.allClients() {
 		if kind, what := c.compare(s); kind != "" {
-			r.violate(kind, c.me.UserID+": "+what, c)
+			r.violate(kind, c.UserID()+": "+what, c)
 		}
 	}
 	return nil
@@ -229,7 +230,7 @@ func (r *room) checkOrder(s *storedRoom) {
 
 // compare returns a difference between Redis and the client's view, or the
 // acknowledgements that it received.
-func (c *protocolClient) compare(s *storedRoom) (kind, what string) {
+func (c *client) compare(s *storedRoom) (kind, what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stored := make(map[uint64]bool)

@@ -69,7 +69,7 @@ func (x *experiment) deleteAll(ctx context.Context, rooms []*room) {
 			r.delete(ctx)
 			err := poll.Until(ctx, atOnce+x.o.Tolerance, func(context.Context) error {
 				for _, c := range r.remaining() {
-					return fmt.Errorf("%s does not know that the room is deleted", c.me.UserID)
+					return fmt.Errorf("%s does not know that the room is deleted", c.UserID())
 				}
 				return nil
 			})

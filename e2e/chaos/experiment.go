@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
 
@@ -77,7 +78,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	for _, n := range x.nodes {
-		if text := n.crash(); text != "" {
+		if text := harness.Crash(n.Log()); text != "" {
 			x.journal.violate("crash", n.name+" has logged: "+text, nil)
 		}
 	}
@@ -212,11 +213,9 @@ func (x *experiment) logProgress(ctx context.Context) {
 		for _, r := range x.openRooms() {
 			for _, c := range r.remaining() {
 				clients++
-				c.mu.Lock()
-				if c.connected {
+				if c.Connected() {
 					connected++
 				}
-				c.mu.Unlock()
 			}
 		}
 		r := x.report()

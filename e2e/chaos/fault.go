@@ -166,13 +166,13 @@ func (x *experiment) nodeFaults(i int) []fault {
 	}
 	weight := share(4, len(x.nodes)-1)
 	return append(faults,
-		fault{kind: "node-kill", weight: weight, on: on, inject: restart("kill -9", func() error { return n.Kill() })},
-		fault{kind: "node-stop", weight: weight, on: on, inject: restart("SIGTERM", func() error { return n.Stop(stopTimeout) })})
+		fault{kind: "node-kill", weight: weight, on: on, inject: restart("kill -9", func() error { return n.Process.Kill() })},
+		fault{kind: "node-stop", weight: weight, on: on, inject: restart("SIGTERM", func() error { return n.Process.Stop(stopTimeout) })})
 }
 
 // clientFaults are those of clients. Each hits about a tenth of them.
 func (x *experiment) clientFaults() []fault {
-	some := func(r *rand.Rand, suffer func(*protocolClient)) (count int) {
+	some := func(r *rand.Rand, suffer func(*client)) (count int) {
 		for _, room := range x.openRooms() {
 			for _, c := range room.remaining() {
 				if r.IntN(10) == 0 {
@@ -185,11 +185,11 @@ func (x *experiment) clientFaults() []fault {
 	}
 	return []fault{
 		{kind: "clients-vanish", weight: share(3, 1), on: "clients", inject: func(_ context.Context, in *injection) error {
-			in.note("%d clients vanish for up to 6 s", some(in.random, func(c *protocolClient) { c.vanish(in.between(0, 6*time.Second)) }))
+			in.note("%d clients vanish for up to 6 s", some(in.random, func(c *client) { c.vanish(in.between(0, 6*time.Second)) }))
 			return nil
 		}},
 		{kind: "clients-stall", weight: share(2, 1), on: "clients", inject: func(_ context.Context, in *injection) error {
-			in.note("%d clients stop reading for up to 4 s", some(in.random, func(c *protocolClient) { c.stall(in.between(time.Second, 4*time.Second)) }))
+			in.note("%d clients stop reading for up to 4 s", some(in.random, func(c *client) { c.stall(in.between(time.Second, 4*time.Second)) }))
 			return nil
 		}},
 	}

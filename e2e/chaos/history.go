@@ -5,17 +5,20 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 )
 
 // history is the observations of one client. The client's mu guards it.
 type history struct {
-	opened  time.Time // when the current connection was
+	opened  time.Time // when the client began to connect, the last time
 	session string    // its tag in messages
 	joined  bool      // the client has received welcome
 	epoch   string
 	after   uint64
-	view    []*entry // messages that the client shows, ascending, without holes
-	acked   map[uint64]string
+	view    []*harness.Entry  // messages that the client shows, ascending, without holes
+	pending []pending         // posted messages that the client has not seen stored
+	acked   map[uint64]string // epoch in which the client saw a message stored, by id
 	online  map[string]bool
 
 	knowsDeadline bool      // received on the current connection
@@ -25,6 +28,12 @@ type history struct {
 
 	violations []Violation // not yet reported
 	traces     []traced    // the newest, oldest first
+}
+
+// pending is a message that the client has not seen stored.
+type pending struct {
+	id     uint64
+	posted time.Time
 }
 
 // traced is an action or observation of a client.
@@ -47,45 +56,40 @@ func (h *history) violateLocked(kind, format string, args ...any) {
 	h.violations = append(h.violations, Violation{Kind: kind, What: fmt.Sprintf(format, args...)})
 }
 
-func (c *protocolClient) violate(kind, format string, args ...any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.violateLocked(kind, format, args...)
-}
-
 // report hands violations to the journal. The caller holds no lock.
-func (c *protocolClient) report() {
+func (c *client) report() {
 	c.mu.Lock()
 	violations := c.violations
 	c.violations = nil
 	c.mu.Unlock()
 	for _, v := range violations {
-		c.room.violate(v.Kind, c.me.UserID+": "+v.What, c)
+		c.room.violate(v.Kind, c.UserID()+": "+v.What, c)
 	}
 }
 
 // receive records and checks a frame. The caller holds mu.
-func (h *history) receive(c *protocolClient, f *frame, now time.Time) {
+func (h *history) receive(c *client, f *harness.Frame) {
 	if f.Type != "message" {
 		h.trace("%s: user %s, seq %d, id %d, last id %d, epoch %s, %d messages, gap %t, %s%s%s",
 			f.Type, f.UserID, f.Seq, f.ID, f.LastID, f.Epoch, len(f.Messages), f.Gap, f.Code, f.Reason, f.ExpiresAt)
 	}
 	switch f.Type {
 	case "welcome":
-		h.receiveWelcome(c, f, now)
+		if c.Connections() > 1 {
+			c.experiment.journal.count("reconnects", 1)
+		}
+		h.receiveWelcome(c, f)
 	case "replay":
-		h.receiveMessages(c, f.Messages, now)
+		h.receiveMessages(c, f.At, f.Messages...)
 	case "message":
-		h.receiveMessages(c, []entry{f.entry}, now)
+		h.receiveMessages(c, f.At, f.Entry)
 	case "gap":
 		h.receiveGap(c, f)
 	case "ack":
-		h.acknowledge(c, f.ID, false, now)
+		h.acknowledge(c, f.ID, false, f.At)
 	case "error":
 		if f.Code != "unavailable" {
 			h.violateLocked("refused", "message %d: %s", f.ID, f.Code)
-		} else if f.ID > 0 {
-			c.resend(f.ID)
 		}
 	case "started":
 		h.receiveDeadline(c, f.ExpiresAt)
@@ -99,7 +103,7 @@ func (h *history) receive(c *protocolClient, f *frame, now time.Time) {
 		}
 	case "ended":
 		h.finish(f.Reason)
-		c.room.ended(c, f.Reason, now)
+		c.room.ended(c, f.Reason, f.At)
 	}
 }
 
@@ -109,14 +113,14 @@ func (h *history) finish(reason string) {
 	}
 }
 
-func (h *history) receiveWelcome(c *protocolClient, f *frame, now time.Time) {
+func (h *history) receiveWelcome(c *client, f *harness.Frame) {
 	if !h.removed.IsZero() && h.opened.After(h.removed) && !c.room.mayHaveLost() {
-		h.violateLocked("removed", "welcome %s after the removal", now.Sub(h.removed))
+		h.violateLocked("removed", "welcome %s after the removal", f.At.Sub(h.removed))
 	}
 	if h.session != "" && h.session != f.Session {
 		h.violateLocked("session", "the tag of the session has changed")
 	}
-	if f.UserID != c.me.UserID {
+	if f.UserID != c.UserID() {
 		h.violateLocked("session", "welcomed as %q", f.UserID)
 	}
 	h.session = f.Session
@@ -136,16 +140,18 @@ func (h *history) receiveWelcome(c *protocolClient, f *frame, now time.Time) {
 			h.after = f.Seq
 		}
 	}
-	h.receiveMessages(c, f.Messages, now)
-	h.acknowledge(c, f.LastID, false, now)
+	h.receiveMessages(c, f.At, f.Messages...)
+	h.acknowledge(c, f.LastID, false, f.At)
 	h.online = make(map[string]bool, len(f.Online))
 	for _, user := range f.Online {
 		h.online[user] = true
 	}
-	h.receiveDeadline(c, f.Room.ExpiresAt)
+	if f.Room.ExpiresAt != nil {
+		h.receiveDeadline(c, *f.Room.ExpiresAt)
+	}
 }
 
-func (h *history) receiveMessages(c *protocolClient, messages []entry, now time.Time) {
+func (h *history) receiveMessages(c *client, at time.Time, messages ...harness.Entry) {
 	for i := range messages {
 		e := &messages[i]
 		if e.Seq != h.after+1 {
@@ -155,13 +161,13 @@ func (h *history) receiveMessages(c *protocolClient, messages []entry, now time.
 		h.after = e.Seq
 		h.view = append(h.view, c.room.observe(c, h.epoch, e))
 		if e.Session == h.session && e.ID > 0 {
-			h.acknowledge(c, e.ID, true, now)
+			h.acknowledge(c, e.ID, true, at)
 		}
 		h.trace("message %d of %s with id %d", e.Seq, e.UserID, e.ID)
 	}
 }
 
-func (h *history) receiveGap(c *protocolClient, f *frame) {
+func (h *history) receiveGap(c *client, f *harness.Frame) {
 	if !c.room.mayHaveLost() {
 		h.violateLocked("gap", "gap to %d of %s, after %d of %s", f.Seq, f.Epoch, h.after, h.epoch)
 	}
@@ -171,15 +177,13 @@ func (h *history) receiveGap(c *protocolClient, f *frame) {
 	}
 	h.view = slices.Clip(h.view[:keep])
 	h.after, h.epoch = f.Seq, f.Epoch
-	if len(c.outbox) > 0 {
-		c.resend(c.outbox[0].ID)
-	}
 	c.experiment.journal.count("gaps", 1)
 }
 
-func (h *history) receiveDeadline(c *protocolClient, text string) {
-	at := parseTime(text)
-	if at.IsZero() {
+func (h *history) receiveDeadline(c *client, text string) {
+	at, err := harness.Time(text)
+	if err != nil {
+		h.violateLocked("deadline", "received %v", err)
 		return
 	}
 	h.knowsDeadline = true
@@ -191,24 +195,26 @@ func (h *history) receiveDeadline(c *protocolClient, text string) {
 // acknowledge notes that the messages up to an id are stored. Where messages can be
 // lost, only the echo of one proves that: the server takes a lost message with a
 // lower id than a stored one for a duplicate.
-func (h *history) acknowledge(c *protocolClient, id uint64, echo bool, now time.Time) {
-	for len(c.outbox) > 0 && c.outbox[0].ID <= id {
-		o := c.outbox[0]
-		if o.ID == id && echo || c.experiment.topology.lossless {
-			h.acked[o.ID] = h.epoch
+func (h *history) acknowledge(c *client, id uint64, echo bool, now time.Time) {
+	for len(h.pending) > 0 && h.pending[0].id <= id {
+		m := h.pending[0]
+		if m.id == id && echo || c.experiment.topology.lossless {
+			h.acked[m.id] = h.epoch
 		}
-		c.experiment.journal.stored(o.posted, now)
-		c.outbox = c.outbox[1:]
+		c.experiment.journal.stored(m.posted, now)
+		h.pending = h.pending[1:]
 	}
 }
 
 // state describes the client, as the context of a violation.
-func (c *protocolClient) state() []string {
+func (c *client) state() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lines := []string{fmt.Sprintf("%s: connected %t to node %d, %d connections, over %q, after %d of %s, %d shown, %d not stored, posted %d, online %v",
-		c.me.UserID, c.connected, c.node, c.connections, c.over, c.after, c.epoch, len(c.view), len(c.outbox), c.lastID,
-		slices.Sorted(maps.Keys(c.online)))}
+	lines := []string{
+		c.String(),
+		fmt.Sprintf("  to node %d, over %q, after %d of %s, %d shown, online %v",
+			c.node, c.over, c.after, c.epoch, len(c.view), slices.Sorted(maps.Keys(c.online))),
+	}
 	for _, t := range c.traces[max(0, len(c.traces)-keptTraces):] {
 		lines = append(lines, fmt.Sprintf("  %9.3f ", c.experiment.journal.since(t.at))+fmt.Sprintf(t.format, t.args...))
 	}

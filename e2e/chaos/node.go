@@ -5,15 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/loopback"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/process"
@@ -33,24 +31,21 @@ const (
 
 // node is a Caddy process, and the proxy between it and its clients.
 type node struct {
+	harness.Node
 	name   string
-	dir    string
-	binary string
 	listen string // without the proxy
-	admin  string
 	proxy  *tcpproxy.Proxy
 	client http.Client // of the admin API
-	*process.Process
 }
 
 // startNode writes a node's Caddyfile and starts it.
 func startNode(ctx context.Context, binary, dir, store string) (_ *node, err error) {
-	n := &node{name: filepath.Base(dir), dir: dir, binary: binary}
+	n := &node{name: filepath.Base(dir), Node: harness.Node{Binary: binary, Dir: dir}}
 	n.client = http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startTimeout}
-	if err := os.MkdirAll(n.dir, 0o700); err != nil {
+	if err := os.MkdirAll(n.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	for _, address := range []*string{&n.listen, &n.admin} {
+	for _, address := range []*string{&n.listen, &n.Admin} {
 		port, err := loopback.FreePort(ctx)
 		if err != nil {
 			return nil, err
@@ -78,8 +73,8 @@ http://%s {
 		max_connections 1000000
 	}
 }
-`, n.admin, n.listen, store, lobby, pingInterval)
-	if err := os.WriteFile(n.config(), []byte(text), 0o600); err != nil {
+`, n.Admin, n.listen, store, lobby, pingInterval)
+	if err := os.WriteFile(n.Config(), []byte(text), 0o600); err != nil {
 		return nil, err
 	}
 	if err := n.start(ctx); err != nil {
@@ -89,18 +84,10 @@ http://%s {
 	return n, nil
 }
 
-func (n *node) config() string { return filepath.Join(n.dir, "Caddyfile") }
-
 // start starts the process, also after it has ended, and returns when it listens.
 func (n *node) start(ctx context.Context) (err error) {
-	cmd := exec.Command(n.binary, "run", "--config", n.config(), "--adapter", "caddyfile")
-	cmd.Dir = n.dir
-	cmd.Env = append(os.Environ(),
-		"GORACE=atexit_sleep_ms=0",
-		"HOME="+n.dir,
-		"XDG_CONFIG_HOME="+filepath.Join(n.dir, "config"),
-		"XDG_DATA_HOME="+filepath.Join(n.dir, "data"))
-	if n.Process, err = process.Start(cmd, filepath.Join(n.dir, "caddy.log")); err != nil {
+	cmd := n.Command("run", "--config", n.Config(), "--adapter", "caddyfile")
+	if n.Process, err = process.Start(cmd, filepath.Join(n.Dir, "caddy.log")); err != nil {
 		return err
 	}
 	err = poll.Until(ctx, startTimeout, func(ctx context.Context) error {
@@ -126,13 +113,13 @@ func (n *node) start(ctx context.Context) (err error) {
 func (n *node) close() {
 	n.proxy.Close()
 	if n.Process != nil {
-		_ = n.Kill() // it may have ended
+		_ = n.Process.Kill() // it may have ended
 	}
 }
 
 // reload loads the same configuration again, as caddy reload --force does.
 func (n *node) reload(ctx context.Context) error {
-	text, err := os.ReadFile(n.config())
+	text, err := os.ReadFile(n.Config())
 	if err != nil {
 		return err
 	}
@@ -146,7 +133,7 @@ func (n *node) get(ctx context.Context, path string) ([]byte, error) {
 }
 
 func (n *node) request(ctx context.Context, method, path string, body []byte) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+n.admin+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+n.Admin+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -156,22 +143,12 @@ func (n *node) request(ctx context.Context, method, path string, body []byte) ([
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", n.name, err)
 	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s %s: %s %s", n.name, method, path, response.Status, text)
+	got, err := harness.ReadResponse(response)
+	if err == nil && got.Status != http.StatusOK {
+		err = fmt.Errorf("%s: %s %s: %d %s", n.name, method, path, got.Status, got.Body)
 	}
-	return text, err
-}
-
-// crash returns the part of the node's log in which Go reports a data race, a panic
-// or a fatal error; "" if it reports none.
-func (n *node) crash() string {
-	text := n.Log()
-	for _, sign := range []string{"DATA RACE", "panic:", "panic serving", "fatal error:"} {
-		if at := strings.Index(text, sign); at >= 0 {
-			return text[at:min(len(text), at+6000)]
-		}
+	if err != nil {
+		return nil, err
 	}
-	return ""
+	return got.Body, nil
 }

@@ -115,7 +115,7 @@ func (n *node) sample(ctx context.Context, name string) (s Sample, err error) {
 			return s, err
 		}
 		kind, _, _ := strings.Cut(profile, "?")
-		if err := os.WriteFile(filepath.Join(n.dir, kind+"-"+name+".pb.gz"), content, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(n.Dir, kind+"-"+name+".pb.gz"), content, 0o600); err != nil {
 			return s, err
 		}
 	}

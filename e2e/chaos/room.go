@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 )
 
 // room is a room with its clients, and the union of their histories.
@@ -15,21 +17,21 @@ type room struct {
 	experiment *experiment
 	id         string
 	kind       string
-	admin      credentials
+	admin      harness.Member
 	requested  time.Time // before it was created
 	random     *rand.Rand
 	active     atomic.Bool    // clients post
-	running    sync.WaitGroup // goroutines of the clients
+	running    sync.WaitGroup // goroutines that post
 
 	mu        sync.Mutex
-	clients   []*protocolClient
-	entries   map[entry]*entry
-	positions map[position][]*entry // entries observed at a position: one, unless messages were lost
-	texts     map[string]uint64     // sequence number of each text, if the topology is lossless
-	deadlines []time.Time           // all that clients received
-	deleting  time.Time             // when its deletion was first requested
-	conflicts []position            // with several entries
-	removed   map[string]time.Time  // when each removal was confirmed
+	clients   []*client
+	entries   map[harness.Entry]*harness.Entry
+	positions map[position][]*harness.Entry // entries observed at a position: one, unless messages were lost
+	texts     map[string]uint64             // sequence number of each text, if the topology is lossless
+	deadlines []time.Time                   // all that clients received
+	deleting  time.Time                     // when its deletion was first requested
+	conflicts []position                    // with several entries
+	removed   map[string]time.Time          // when each removal was confirmed
 }
 
 // position is the place of a message in the room's sequence.
@@ -43,15 +45,15 @@ type position struct {
 func (x *experiment) createRoom(ctx context.Context, kind string, ttl time.Duration, members int) (*room, error) {
 	r := &room{
 		experiment: x, kind: kind, requested: time.Now(), random: x.newRandom(),
-		entries: make(map[entry]*entry), positions: make(map[position][]*entry), texts: make(map[string]uint64),
+		entries: make(map[harness.Entry]*harness.Entry), positions: make(map[position][]*harness.Entry), texts: make(map[string]uint64),
 		removed: make(map[string]time.Time),
 	}
-	request := map[string]any{"roomName": kind, "username": "admin", "ttl": int(ttl.Seconds())}
+	request := harness.Fields{"roomName": kind, "username": "admin", "ttl": int(ttl.Seconds())}
 	if err := x.retry(ctx, r.random, "/createRoom", request, &r.admin); err != nil {
 		return nil, err
 	}
 	r.id = r.admin.RoomID
-	r.add(ctx, r.admin)
+	r.startClient(ctx, &r.admin)
 	for i := range members - 1 {
 		if err := r.join(ctx, fmt.Sprint("m", i)); err != nil {
 			return r, err
@@ -62,26 +64,15 @@ func (x *experiment) createRoom(ctx context.Context, kind string, ttl time.Durat
 
 // join adds a member.
 func (r *room) join(ctx context.Context, name string) error {
-	var member credentials
-	err := r.experiment.retry(ctx, r.random, "/joinRoom", map[string]any{"roomId": r.id, "username": name}, &member)
+	var member harness.Member
+	err := r.experiment.retry(ctx, r.random, "/joinRoom", harness.Fields{"roomId": r.id, "username": name}, &member)
 	if err == nil {
-		r.add(ctx, member)
+		r.startClient(ctx, &member)
 	}
 	return err
 }
 
-func (r *room) add(ctx context.Context, member credentials) {
-	c := &protocolClient{
-		experiment: r.experiment, room: r, me: member, random: r.experiment.newRandom(),
-		history: history{acked: make(map[uint64]string), online: make(map[string]bool)},
-	}
-	c.start(ctx)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.clients = append(r.clients, c)
-}
-
-func (r *room) allClients() []*protocolClient {
+func (r *room) allClients() []*client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.clients)
@@ -89,8 +80,8 @@ func (r *room) allClients() []*protocolClient {
 
 // remaining returns the clients that have not quit, were not removed and have not
 // seen the room's end.
-func (r *room) remaining() []*protocolClient {
-	return slices.DeleteFunc(r.allClients(), (*protocolClient).isOver)
+func (r *room) remaining() []*client {
+	return slices.DeleteFunc(r.allClients(), (*client).isOver)
 }
 
 // mayHaveLost reports whether acknowledged writes to the room may have been lost.
@@ -102,7 +93,7 @@ func (r *room) mayHaveLostSince(at time.Time) bool {
 
 // observe records an entry that a client received, and returns the shared copy of
 // it. The caller holds the client's mu.
-func (r *room) observe(c *protocolClient, epoch string, e *entry) *entry {
+func (r *room) observe(c *client, epoch string, e *harness.Entry) *harness.Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	journal := r.experiment.journal
@@ -131,7 +122,7 @@ func (r *room) observe(c *protocolClient, epoch string, e *entry) *entry {
 
 // checkEntry checks an entry that no client has received before. The caller holds
 // mu.
-func (r *room) checkEntry(c *protocolClient, e *entry) {
+func (r *room) checkEntry(c *client, e *harness.Entry) {
 	var room, sender string
 	var id uint64
 	var posted int64
@@ -175,7 +166,7 @@ func (r *room) deadline() (deadline, deleting time.Time) {
 }
 
 // ended checks the end that a client received. The caller holds the client's mu.
-func (r *room) ended(c *protocolClient, reason string, now time.Time) {
+func (r *room) ended(c *client, reason string, now time.Time) {
 	deadline, deleting := r.deadline()
 	x := r.experiment
 	// The client could receive the end in time.
@@ -208,7 +199,7 @@ func (r *room) ended(c *protocolClient, reason string, now time.Time) {
 
 // violate records a violation with the histories of the room's clients, that of
 // first first. The caller holds the mu of no client.
-func (r *room) violate(kind, what string, first *protocolClient) {
+func (r *room) violate(kind, what string, first *client) {
 	journal := r.experiment.journal
 	r.mu.Lock()
 	context := []string{fmt.Sprintf("room %s (%s) requested at %.3f, deadlines %v, deletion requested at %v, conflicts %v",
@@ -230,7 +221,7 @@ func (r *room) delete(ctx context.Context) {
 	r.mu.Lock()
 	r.deleting = time.Now()
 	r.mu.Unlock()
-	err := r.experiment.retry(ctx, r.random, "/deleteRoom", r.admin, nil)
+	err := r.experiment.retry(ctx, r.random, "/deleteRoom", r.admin.Credentials(), nil)
 	// A call whose response was lost may have deleted it, or it has expired.
 	if err != nil && !hasCode(err, "room_not_found") && ctx.Err() == nil && !r.mayHaveEnded(err) {
 		r.violate("room", "not to be deleted: "+err.Error(), nil)
@@ -238,17 +229,14 @@ func (r *room) delete(ctx context.Context) {
 }
 
 // remove removes a member, by the admin or by itself.
-func (r *room) remove(ctx context.Context, c *protocolClient, byItself bool) {
+func (r *room) remove(ctx context.Context, c *client, byItself bool) {
 	c.mu.Lock()
 	c.removing = time.Now()
 	c.trace("is being removed")
 	c.mu.Unlock()
-	endpoint, body := "/removeMember", any(struct {
-		credentials
-		MemberID string `json:"memberId"`
-	}{r.admin, c.me.UserID})
+	endpoint, body := "/removeMember", r.admin.Credentials("memberId", c.UserID())
 	if byItself {
-		endpoint, body = "/leaveRoom", c.me
+		endpoint, body = "/leaveRoom", c.member.Credentials()
 	}
 	err := r.experiment.retry(ctx, r.random, endpoint, body, nil)
 	if err != nil && !hasCode(err, "member_not_found") && !(byItself && hasCode(err, "invalid_session")) {
@@ -261,7 +249,7 @@ func (r *room) remove(ctx context.Context, c *protocolClient, byItself bool) {
 	c.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.removed[c.me.UserID] = now
+	r.removed[c.UserID()] = now
 }
 
 // close ends all clients and waits for them.
@@ -269,6 +257,6 @@ func (r *room) close(cancel context.CancelFunc) {
 	cancel()
 	r.running.Wait()
 	for _, c := range r.allClients() {
-		c.report()
+		<-c.Finished()
 	}
 }

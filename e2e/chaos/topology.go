@@ -37,8 +37,8 @@ type topology struct {
 	// healthy returns an error until the next of these faults may come: the topology
 	// survives one, but not always two at a time.
 	healthy func(context.Context) error
-	// masters returns the servers that together have all keys.
-	masters func(context.Context) ([]*redisserver.Server, error)
+	// roles returns the servers that together have all keys, and their replicas.
+	roles func(context.Context) (masters, replicas []*redisserver.Server, err error)
 	// reader returns a client that reads all keys. It works while the topology is
 	// healthy and no proxy fails.
 	reader func(context.Context) (redis.UniversalClient, error)
@@ -52,17 +52,13 @@ func startTopology(ctx context.Context, name, dir string, nodes int) (*topology,
 	case "standalone":
 		return startStandalone(ctx, dir, nodes)
 	case "sentinel":
-		s, err := redisserver.StartSentinels(ctx, redisserver.SentinelOptions{
-			Dir: dir, DownAfter: downAfter, Proxied: true, Args: args,
-		})
+		s, err := redisserver.StartSentinels(ctx, redisserver.SentinelOptions{Dir: dir, DownAfter: downAfter, Proxied: true, Args: args})
 		if err != nil {
 			return nil, err
 		}
 		return sentinelTopology(s), nil
 	default:
-		c, err := redisserver.StartCluster(ctx, redisserver.ClusterOptions{
-			Dir: dir, NodeTimeout: downAfter, Proxied: true, Args: args,
-		})
+		c, err := redisserver.StartCluster(ctx, redisserver.ClusterOptions{Dir: dir, NodeTimeout: downAfter, Proxied: true, Args: args})
 		if err != nil {
 			return nil, err
 		}
@@ -79,8 +75,10 @@ func startStandalone(ctx context.Context, dir string, nodes int) (*topology, err
 	}
 	t := &topology{
 		pools: 1, lossless: true, healthy: s.Ready,
-		masters: func(context.Context) ([]*redisserver.Server, error) { return []*redisserver.Server{s}, nil },
-		reader:  func(context.Context) (redis.UniversalClient, error) { return s.Client(), nil },
+		roles: func(context.Context) (masters, replicas []*redisserver.Server, err error) {
+			return []*redisserver.Server{s}, nil, nil
+		},
+		reader: func(context.Context) (redis.UniversalClient, error) { return s.Client(), nil },
 	}
 	t.directive = func(node int) string { return "redis " + t.proxies[node].Addr() }
 	t.close = func() error {
@@ -96,10 +94,9 @@ func startStandalone(ctx context.Context, dir string, nodes int) (*topology, err
 		}
 		t.proxies = append(t.proxies, proxy)
 	}
-	server := func(context.Context, *injection) (*redisserver.Server, error) { return s, nil }
 	t.faults = []fault{
-		{kind: "redis-kill", weight: 4, inject: crash(server, 3*time.Second)},
-		{kind: "redis-hang", weight: 3, inject: hang(server, 300*time.Millisecond, 4*time.Second)},
+		{kind: "redis-kill", weight: 4, inject: t.onMaster(crash(3 * time.Second))},
+		{kind: "redis-hang", weight: 3, inject: t.onMaster(hang(300*time.Millisecond, 4*time.Second))},
 	}
 	return t, nil
 }
@@ -111,9 +108,9 @@ func sentinelTopology(s *redisserver.Sentinels) *topology {
 		directive: func(int) string {
 			return fmt.Sprintf("redis %s {\n\t\t\tsentinel %s\n\t\t}", strings.Join(s.Addrs(), " "), redisserver.MasterName)
 		},
-		masters: func(ctx context.Context) ([]*redisserver.Server, error) {
-			master, _, err := s.Roles(ctx)
-			return []*redisserver.Server{master}, err
+		roles: func(ctx context.Context) (masters, replicas []*redisserver.Server, err error) {
+			master, replica, err := s.Roles(ctx)
+			return []*redisserver.Server{master}, []*redisserver.Server{replica}, err
 		},
 		reader: func(ctx context.Context) (redis.UniversalClient, error) {
 			master, _, err := s.Roles(ctx)
@@ -123,23 +120,14 @@ func sentinelTopology(s *redisserver.Sentinels) *topology {
 			return master.Client(), nil
 		},
 	}
-	master := func(ctx context.Context, _ *injection) (*redisserver.Server, error) {
-		master, _, err := s.Roles(ctx)
-		return master, err
-	}
-	replica := func(ctx context.Context, _ *injection) (*redisserver.Server, error) {
-		_, replica, err := s.Roles(ctx)
-		return replica, err
-	}
-	sentinel := func(_ context.Context, in *injection) (*redisserver.Server, error) {
-		return s.Sentinels[in.random.IntN(len(s.Sentinels))], nil
-	}
-	t.faults = append(failures(master, replica),
+	t.faults = append(t.serverFaults(),
 		fault{kind: "failover", weight: 3, lossy: true, inject: func(ctx context.Context, in *injection) error {
 			in.note("SENTINEL FAILOVER")
 			return s.Failover(context.WithoutCancel(ctx))
 		}},
-		fault{kind: "sentinel-kill", weight: 1, inject: crash(sentinel, 3*time.Second)})
+		fault{kind: "sentinel-kill", weight: 1, inject: func(ctx context.Context, in *injection) error {
+			return crash(3*time.Second)(ctx, in, s.Sentinels[in.random.IntN(len(s.Sentinels))])
+		}})
 	return t
 }
 
@@ -150,12 +138,10 @@ func clusterTopology(c *redisserver.Cluster) *topology {
 	})
 	t := &topology{
 		proxies: c.Proxies, pools: len(c.Servers), tagged: true, healthy: c.Healthy,
-		directive: func(int) string {
-			return fmt.Sprintf("redis %s {\n\t\t\tcluster\n\t\t}", strings.Join(c.Addrs(), " "))
-		},
-		masters: func(ctx context.Context) ([]*redisserver.Server, error) {
-			masters, _ := c.Roles(ctx)
-			return masters, nil
+		directive: func(int) string { return fmt.Sprintf("redis %s {\n\t\t\tcluster\n\t\t}", strings.Join(c.Addrs(), " ")) },
+		roles: func(ctx context.Context) (masters, replicas []*redisserver.Server, err error) {
+			masters, replicas = c.Roles(ctx)
+			return masters, replicas, nil
 		},
 		reader: func(ctx context.Context) (redis.UniversalClient, error) {
 			client.ReloadState(ctx)
@@ -163,71 +149,65 @@ func clusterTopology(c *redisserver.Cluster) *topology {
 		},
 		close: func() error { return errors.Join(client.Close(), c.Close()) },
 	}
-	pick := func(in *injection, servers []*redisserver.Server) (*redisserver.Server, error) {
-		if len(servers) == 0 {
-			return nil, errors.New("no server answers")
-		}
-		return servers[in.random.IntN(len(servers))], nil
-	}
-	master := func(ctx context.Context, in *injection) (*redisserver.Server, error) {
-		masters, _ := c.Roles(ctx)
-		return pick(in, masters)
-	}
-	replica := func(ctx context.Context, in *injection) (*redisserver.Server, error) {
-		_, replicas := c.Roles(ctx)
-		return pick(in, replicas)
-	}
-	failover := func(options ...any) injector {
-		return func(ctx context.Context, in *injection) error {
-			s, err := replica(ctx, in)
-			if err != nil {
-				return err
-			}
+	failover := func(options ...any) serverFault {
+		return func(ctx context.Context, in *injection, s *redisserver.Server) error {
 			in.note("CLUSTER FAILOVER %v to %s", options, s.Name())
 			return c.Failover(context.WithoutCancel(ctx), s, options...)
 		}
 	}
-	cut := func(choose chooser) injector {
-		return func(ctx context.Context, in *injection) error {
-			s, err := choose(ctx, in)
-			if err != nil {
-				return err
-			}
-			length, both := in.between(time.Second, 7*time.Second), in.random.IntN(2) == 0
-			in.note("%s is cut off from the bus for %s, in both directions: %t", s.Name(), length, both)
-			c.CutBus(s, both)
-			return hold(ctx, length, func() error { c.RestoreBus(); return nil })
-		}
+	cut := func(ctx context.Context, in *injection, s *redisserver.Server) error {
+		length, both := in.between(time.Second, 7*time.Second), in.random.IntN(2) == 0
+		in.note("%s is cut off from the bus for %s, in both directions: %t", s.Name(), length, both)
+		c.CutBus(s, both)
+		return hold(ctx, length, func() error { c.RestoreBus(); return nil })
 	}
-	t.faults = append(failures(master, replica),
-		fault{kind: "failover", weight: 2, lossy: true, inject: failover()},
-		fault{kind: "takeover", weight: 1, lossy: true, inject: failover("takeover")},
-		fault{kind: "bus-cut-master", weight: 2, lossy: true, inject: cut(master)},
-		fault{kind: "bus-cut-replica", weight: 1, inject: cut(replica)})
+	t.faults = append(t.serverFaults(),
+		fault{kind: "failover", weight: 2, lossy: true, inject: t.onReplica(failover())},
+		fault{kind: "takeover", weight: 1, lossy: true, inject: t.onReplica(failover("takeover"))},
+		fault{kind: "bus-cut-master", weight: 2, lossy: true, inject: t.onMaster(cut)},
+		fault{kind: "bus-cut-replica", weight: 1, inject: t.onReplica(cut)})
 	return t
 }
 
-// chooser returns the server that suffers a fault.
-type chooser func(context.Context, *injection) (*redisserver.Server, error)
+// serverFault makes a server suffer a fault.
+type serverFault func(context.Context, *injection, *redisserver.Server) error
 
-// failures are those of a single server where another one takes over.
-func failures(master, replica chooser) []fault {
+func (t *topology) onMaster(f serverFault) injector {
+	return func(ctx context.Context, in *injection) error {
+		masters, _, err := t.roles(ctx)
+		return inject(ctx, in, f, masters, err)
+	}
+}
+
+func (t *topology) onReplica(f serverFault) injector {
+	return func(ctx context.Context, in *injection) error {
+		_, replicas, err := t.roles(ctx)
+		return inject(ctx, in, f, replicas, err)
+	}
+}
+
+// inject makes one of several servers suffer a fault.
+func inject(ctx context.Context, in *injection, f serverFault, servers []*redisserver.Server, err error) error {
+	if err != nil || len(servers) == 0 {
+		return errors.Join(errors.New("no server to choose"), err)
+	}
+	return f(ctx, in, servers[in.random.IntN(len(servers))])
+}
+
+// serverFaults are those of a single server where another one takes over.
+func (t *topology) serverFaults() []fault {
 	const least = 500 * time.Millisecond
 	return []fault{
-		{kind: "master-kill", weight: 3, lossy: true, inject: crash(master, 6*time.Second)},
-		{kind: "master-hang", weight: 2, lossy: true, inject: hang(master, least, 6*time.Second)},
-		{kind: "replica-kill", weight: 1, inject: crash(replica, 2*time.Second)},
-		{kind: "replica-hang", weight: 1, inject: hang(replica, least, 4*time.Second)},
+		{kind: "master-kill", weight: 3, lossy: true, inject: t.onMaster(crash(6 * time.Second))},
+		{kind: "master-hang", weight: 2, lossy: true, inject: t.onMaster(hang(least, 6*time.Second))},
+		{kind: "replica-kill", weight: 1, inject: t.onReplica(crash(2 * time.Second))},
+		{kind: "replica-hang", weight: 1, inject: t.onReplica(hang(least, 4*time.Second))},
 	}
 }
 
 // crash kills a server and restarts it after at most a certain time.
-func crash(choose chooser, most time.Duration) injector {
-	return func(ctx context.Context, in *injection) error {
-		s, err := choose(ctx, in)
-		if err != nil {
-			return err
-		}
+func crash(most time.Duration) serverFault {
+	return func(ctx context.Context, in *injection, s *redisserver.Server) error {
 		length := in.between(0, most)
 		in.note("kill -9 of %s, restarted after %s", s.Name(), length)
 		if err := s.Kill(); err != nil {
@@ -238,12 +218,8 @@ func crash(choose chooser, most time.Duration) injector {
 }
 
 // hang stops a server for a while.
-func hang(choose chooser, least, most time.Duration) injector {
-	return func(ctx context.Context, in *injection) error {
-		s, err := choose(ctx, in)
-		if err != nil {
-			return err
-		}
+func hang(least, most time.Duration) serverFault {
+	return func(ctx context.Context, in *injection, s *redisserver.Server) error {
 		length := in.between(least, most)
 		in.note("SIGSTOP of %s for %s", s.Name(), length)
 		if err := s.Pause(); err != nil {
@@ -255,7 +231,7 @@ func hang(choose chooser, least, most time.Duration) injector {
 
 // keys returns the names of all keys.
 func (t *topology) keys(ctx context.Context) (map[string]struct{}, error) {
-	masters, err := t.masters(ctx)
+	masters, _, err := t.roles(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
 
@@ -103,8 +104,10 @@ func (r *room) mayHaveEnded(err error) bool {
 func (r *room) start(ctx context.Context) {
 	if r.random.IntN(10) < 3 {
 		var clock struct{ ExpiresAt string }
-		if err := r.experiment.retry(ctx, r.random, "/startChat", r.admin, &clock); err == nil {
-			r.observeDeadline(parseTime(clock.ExpiresAt))
+		if err := r.experiment.retry(ctx, r.random, "/startChat", r.admin.Credentials(), &clock); err == nil {
+			if at, err := harness.Time(clock.ExpiresAt); err == nil {
+				r.observeDeadline(at)
+			}
 		}
 	}
 	r.active.Store(true)
@@ -139,13 +142,13 @@ func (r *room) awaitEnd(ctx context.Context, end time.Time) {
 			continue
 		}
 		select {
-		case <-c.finished:
+		case <-c.Finished():
 		case <-ctx.Done():
 			return
 		case <-timeout.C:
 			// A deletion may have been lost with the node and the server that knew of it.
 			if _, deleting := r.deadline(); deleting.IsZero() || !r.mayHaveLostSince(deleting) {
-				r.violate("not-ended", fmt.Sprintf("%s does not know %s after the end of the room", c.me.UserID, limit), c)
+				r.violate("not-ended", fmt.Sprintf("%s does not know %s after the end of the room", c.UserID(), limit), c)
 			}
 			return
 		}
@@ -156,7 +159,7 @@ func (r *room) awaitEnd(ctx context.Context, end time.Time) {
 func (r *room) expectNotServed(ctx context.Context) {
 	for _, n := range r.experiment.nodes {
 		var info struct{ ExpiresAt string }
-		if err := r.experiment.call(ctx, n, "/roomInfo", map[string]any{"roomId": r.id}, &info); err == nil && !r.mayHaveLost() {
+		if err := r.experiment.call(ctx, n, "/roomInfo", harness.Fields{"roomId": r.id}, &info); err == nil && !r.mayHaveLost() {
 			r.violate("served", fmt.Sprintf("%s serves the room after its deadline, and says that it expires at %s", n.name, info.ExpiresAt), nil)
 		}
 	}
@@ -170,7 +173,7 @@ func (r *room) changeMembers(alive, ctx context.Context) {
 		if len(remaining) >= 4 {
 			action = r.random.IntN(5)
 		}
-		var c *protocolClient
+		var c *client
 		if action < 3 {
 			c = remaining[1+r.random.IntN(len(remaining)-1)] // not the admin
 		}

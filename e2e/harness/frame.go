@@ -72,13 +72,13 @@ type Room struct {
 	ExpiresAt *string `json:"expiresAt"`
 }
 
-// timeLayout is the format of times in the protocol.
-const timeLayout = "2006-01-02T15:04:05.000Z"
+// Time reads a time of the protocol.
+func Time(text string) (time.Time, error) { return time.Parse("2006-01-02T15:04:05.000Z", text) }
 
 // ParseTime reads a time of the protocol.
 func ParseTime(t *testing.T, text string) time.Time {
 	t.Helper()
-	at, err := time.Parse(timeLayout, text)
+	at, err := Time(text)
 	if err != nil {
 		t.Fatal(err)
 	}
