@@ -124,6 +124,26 @@ func TestNamedTests(t *testing.T) {
 	}
 }
 
+// TestNamedPaths checks that every file or folder of the repository that a document
+// names exists.
+func TestNamedPaths(t *testing.T) {
+	path := regexp.MustCompile("`((?:(?:api|bench|cmd|docs|e2e|internal|redisstore|room|testdata|web|ws)/[\\w./*-]*|[a-z_]+\\.go))`")
+	for _, document := range documents(t) {
+		if document == "CHANGELOG.md" {
+			continue // it names files that have gone
+		}
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range path.FindAllStringSubmatch(string(text), -1) {
+			if found, err := filepath.Glob(match[1]); err != nil || len(found) == 0 {
+				t.Errorf("%s names %s, which does not exist (%v)", document, match[1], err)
+			}
+		}
+	}
+}
+
 // TestNamedMessages checks that docs/troubleshoot.md explains messages that the module
 // logs.
 func TestNamedMessages(t *testing.T) {
