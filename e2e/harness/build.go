@@ -25,7 +25,7 @@ func ReleaseBinary(tb testing.TB) string {
 }
 
 var (
-	caddyBinary   = sync.OnceValues(func() (string, error) { return build(raceEnabled) })
+	caddyBinary   = sync.OnceValues(func() (string, error) { return build(Race) })
 	releaseBinary = sync.OnceValues(func() (string, error) { return build(false) })
 )
 

@@ -2,4 +2,5 @@
 
 package harness
 
-const raceEnabled = false
+// Race reports whether the tests, and so Caddy, have the race detector.
+const Race = false

@@ -2,4 +2,5 @@
 
 package harness
 
-const raceEnabled = true
+// Race reports whether the tests, and so Caddy, have the race detector.
+const Race = true

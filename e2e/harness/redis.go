@@ -14,8 +14,17 @@ import (
 // Redis is a redis-server that ends with the test.
 type Redis struct{ *redistest.Server }
 
-// StartRedis starts a server.
-func StartRedis(t *testing.T, o redistest.Options) *Redis {
+// RedisOptions configure a server.
+type RedisOptions = redistest.Options
+
+// StartRedis starts a server that keeps nothing on disk.
+func StartRedis(t *testing.T) *Redis {
+	t.Helper()
+	return StartRedisWith(t, RedisOptions{})
+}
+
+// StartRedisWith starts a server with options.
+func StartRedisWith(t *testing.T, o RedisOptions) *Redis {
 	t.Helper()
 	return &Redis{redistest.Start(t, o)}
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
 // Unlimited are options that take the limits of a chat away, for tests that are not
@@ -43,7 +41,7 @@ func MemorySite(t *testing.T, options string) *Site {
 // RedisSite starts two nodes that keep rooms in one Redis.
 func RedisSite(t *testing.T, options string) *Site {
 	t.Helper()
-	server := StartRedis(t, redistest.Options{})
+	server := StartRedis(t)
 	return StartSite(t, server, options, server.Addr(), server.Addr())
 }
 

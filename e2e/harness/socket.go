@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -334,4 +335,29 @@ func (s *Socket) AwaitGoingAway(t *testing.T) {
 	if end := s.AwaitClose(t, websocket.CloseGoingAway); !strings.HasPrefix(end.Reason, "retry=") {
 		t.Errorf("closed: %+v", end)
 	}
+}
+
+// OpenUnread opens a WebSocket with a bounded receive buffer. The client reads nothing
+// but the response to the upgrade.
+func OpenUnread(t *testing.T, base string) *websocket.Conn {
+	t.Helper()
+	dialer := websocket.Dialer{
+		HandshakeTimeout: WaitTime,
+		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				err = tcp.SetReadBuffer(128 << 10)
+			}
+			return conn, err
+		},
+	}
+	conn, _, err := dialer.DialContext(t.Context(), WebSocketURL(base), nil) //nolint:bodyclose // the connection owns it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
 // HTTPSOptions returns the global options for a site on https://localhost with the
@@ -74,7 +72,7 @@ func (a *API) UseTLS(t *testing.T, trust *tls.Config) (chain []*x509.Certificate
 // authority. It returns what to trust, and the files of the two root certificates.
 func TLSSite(t *testing.T) (s *Site, trust *tls.Config, roots []string) {
 	t.Helper()
-	server := StartRedis(t, redistest.Options{})
+	server := StartRedis(t)
 	s = &Site{Redis: server}
 	for range 2 {
 		address := FreeAddress(t)

@@ -1,0 +1,105 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
+)
+
+// TestGuardedCreate lets only users with a password create rooms, and all clients join.
+func TestGuardedCreate(t *testing.T) {
+	listen := harness.GuardedSite(t)
+	base := harness.NewAPI(t, "http://"+listen+"/chat")
+	if got := base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}); got.Status != http.StatusUnauthorized {
+		t.Errorf("without a password: %d %s", got.Status, got.Body)
+	}
+	admin := base.WithHeader(t, "Authorization", harness.BasicAuth("anna")).Create(t, 60)
+	ben := base.Join(t, admin.RoomID, "ben")
+	k, _ := harness.Join(t, base.Base, &ben)
+	k.Publish(t, "hello")
+	k.AwaitText(t, "hello")
+}
+
+// TestBasicAuth takes the users of a chat from basic_auth.
+func TestBasicAuth(t *testing.T) {
+	listen := harness.FreeAddress(t)
+	harness.StartNode(t, "", fmt.Sprintf(`http://%s {
+	basic_auth {
+		anna %[2]s
+		ben %[2]s
+	}
+	ephemeral_chat /chat/* {
+		user {http.auth.user.id}
+		%[3]s
+	}
+}`, listen, harness.PasswordHash(t), harness.Unlimited), listen)
+	base := harness.NewAPI(t, "http://"+listen+"/chat")
+	if got := base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}); got.Status != http.StatusUnauthorized {
+		t.Errorf("without a password: %d %s", got.Status, got.Body)
+	}
+	anna, ben := base.WithHeader(t, "Authorization", harness.BasicAuth("anna")), base.WithHeader(t, "Authorization", harness.BasicAuth("ben"))
+	talkAsUsers(t, anna, ben, http.Header{"Authorization": {harness.BasicAuth("anna")}}, http.Header{"Authorization": {harness.BasicAuth("ben")}})
+}
+
+// TestForwardAuth takes the users of a chat from another service, which knows them by
+// their cookies.
+func TestForwardAuth(t *testing.T) {
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if cookie, err := r.Cookie("who"); err == nil {
+			w.Header().Set("Remote-User", cookie.Value)
+		}
+	}))
+	t.Cleanup(service.Close)
+	listen := harness.FreeAddress(t)
+	harness.StartNode(t, "", fmt.Sprintf(`http://%s {
+	forward_auth %s {
+		uri /
+		copy_headers Remote-User
+	}
+	ephemeral_chat /chat/* {
+		user {header.Remote-User}
+		%s
+	}
+}`, listen, strings.TrimPrefix(service.URL, "http://"), harness.Unlimited), listen)
+	base := harness.NewAPI(t, "http://"+listen+"/chat")
+	harness.ExpectProblem(t, base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), http.StatusUnauthorized, "not_signed_in")
+	forged := base.WithHeader(t, "Remote-User", "anna")
+	harness.ExpectProblem(t, forged.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), http.StatusUnauthorized, "not_signed_in")
+	talkAsUsers(t, base.WithHeader(t, "Cookie", "who=anna"), base.WithHeader(t, "Cookie", "who=ben"),
+		http.Header{"Cookie": {"who=anna"}}, http.Header{"Cookie": {"who=ben"}})
+}
+
+// talkAsUsers has anna and ben join, rejoin and talk. They keep their names, whatever
+// user their requests name.
+func talkAsUsers(t *testing.T, anna, ben *harness.API, annasHeader, bensHeader http.Header) {
+	t.Helper()
+	var a, b, again harness.Member
+	anna.Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "username": "ben", "ttl": 60}).Decode(t, &a)
+	ben.Succeed(t, "/joinRoom", harness.Fields{"roomId": a.RoomID, "username": "anna"}).Decode(t, &b)
+	ben.Succeed(t, "/joinRoom", harness.Fields{"roomId": a.RoomID}).Decode(t, &again)
+	if a.UserID != "anna" || b.UserID != "ben" || again.UserID != "ben" || again.SessionID == b.SessionID {
+		t.Errorf("they are %s, %s and %s", a.UserID, b.UserID, again.UserID)
+	}
+	harness.ExpectProblem(t, ben.Call(t, "/deleteRoom", a.Credentials()), http.StatusUnauthorized, "invalid_session")
+	var sockets []*harness.Socket
+	for _, who := range []struct {
+		m      harness.Member
+		header http.Header
+	}{{a, annasHeader}, {b, bensHeader}} {
+		k := harness.Open(t, harness.WebSocketURL(anna.Base), who.header, nil)
+		k.Send(t, who.m.Credentials("type", "join", "userId", "other"))
+		k.Await(t, "welcome")
+		sockets = append(sockets, k)
+	}
+	sockets[1].Publish(t, "hello")
+	if f := sockets[0].AwaitText(t, "hello"); f.UserID != "ben" {
+		t.Errorf("ben speaks as %s", f.UserID)
+	}
+	k := harness.Open(t, harness.WebSocketURL(anna.Base), bensHeader, nil)
+	k.Send(t, a.Credentials("type", "join"))
+	k.AwaitClose(t, 4401)
+}

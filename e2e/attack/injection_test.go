@@ -1,0 +1,520 @@
+package attack_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness/browser"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness/rawws"
+)
+
+// hostileNames attack programs that treat a name as more than text: a page, JSON, Redis,
+// a script, a template. Names have at most 32 characters.
+var hostileNames = []string{
+	`<img src=x onerror=owned=1>`, `</title><script>owned=1</script>`, `"><svg onload=owned=1>`, `' onmouseover='owned=1`,
+	`javascript:owned=1`, `<!--`, `&lt;b&gt;&#x202e;`, `]]><b>`, `<b>bold</b>`,
+	`{name}`, `{a} and {b}`, `$& $1 $$`, `${owned=1}`, `{{owned=1}}`, `{env.CHAT_SECRET}`, `%s%d%n%!s`, `%1`, `\u0022,\"`, `\`, `"`,
+	`","type":"ended","x":"`, `","id":9,"session":"x`, `"}{"type":"removed"}`, `{"$ne":null}`,
+	`__proto__`, `constructor`, `toString`, `null`, `x:anna`, `seq`, `deadline`, `n:anna`, `*`, `a:b:c`, `a|b,c`, `{anna}`,
+	`../../etc/passwd`, `--help`, `'; FLUSHALL; --`, `]] redis.call('FLUSHALL') --[[`,
+	"l\u2028p\u2029s", "\u00e9" + strings.Repeat("\u0489\u0301", 15), strings.Repeat("W", 32), strings.Repeat("\ufdfd", 32),
+	"\u202egnp.live", "safe\u2066\u2067\u2068end", "\u2068\u2068\u2068\u2068deep",
+}
+
+// hostileRoom is such a name for a room.
+const hostileRoom = "\u202e</title><script>owned=1</script><img src=x onerror=owned=1>\"' {name} $& \u05d2\u05e4.\u2067room"
+
+// joinAs joins a room under a name, and returns false if the name is refused. The server
+// may have removed invisible characters from the name.
+func joinAs(t *testing.T, a *harness.API, roomID, name string) (m harness.Member, ok bool) {
+	t.Helper()
+	got := a.Call(t, "/joinRoom", harness.Fields{"roomId": roomID, "username": name})
+	if got.Code() == "invalid_request" {
+		t.Logf("refused: %q", name)
+		return m, false
+	}
+	if got.Status != http.StatusOK {
+		t.Fatalf("%q: %d %s", name, got.Status, got.Body)
+	}
+	got.Decode(t, &m)
+	if m.UserID != name && m.UserID != plain(name) {
+		t.Errorf("%q is called %q", name, m.UserID)
+	}
+	return m, true
+}
+
+// TestAttackInjectionFrames has members with hostile names cause all frames with names,
+// on nodes that share the rooms. Every frame is as with any other name.
+func TestAttackInjectionFrames(t *testing.T) {
+	harness.OnBothStores(t, harness.Unlimited, func(t *testing.T, s *harness.Site) {
+		anna := s.API(0).Create(t, 600)
+		annas, _ := harness.Join(t, s.Base(0), &anna)
+		in := 0
+		for i, name := range hostileNames {
+			m, ok := joinAs(t, s.API(1), anna.RoomID, name)
+			if !ok {
+				continue
+			}
+			in++
+			name = m.UserID
+			k, welcome := harness.Join(t, s.Base(1), &m)
+			if !slices.Contains(welcome.Online, name) || welcome.UserID != name {
+				t.Errorf("%q is welcomed as %q among %q", name, welcome.UserID, welcome.Online)
+			}
+			notified := func(kind string) {
+				annas.AwaitFrame(t, kind+" "+name, func(f *harness.Frame) bool { return f.Type == kind && f.UserID == name })
+			}
+			notified("joined")
+			k.Send(t, harness.Fields{"type": "typing"})
+			notified("typing")
+			// The text imitates another member's message.
+			text := fmt.Sprintf(`%d %s","userId":"admin","id":7,"session":"%s"}`, i, name, welcome.Session)
+			k.Send(t, harness.Fields{"type": "message", "message": text, "id": 1})
+			for _, k := range []*harness.Socket{annas, k} {
+				if f := k.AwaitText(t, text); f.UserID != name || f.ID != 1 || f.Session != welcome.Session {
+					t.Errorf("%q has published %+v", name, f.Entry)
+				}
+			}
+			again, back := harness.Rejoin(t, s.Base(0), &m, 0, welcome.Epoch)
+			if f := back.Messages[len(back.Messages)-1]; f.Message != text || f.UserID != name || back.LastID != 1 {
+				t.Errorf("%q receives %+v of itself, and %d", name, f, back.LastID)
+			}
+			s.API(0).Succeed(t, "/removeMember", anna.Credentials("memberId", name))
+			again.AwaitClose(t, 4403)
+			harness.ExpectProblem(t, s.API(1).Call(t, "/joinRoom", m.Credentials()), http.StatusUnauthorized, "invalid_session")
+		}
+		if in < len(hostileNames)*3/4 {
+			t.Errorf("only %d of %d names were let in", in, len(hostileNames))
+		}
+		for _, kind := range []string{"ended", "removed", "gap", "error"} {
+			if n := annas.Count(kind); n > 0 {
+				t.Errorf("%d frames of type %q", n, kind)
+			}
+		}
+		// The room and its admin have not changed.
+		_, welcome := harness.Join(t, s.Base(1), &anna)
+		if welcome.Role != "admin" || welcome.Seq != uint64(in) || welcome.Room.RoomName != anna.RoomName {
+			t.Errorf("the room is %+v, %s, %d", welcome.Room, welcome.Role, welcome.Seq)
+		}
+		s.ExpectNoErrors(t)
+		t.Logf("%d names tried, %d let in", len(hostileNames), in)
+	})
+}
+
+// moreThanText lists elements and attributes that only markup in a text can have put
+// into the page.
+const moreThanText = `(() => {
+	const found = []
+	const check = root => {
+		for (const e of root.querySelectorAll('*')) {
+			if (/^(img|script|iframe|object|embed|style|link|base|meta|b|math|foreignobject|template|video|audio)$/i.test(e.localName)) found.push(e.outerHTML.slice(0, 120))
+			for (const { name, value } of e.attributes) {
+				if (/^on/i.test(name)) found.push(name + ' of ' + e.outerHTML.slice(0, 120))
+				if (/^((xlink:)?href|src|action|formaction|srcdoc)$/.test(name) && !/^https?:|^mailto:/.test(value)) found.push(name + '=' + value)
+			}
+			if (e.shadowRoot) check(e.shadowRoot)
+		}
+	}
+	for (const chat of document.querySelectorAll('ephemeral-chat')) check(chat.shadowRoot)
+	if (document.body.querySelector('main > :not(ephemeral-chat)') && !document.title.includes('Kettle')) found.push('an element beside the chat')
+	if (window.owned !== undefined) found.push('a script has run')
+	if (document.documentElement.scrollWidth > document.documentElement.clientWidth) found.push('the page scrolls aside')
+	return found
+})()`
+
+// paint lists places at which a name paints over adjacent elements, or changes the
+// direction of adjacent text.
+const paint = `(() => {
+	const found = []
+	for (const e of document.querySelector('ephemeral-chat').shadowRoot.querySelectorAll('.who, .title, .person .name bdi, .status, .avatar, dialog h2, dialog p')) {
+		const style = getComputedStyle(e)
+		if (e.matches('.who, .title, bdi, .status, .avatar') && style.overflowY === 'visible') found.push(e.className + ' ' + e.localName + ' paints outside of its box')
+		if (e.scrollWidth > e.clientWidth + 1 && style.overflowX === 'visible' && style.display !== 'inline') found.push(e.localName + ' is too wide: ' + e.textContent)
+		const text = e.matches('.status, dialog h2, dialog p') ? e.textContent : ''
+		if (/[\u202a-\u202e]/.test(text) || text.split(/[\u2066-\u2068]/).length !== text.split('\u2069').length) found.push(e.localName + ' is turned around by ' + text)
+	}
+	return found
+})()`
+
+// expectText fails the test if texts of users have become more than text in the page.
+func expectText(t *testing.T, b *browser.Tab, where string) {
+	t.Helper()
+	for _, check := range []string{moreThanText, paint} {
+		for _, fault := range browser.Eval[[]string](b, check) {
+			t.Errorf("%s: %s", where, fault)
+		}
+	}
+}
+
+// spoken records the texts for screen readers, and the data that the page shares by the
+// system.
+const spoken = `
+	window.said = []
+	window.shared = null
+	navigator.share = async data => { shared = data }
+	addEventListener('DOMContentLoaded', () => {
+		const chat = document.querySelector('ephemeral-chat')
+		const listen = () => {
+			if (!chat.shadowRoot) return requestAnimationFrame(listen)
+			new MutationObserver(() => {
+				const voice = [...chat.shadowRoot.children].find(e => e.matches('[role=status]'))
+				for (const e of voice?.querySelectorAll('*') ?? []) {
+					if (e.localName !== 'p' || e.attributes.length > 0) said.push('MORE THAN TEXT ' + e.outerHTML)
+				}
+				if (voice && voice.textContent !== said.at(-1)) said.push(voice.textContent)
+			}).observe(chat.shadowRoot, { childList: true, subtree: true })
+		}
+		listen()
+	})`
+
+// TestAttackInjectionPage shows hostile names everywhere that the page shows names: of
+// rooms and members, in messages, lists, dialogs, texts for screen readers, the title of
+// the window, and data that is shared by the system.
+func TestAttackInjectionPage(t *testing.T) {
+	t.Parallel()
+	s := browser.ChatSite(t, "")
+	a := s.API(0)
+	made := a.Call(t, "/createRoom", harness.Fields{"roomName": hostileRoom, "username": "Anna"})
+	if made.Code() == "invalid_request" { // refused, so without characters that change direction
+		made = a.Succeed(t, "/createRoom", harness.Fields{"roomName": plain(hostileRoom), "username": "Anna"})
+	}
+	var admin harness.Member
+	made.Decode(t, &admin)
+	roomName := admin.RoomName
+	if roomName != hostileRoom && roomName != plain(hostileRoom) {
+		t.Errorf("the room is called %q", roomName)
+	}
+
+	// Anna returns as the admin, by the session in her browser's storage.
+	anna := browser.NewUser(t, browser.Device{}).OpenBlank(t, s.Base(0))
+	anna.RunOnLoad(spoken)
+	anna.Visit(s.Base(0) + "/")
+	anna.Find("button", "Create room")
+	remembered, err := json.Marshal(harness.Fields{"userId": admin.UserID, "sessionId": admin.SessionID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser.Eval[any](anna, fmt.Sprintf("localStorage.setItem('ephemeral-chat %s/ %s', %q)", s.Base(0), admin.RoomID, remembered))
+	anna.Visit(s.Base(0) + "/#" + admin.RoomID)
+	anna.Reload()
+	anna.Find("textbox", "Message")
+	if title := anna.Find("heading", roomName).TextContent(); title != roomName {
+		t.Errorf("the room is called %q", title)
+	}
+	title := browser.Eval[string](anna, "document.title")
+	if !strings.Contains(title, "<script>owned=1</script>") || !isolates(title) {
+		t.Errorf("the title is %q", title)
+	}
+	anna.Click("button", "Share…")
+	harness.Until(t, harness.WaitTime, "it is shared", func() bool { return browser.Eval[any](anna, "window.shared") != nil })
+	if shared := browser.Eval[string](anna, "shared.title"); !isolates(shared) {
+		t.Errorf("shared is %q", shared)
+	}
+	expectText(t, anna, "room")
+
+	phone := browser.Invite(t, browser.Device{Phone: true}, s.Base(0)+"/#"+admin.RoomID, hostileNames[0])
+	phone.Click("button", "Room and people")
+	expectText(t, phone, "panel")
+	phone.Click("button", "Leave")
+	phone.AwaitText("You cannot come back as " + hostileNames[0])
+	expectText(t, phone, "leaving")
+	phone.Click("button", "Cancel")
+	phone.Click("button", "Close")
+
+	for _, name := range hostileNames[1:] {
+		m, ok := joinAs(t, a, admin.RoomID, name)
+		if !ok {
+			continue
+		}
+		name = m.UserID
+		k, _ := harness.Join(t, s.Base(0), &m)
+		awaitSpoken(t, anna, name, "is here")
+		k.Send(t, harness.Fields{"type": "typing"})
+		// In a sentence, a name that could change its direction stands between isolates,
+		// without characters that would end them.
+		isolate := func(b *browser.Tab) string {
+			return browser.Eval[string](b, "document.querySelector('ephemeral-chat').shadowRoot.querySelector('.status').textContent")
+		}
+		for _, b := range []*browser.Tab{anna, phone} {
+			harness.Until(t, harness.WaitTime, name+" is typing", func() bool { return strings.HasSuffix(isolate(b), " is typing") })
+			if shown := isolate(b); plain(shown) != plain(name)+" is typing" {
+				t.Errorf("%q is shown as %q", name, shown)
+			}
+			expectText(t, b, "typing "+name)
+		}
+		k.Publish(t, "it was "+name)
+		for _, b := range []*browser.Tab{anna, phone} {
+			b.AwaitMessage(name, "it was "+name)
+			expectText(t, b, "message of "+name)
+		}
+		awaitSpoken(t, anna, name, ": it was ")
+		rows := browser.Eval[[]string](anna, "[...document.querySelector('ephemeral-chat').shadowRoot.querySelectorAll('.person bdi, .who')].map(e => e.textContent)")
+		if n := len(slices.DeleteFunc(rows, func(row string) bool { return row != name })); n != 2 {
+			t.Errorf("%q is shown %d times as a name", name, n)
+		}
+		browser.Eval[any](anna, fmt.Sprintf("[...document.querySelector('ephemeral-chat').shadowRoot.querySelectorAll('.person')].find(row => row.dataset.user === %s).querySelector('[data-action=remove]').click()", quoted(t, name)))
+		anna.Find("button", "Cancel")
+		expectText(t, anna, "removing "+name)
+		if lock := anna.Find("switch", "And lock the room"); lock.States["checked"] == "true" {
+			lock.Click()
+		}
+		anna.Click("button", "Remove")
+		k.AwaitClose(t, 4403)
+		awaitSpoken(t, anna, name, "removed")
+		anna.AwaitGone("button", "Cancel")
+	}
+	for _, line := range browser.Eval[[]string](anna, "said") {
+		if strings.HasPrefix(line, "MORE THAN TEXT") {
+			t.Errorf("a screen reader is given %s", line)
+		}
+	}
+}
+
+// awaitSpoken waits for a text for screen readers that contains a name and a phrase.
+func awaitSpoken(t *testing.T, b *browser.Tab, name, phrase string) {
+	t.Helper()
+	var said []string
+	if !harness.Poll(harness.WaitTime, func() bool {
+		said = browser.Eval[[]string](b, "said")
+		return slices.ContainsFunc(said, func(line string) bool {
+			return strings.Contains(plain(line), plain(name)) && strings.Contains(line, phrase)
+		})
+	}) {
+		t.Fatalf("%s %s is not among the texts for screen readers: %q", name, phrase, said)
+	}
+}
+
+// plain returns a text without characters that change its direction.
+func plain(text string) string {
+	return regexp.MustCompile(`[\x{202a}-\x{202e}\x{2066}-\x{2069}]`).ReplaceAllString(text, "")
+}
+
+// isolates reports whether a text begins with a name in isolates, so that its direction
+// does not affect the rest.
+func isolates(text string) bool {
+	name, _, ok := strings.Cut(strings.TrimPrefix(text, "\u2068"), "\u2069")
+	return ok && strings.HasPrefix(text, "\u2068") && plain(name) == name
+}
+
+// quoted returns a text as a JavaScript literal.
+func quoted(t *testing.T, text string) string {
+	t.Helper()
+	b, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestAttackInjectionElement sets attributes of the element, and URLs of the page, that a
+// site may have taken from a visitor.
+func TestAttackInjectionElement(t *testing.T) {
+	t.Parallel()
+	payloads := []string{`"><img src=x onerror=owned=1>`, `<svg onload=owned=1>`, `javascript:owned=1`, `__proto__`, `../../../admin`, `{name}`, `x y.z`, "\u202e", "%00", "constructor"}
+	shop := harness.FreeAddress(t)
+	embedded := browser.NewUser(t, browser.Device{}).OpenBlank(t, "http://"+shop)
+	embedded.Tolerate("network error.*404.*roomInfo")
+	embedded.Visit(browser.EmbeddingPage(t, shop, "", `<ephemeral-chat share></ephemeral-chat>`))
+	embedded.Find("button", "Create room")
+	for _, payload := range payloads {
+		for _, attribute := range []string{"name", "lang", "mode", "theme", "ttl", "max-ttl", "share", "key", "room"} {
+			browser.Eval[any](embedded, fmt.Sprintf("document.querySelector('ephemeral-chat').setAttribute(%q, %s)", attribute, quoted(t, payload)))
+			if attribute == "room" {
+				embedded.AwaitText("is gone", "not complete", "HTTPS")
+			}
+			for _, fault := range browser.Eval[[]string](embedded, moreThanText) {
+				t.Errorf("%s=%s: %s", attribute, payload, fault)
+			}
+		}
+		// Without a room, the page offers to create one.
+		browser.Eval[any](embedded, "{ const chat = document.querySelector('ephemeral-chat'); for (const name of ['room', 'key', 'mode', 'lang']) chat.removeAttribute(name) }")
+		embedded.Find("button", "Create room")
+		if name := embedded.Find("textbox", "Your name").Value; name != payload && plain(payload) != "" {
+			t.Errorf("the name %q is %q", payload, name)
+		}
+		browser.Eval[any](embedded, "document.querySelector('ephemeral-chat').removeAttribute('name')")
+	}
+
+	s := browser.ChatSite(t, "")
+	direct := browser.NewUser(t, browser.Device{}).OpenBlank(t, s.Base(0))
+	direct.Tolerate("network error.*404.*roomInfo")
+	for _, payload := range payloads {
+		direct.Visit(s.Base(0) + "/?" + url.QueryEscape(payload) + "#" + payload)
+		direct.Reload()
+		direct.AwaitText("is gone", "not complete", "How long it lives") // a name with a leading dot is no room
+		for _, fault := range browser.Eval[[]string](direct, moreThanText) {
+			t.Errorf("#%s: %s", payload, fault)
+		}
+		if title := browser.Eval[string](direct, "document.title"); title != "Chat rooms that vanish" {
+			t.Errorf("#%s: the title is %q", payload, title)
+		}
+	}
+}
+
+// TestAttackInjectionLogs sends line breaks and terminal escapes in every input of the
+// server, and checks its logs, its metrics and the responses of its admin API.
+func TestAttackInjectionLogs(t *testing.T) {
+	const forged = "2026/01/01 00:00:00.000\tERROR\tforged"
+	orders := "\x1b[2J\x1b]0;forged\a"
+	// No name contains control characters, which terminals obey.
+	controls := []string{"\n" + forged, "\r\n" + forged, orders, "\u009b31mforged", "\u0085" + forged, "\x7fforged", "a\x00forged", "\vforged"}
+
+	server := harness.StartRedis(t)
+	listen := harness.FreeAddress(t)
+	n := harness.StartNode(t, "\tdebug\n\tlog {\n\t\tformat console\n\t}", fmt.Sprintf(`http://%s {
+	log {
+		output file access.log
+		format console
+	}
+	ephemeral_chat {
+		redis %s
+		%s
+	}
+}`, listen, server.Addr(), harness.Unlimited), listen)
+	a := harness.NewAPI(t, "http://"+listen)
+	operator := harness.NewAPI(t, "http://"+n.Admin+"/ephemeral_chat")
+	before := n.Metrics(t)
+	admin := a.Create(t, 600)
+	tried := 0
+	for _, control := range controls {
+		for _, name := range []string{control, "anna" + control, control + "anna"} {
+			if strings.TrimSpace(name) != name {
+				name = "x" + name + "x" // so that the control character is not trimmed
+			}
+			for endpoint, request := range map[string]harness.Fields{
+				"/createRoom": {"roomName": name, "username": name},
+				"/joinRoom":   {"roomId": admin.RoomID, "username": name},
+			} {
+				got := a.Call(t, endpoint, request)
+				for _, field := range []string{"roomName", "userId"} {
+					if called, _ := got.Fields[field].(string); strings.ContainsFunc(called, unicode.IsControl) {
+						t.Errorf("%s: %q is called %q", endpoint, name, called)
+					}
+				}
+				tried++
+			}
+		}
+	}
+	for _, order := range append(controls, hostileNames...) {
+		order += forged
+		for _, endpoint := range []string{"/joinRoom", "/startChat", "/removeMember", "/roomInfo", "/deleteRoom"} {
+			got := a.Call(t, endpoint, harness.Fields{"roomId": order, "userId": order, "sessionId": order, "memberId": order, "password": order})
+			if got.Status != http.StatusNotFound || strings.Contains(string(got.Body), "forged") {
+				t.Errorf("%s: %d %s", endpoint, got.Status, got.Body)
+			}
+			got = a.Call(t, endpoint, harness.Fields{"roomId": admin.RoomID, "userId": order, "sessionId": order, "memberId": order, "ttl": order, order: order, "username": 7})
+			if (got.Status < 400 && endpoint != "/roomInfo") || strings.Contains(string(got.Body), "forged") {
+				t.Errorf("%s: %d %s", endpoint, got.Status, got.Body)
+			}
+			tried += 2
+		}
+		a.Do(t, http.MethodGet, "/"+url.PathEscape(order)+"?"+url.QueryEscape(order), http.Header{"Referer": {url.PathEscape(order)}}, nil)
+		query := "?roomId=" + url.QueryEscape(order) + "&userId=" + url.QueryEscape(order) + "&sessionId=" + url.QueryEscape(order)
+		if _, got, err := harness.OpenSocket(t.Context(), harness.WebSocketURL(a.Base)+query, nil, nil); err == nil || got.Status != http.StatusNotFound || strings.Contains(string(got.Body), "forged") {
+			t.Errorf("%q by the query: %v", order, got)
+		}
+		k := harness.Dial(t, a.Base)
+		k.Send(t, harness.Fields{"type": "join", "roomId": order, "userId": order, "sessionId": order, "epoch": order})
+		if end := k.AwaitClose(t, 4404); strings.Contains(end.Reason, "forged") {
+			t.Errorf("closed with %q", end.Reason)
+		}
+		k, _ = harness.Join(t, a.Base, &admin)
+		k.Send(t, harness.Fields{"type": order})
+		if f := k.Await(t, "error"); f.Code != "unknown_type" || strings.Contains(f.Message, "forged") {
+			t.Errorf("%+v", f)
+		}
+		k.Publish(t, order)
+		k.AwaitText(t, order)
+		reason := []rune(order)
+		k.SendRaw(t, websocket.CloseMessage, rawws.ClosePayload(4999, string(reason[:min(len(reason), 30)])))
+		<-k.Done()
+
+		for _, request := range []struct{ method, path string }{
+			{http.MethodGet, "/rooms?store=" + url.QueryEscape(order)},
+			{http.MethodGet, "/" + url.PathEscape(order)},
+			{http.MethodDelete, "/rooms/" + url.PathEscape(order)},
+		} {
+			got := operator.Do(t, request.method, request.path, nil, nil)
+			if got.Status != http.StatusNotFound || got.Header.Get("Content-Type") != "application/json" || !json.Valid(got.Body) || strings.ContainsAny(strings.TrimSuffix(string(got.Body), "\n"), "\n\x1b") {
+				t.Errorf("%s %s: %d %v %q", request.method, request.path, got.Status, got.Header, got.Body)
+			}
+			tried++
+		}
+		tried += 6
+	}
+	if got := operator.Do(t, http.MethodGet, "/rooms", nil, nil); got.Status != http.StatusOK || strings.Contains(string(got.Body), "forged") {
+		t.Errorf("rooms: %d %s", got.Status, got.Body)
+	}
+	after := n.Metrics(t)
+	for name := range after {
+		if _, ok := before[name]; !ok {
+			t.Errorf("a new metric: %s", name)
+		}
+	}
+	server.Kill(t) // so that the node logs the outage
+	harness.ExpectProblem(t, a.Call(t, "/joinRoom", harness.Fields{"roomId": admin.RoomID, "username": "forged"}), http.StatusServiceUnavailable, "unavailable")
+	n.Stop(t)
+
+	access, err := os.ReadFile(filepath.Join(n.Dir, "access.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first lines, from before the log is configured, are JSON. go-redis has a
+	// format of its own.
+	begun := regexp.MustCompile(`^(\{"level":|redis: |\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\t)`)
+	ours, lines := 0, 0
+	colored := regexp.MustCompile("\x1b\\[\\d+m([A-Z]+)\x1b\\[0m") // Caddy colors levels
+	for line := range strings.Lines(n.Log() + string(access)) {
+		lines++
+		line = colored.ReplaceAllString(strings.TrimSuffix(line, "\n"), "$1")
+		if !begun.MatchString(line) {
+			t.Errorf("not a line of a log: %q", line)
+		}
+		if strings.HasPrefix(line, forged) || strings.ContainsAny(line, "\r\x1b\a\x00\v\x7f") {
+			t.Errorf("a forged line: %q", line)
+		}
+		if strings.Contains(line, "http.handlers.ephemeral_chat") {
+			ours++
+			if strings.Contains(line, "forged") {
+				t.Errorf("the chat has logged %q", line)
+			}
+		}
+	}
+	if ours == 0 || lines < tried/2 {
+		t.Errorf("%d lines in the logs, %d of the chat", lines, ours)
+	}
+	t.Logf("%d attempts, %d lines of logs, %d of them the chat's", tried, lines, ours)
+}
+
+// TestAttackInjectionPlaceholders has users whose names at the site are placeholders of
+// Caddy. The server does not replace them.
+func TestAttackInjectionPlaceholders(t *testing.T) {
+	t.Setenv("CHAT_SECRET", "told-by-the-environment")
+	listen := harness.FreeAddress(t)
+	harness.StartNode(t, "", fmt.Sprintf(`http://%s {
+	ephemeral_chat {
+		user "{header.Remote-User}"
+		%s
+	}
+}`, listen, harness.Unlimited), listen)
+	base := harness.NewAPI(t, "http://"+listen)
+	for _, name := range []string{"{env.CHAT_SECRET}", "{file./etc/passwd}", "{http.request.header.Cookie}", "{system.hostname}", `\{env.CHAT_SECRET}`, "{{env.CHAT_SECRET}}", "{header.Remote-User}"} {
+		var m harness.Member
+		base.WithHeader(t, "Remote-User", name).Succeed(t, "/createRoom", harness.Fields{"roomName": name, "username": "{env.CHAT_SECRET}"}).Decode(t, &m)
+		if m.UserID != name || m.RoomName != name {
+			t.Errorf("%q is called %q in %q", name, m.UserID, m.RoomName)
+		}
+	}
+}
