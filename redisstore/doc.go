@@ -1,39 +1,28 @@
-// Package redisstore keeps rooms in Redis, where all nodes of a site find them.
+// Package redisstore stores rooms in Redis, where all nodes of a site find them.
+// docs/redis.md describes the keys. Rules of the package:
 //
-// What is kept under which key is described in docs/redis.md. The package holds
-// to a few rules:
+//   - Each write is one Lua script (package script). A script that finds no room:<id>
+//     creates nothing, so nothing outlives its room or comes back after it.
+//   - All keys of a room share one deadline. They have no expiry before it is set; a
+//     key that is created later gets it at once.
+//   - A call fails with room.ErrUnavailable and is not retried: a write that was cut off
+//     may have happened. Messages have ids, so that clients can safely resend them.
+//   - A command is sent once, to the server that holds its key (package client). Posts
+//     share round trips (package pipeline).
 //
-//   - Each write is one script, in a file of its own under scripts. A script
-//     that finds no room:<id> creates nothing, so nothing outlives its room or
-//     comes back after it.
-//   - All keys of a room share one deadline. Before it is set they have no
-//     expiry; a key that comes into being later gets it at birth.
-//   - A call fails with room.ErrUnavailable rather than being tried again: a
-//     write that was cut off may have happened. Messages carry ids, so that
-//     whoever sends them can safely repeat them.
+// One connection (package pubsub) is subscribed to the channels of all rooms that the
+// node watches. A script publishes its event in the same step as its write, so the
+// channel has the order of the writes. A message is published as the finished frame,
+// which nodes do not decode.
 //
-// # Where Redis is
+// A feed begins with a resync: it subscribes, waits for the confirmation, then reads the
+// room with a script that publishes a marker. Events before the marker are part of the
+// snapshot, events after it are not. It resyncs again whenever it may have missed an
+// event: the connection was lost, a number is missing, a script found no room, or Redis
+// has lost the lease of the node. In a resync the feed repairs data that it knows and
+// Redis has lost (the deadline, removals, retractions, presence), and detects lost
+// messages by a lower number or another fingerprint.
 //
-// Rooms are on one server, on the master that sentinels name, or on the masters of
-// a cluster (servers). A command goes to the server that has its key, once: errors
-// that leave open whether it was executed are the caller's. Each server has a
-// batcher for posts (lanes). A beat through every server, expected back on the
-// link, finds out what neither of them shows (pulse): that the link is connected
-// to a server that is told nothing any more, or that a master was away.
-//
-// # How a node follows its rooms
-//
-// One connection (link) is subscribed to the channels of all rooms that the
-// node watches. A script that changes a room publishes what it did in the same
-// step, so the channel has the order of the writes. A message is published as
-// the finished frame; nothing is decoded on its way.
-//
-// A feed begins with a synchronization: subscribe, wait for the confirmation,
-// then read the room with a script that also publishes a mark. Whatever comes
-// before that mark is part of what was read, whatever comes after it is not.
-// The same happens whenever something may have been missed: the connection was
-// lost, a number is missing, a script found no room, Redis has forgotten that
-// the node is alive. What the node knows and Redis does not (a deadline, a
-// removal, who is online) is then written again, and lost messages show as a
-// number that is lower or as an entry that differs from what was told.
+// Presence (presence.go, online.go, liveness.go) is the set of users online through
+// each node. An entry counts while its node has a lease.
 package redisstore

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,7 +32,7 @@ const (
 // knowledge about its peers: the other nodes that users of watched rooms are online
 // through.
 type liveness struct {
-	// Fixed by newLiveness.
+	// Fixed by init.
 	node     string
 	topology client.Topology
 	scripts  *script.Runner
@@ -39,13 +40,11 @@ type liveness struct {
 	clock    *clock
 	renewNow chan struct{} // holds a token when a renewal is due at once
 
-	leaseMu sync.Mutex
-	// All below is guarded by leaseMu.
-	renewed     bool          // since the first feed
-	renewedAt   time.Duration // local time
-	unstable    bool          // an outage has happened
-	stableSince time.Duration // local time of its end, if unstable
-	peers       map[string]*peer
+	renewedAt atomic.Int64 // local time of the last renewal; zero without a lease to keep
+	stableAt  atomic.Int64 // local time from which on a missing lease proves death
+
+	peersMu sync.Mutex
+	peers   map[string]*peer // guarded by peersMu
 }
 
 // peer is another node.
@@ -54,67 +53,43 @@ type peer struct {
 	missed int // checks in a row without a lease
 }
 
-func newLiveness(s *Store) liveness {
-	return liveness{
-		node: s.node, topology: s.topology, scripts: s.scripts, keys: s.keys, clock: s.clock,
-		renewNow: make(chan struct{}, 1),
-		peers:    make(map[string]*peer),
-	}
+func (l *liveness) init(s *Store) {
+	l.node, l.topology, l.scripts, l.keys, l.clock = s.node, s.topology, s.scripts, s.keys, s.clock
+	l.renewNow = make(chan struct{}, 1)
+	l.peers = make(map[string]*peer)
 }
 
 // markUnstable notes an outage.
-func (l *liveness) markUnstable() {
-	l.leaseMu.Lock()
-	defer l.leaseMu.Unlock()
-	l.unstable, l.stableSince = true, l.clock.Local()
-}
+func (l *liveness) markUnstable() { l.stableAt.Store(int64(l.clock.Local() + stableAfter)) }
 
 // isStable reports whether a node without a lease must be dead: Redis has been available
 // long enough for every living node to renew its lease.
-func (l *liveness) isStable() bool {
-	l.leaseMu.Lock()
-	defer l.leaseMu.Unlock()
-	return !l.unstable || l.clock.Local()-l.stableSince > stableAfter
-}
+func (l *liveness) isStable() bool { return int64(l.clock.Local()) > l.stableAt.Load() }
 
 // renewalDue reports whether the last renewal is so long ago.
 func (l *liveness) renewalDue(after time.Duration) bool {
-	l.leaseMu.Lock()
-	defer l.leaseMu.Unlock()
-	return !l.renewed || l.clock.Local()-l.renewedAt >= after
-}
-
-// hasLease reports whether the node has a lease to keep.
-func (l *liveness) hasLease() bool {
-	l.leaseMu.Lock()
-	defer l.leaseMu.Unlock()
-	return l.renewed
+	last := l.renewedAt.Load()
+	return last == 0 || int64(l.clock.Local())-last >= int64(after)
 }
 
 // letExpire stops renewing until the next feed.
-func (l *liveness) letExpire() {
-	l.leaseMu.Lock()
-	defer l.leaseMu.Unlock()
-	l.renewed = false
-}
+func (l *liveness) letExpire() { l.renewedAt.Store(0) }
 
 // renew renews the lease. lost means that it did not exist any more: Redis has lost
 // data, or other nodes have taken this one for dead.
 func (l *liveness) renew(ctx context.Context) (lost bool, err error) {
-	before := l.hasLease()
+	before := l.renewedAt.Load()
 	known, err := l.scripts.RenewLease(ctx, l.keys.Lease(l.node), int(leaseTTL/time.Second))
 	if err != nil {
 		return false, err
 	}
-	l.leaseMu.Lock()
-	defer l.leaseMu.Unlock()
-	l.renewed, l.renewedAt = true, l.clock.Local()
-	return before && !known, nil
+	l.renewedAt.Store(int64(l.clock.Local()))
+	return before != 0 && !known, nil
 }
 
 // shortenLease lets the lease end soon. It is called after the end of keepAlive.
 func (l *liveness) shortenLease() {
-	if !l.hasLease() {
+	if l.renewedAt.Load() == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -148,8 +123,8 @@ func (l *liveness) addPeer(node string) {
 	if node == l.node {
 		return
 	}
-	l.leaseMu.Lock()
-	defer l.leaseMu.Unlock()
+	l.peersMu.Lock()
+	defer l.peersMu.Unlock()
 	if l.peers[node] == nil {
 		l.peers[node] = &peer{}
 	}
@@ -157,8 +132,8 @@ func (l *liveness) addPeer(node string) {
 }
 
 func (l *liveness) removePeer(node string) {
-	l.leaseMu.Lock()
-	defer l.leaseMu.Unlock()
+	l.peersMu.Lock()
+	defer l.peersMu.Unlock()
 	if p := l.peers[node]; p != nil {
 		if p.feeds--; p.feeds <= 0 {
 			delete(l.peers, node)
@@ -168,12 +143,12 @@ func (l *liveness) removePeer(node string) {
 
 // deadPeers checks the leases of all peers, and returns those that are dead.
 func (l *liveness) deadPeers(ctx context.Context) (dead []string, err error) {
-	l.leaseMu.Lock()
+	l.peersMu.Lock()
 	peers := make([]string, 0, len(l.peers))
 	for node := range l.peers {
 		peers = append(peers, node)
 	}
-	l.leaseMu.Unlock()
+	l.peersMu.Unlock()
 	if len(peers) == 0 || !l.isStable() {
 		return nil, nil
 	}
@@ -181,8 +156,8 @@ func (l *liveness) deadPeers(ctx context.Context) (dead []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l.leaseMu.Lock()
-	defer l.leaseMu.Unlock()
+	l.peersMu.Lock()
+	defer l.peersMu.Unlock()
 	for node, missing := range without {
 		switch p := l.peers[node]; {
 		case p == nil:

@@ -7,7 +7,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 )
 
-// onlineSet is the set of users who are online in a room, and through which nodes.
+// onlineSet is the set of users online in a room, and of the nodes of each.
 type onlineSet struct {
 	nodesOf map[string][]string // by user, few each
 	usersOn map[string]int      // number of users by node
@@ -78,8 +78,7 @@ func (s *onlineSet) list(node string) (entries []script.PresenceEntry) {
 	return entries
 }
 
-// readOnline reads the users who are online in a room, and deletes the entries of dead
-// nodes.
+// readOnline reads the users online in a room, and deletes the entries of dead nodes.
 func (p *presence) readOnline(ctx context.Context, k script.Keys) (*onlineSet, error) {
 	entries, err := p.scripts.Online(ctx, k)
 	if err != nil {

@@ -49,8 +49,7 @@ type turn struct {
 	waiting int           // callers that have it or wait for it; guarded by presence.mu
 }
 
-// recentExit is a user who is no longer online through this node, as Redis knows since
-// at. A replica that becomes the master may not have received that, and no other node
+// recentExit is the end of a user's presence through this node, as Redis knows since at. A replica that becomes the master may not have received that, and no other node
 // knows it once this one has no connection to the room.
 type recentExit struct {
 	user roomUser
@@ -66,13 +65,14 @@ const (
 )
 
 func newPresence(s *Store) *presence {
-	return &presence{
-		liveness: newLiveness(s),
-		spawn:    s.spawn,
-		rooms:    make(map[string]map[string]attendance),
-		turns:    make(map[roomUser]*turn),
-		dirty:    make(map[roomUser]struct{}),
+	p := &presence{
+		spawn: s.spawn,
+		rooms: make(map[string]map[string]attendance),
+		turns: make(map[roomUser]*turn),
+		dirty: make(map[roomUser]struct{}),
 	}
+	p.init(s)
+	return p
 }
 
 // takeTurn waits for the turn of a user, until ctx is done.
@@ -107,8 +107,7 @@ func (p *presence) attendance(u roomUser) attendance {
 	return p.rooms[u.instanceID][u.userID]
 }
 
-// socketID returns the newest connection of a user who is online through this node, or
-// "".
+// socketID returns the newest connection of a user online through this node, or "".
 func (p *presence) socketID(u roomUser) string {
 	if a := p.attendance(u); a.online() {
 		return a.socketID
@@ -139,7 +138,7 @@ func (p *presence) forget(instanceID string) {
 	delete(p.rooms, instanceID)
 }
 
-// users returns the newest connection of each user who is online through this node.
+// users returns the newest connection of each user online through this node.
 func (p *presence) users(instanceID string) map[string]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -213,8 +212,7 @@ func (p *presence) exit(ctx context.Context, u roomUser, order uint64) {
 	}
 }
 
-// evict ends the presence of a user who was removed from the room, if there is one. It
-// does not wait for Redis.
+// evict ends the presence of a removed user, without waiting for Redis.
 func (p *presence) evict(u roomUser) {
 	if p.socketID(u) == "" {
 		return
@@ -233,24 +231,24 @@ func (p *presence) evict(u roomUser) {
 }
 
 // reconcile writes the presence of dirty users.
-func (p *presence) reconcile(ctx context.Context) error {
+func (p *presence) reconcile(ctx context.Context) (err error) {
 	p.mu.Lock()
 	dirty := p.dirty
 	p.dirty = make(map[roomUser]struct{})
 	p.mu.Unlock()
-	var failure error
 	for u := range dirty {
-		if failure == nil {
-			failure = p.reconcileUser(ctx, u)
+		if err == nil {
+			err = p.writeInTurn(ctx, u)
 		}
-		if failure != nil {
+		if err != nil {
 			p.markDirty(u)
 		}
 	}
-	return failure
+	return err
 }
 
-func (p *presence) reconcileUser(ctx context.Context, u roomUser) error {
+// writeInTurn waits for the user's turn and writes.
+func (p *presence) writeInTurn(ctx context.Context, u roomUser) error {
 	release, err := p.takeTurn(ctx, u)
 	if err != nil {
 		return err
@@ -274,7 +272,7 @@ func (p *presence) write(ctx context.Context, u roomUser) error {
 		return err
 	}
 	p.rememberExit(u)
-	if p.attendance(u).order != 0 {
+	if p.attendance(u).order != 0 { // else it would remember an unknown user
 		p.update(u, func(a *attendance) {
 			if !a.online() {
 				a.order = 0

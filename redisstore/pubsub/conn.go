@@ -1,5 +1,5 @@
-// Package pubsub delivers what is published in the channels of rooms, over one
-// connection that it makes anew whenever it fails, and defines the events.
+// Package pubsub receives the events of all watched rooms over one connection, which it
+// makes anew whenever it fails. It defines the events and knows nothing of the store.
 package pubsub
 
 import (

@@ -20,7 +20,7 @@ var (
 // the entry, for Create, and the lobby time in whole seconds.
 func (r *Runner) LobbyEnqueue(ctx context.Context, s Keyspace, instanceID string, lobby time.Duration) (createdAt time.Time, seconds int64, err error) {
 	seconds = max(1, wholeSeconds(lobby))
-	result, err := r.runTimed(ctx, lobbyEnqueueScript, s.lobby(seconds), seconds, instanceID)
+	result, err := r.call(ctx, lobbyEnqueueScript, s.lobby(seconds), seconds, instanceID)
 	if err != nil {
 		return time.Time{}, 0, err
 	}
@@ -41,7 +41,7 @@ func (e LobbyEntry) Parse() (createdAt int64, instanceID string, ok bool) {
 // LobbyPeek returns the first entries of a lobby list, and the server's time in
 // milliseconds.
 func (r *Runner) LobbyPeek(ctx context.Context, s Keyspace, lobby int64, limit int) (now int64, entries []LobbyEntry, err error) {
-	result, err := r.runTimed(ctx, lobbyPeekScript, s.lobby(lobby)[:1], limit)
+	result, err := r.run(ctx, lobbyPeekScript, s.lobby(lobby)[:1], limit)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -65,6 +65,6 @@ func (r *Runner) LobbyDequeue(ctx context.Context, s Keyspace, lobby int64, entr
 
 // Reap ends a room that was created then and has not started.
 func (r *Runner) Reap(ctx context.Context, k Keys, createdAt int64) error {
-	_, err := r.run(ctx, reapScript, k.names, k.Channel, ended(room.EndExpired), createdAt, k.instance)
+	_, err := r.call(ctx, reapScript, k.names, k.Channel, ended(room.EndExpired), createdAt, k.instance)
 	return err
 }

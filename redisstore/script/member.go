@@ -23,18 +23,15 @@ var (
 )
 
 // Join makes a new member. surplus is the number of presence entries beyond one per
-// user. tooManyOnline means that the room is full because of users who are online.
+// user. tooManyOnline means that the limit of users online is the reason.
 func (r *Runner) Join(ctx context.Context, k Keys, join room.Join, surplus int) (joined room.Joined, tooManyOnline bool, err error) {
 	args := make([]any, 0, 4+2*len(join.Candidates))
 	args = append(args, join.MaxOnline, surplus, join.MaxMembers, k.instance)
 	for _, candidate := range join.Candidates {
 		args = append(args, candidate, name.Skeleton(candidate))
 	}
-	result, err := r.runTimed(ctx, joinScript, k.names, args...)
+	result, err := r.run(ctx, joinScript, k.names, args...)
 	if err != nil {
-		return room.Joined{}, false, err
-	}
-	if err := result.err(); err != nil {
 		return room.Joined{}, result.status() == statusFull && result.number(2) == 1, err
 	}
 	joined.UserID = result.text(3)
@@ -49,13 +46,10 @@ func (r *Runner) Join(ctx context.Context, k Keys, join room.Join, surplus int) 
 func (r *Runner) Remove(ctx context.Context, k Keys, userID string, force bool) error {
 	event := pubsub.Event{Type: pubsub.TypeRemoved, UserID: userID}
 	result, err := r.run(ctx, removeScript, k.names, k.Channel, userID, event.Encode(), flag(force), k.instance)
-	if err != nil {
-		return err
-	}
 	if result.status() == statusNot {
-		return room.ErrMemberNotFound
+		err = room.ErrMemberNotFound
 	}
-	return result.err()
+	return err
 }
 
 // PresenceEntry is the presence of a user through a node, and the newest connection
@@ -107,13 +101,10 @@ func (r *Runner) Enter(ctx context.Context, k Keys, a EnterArgs) (lastID uint64,
 	event := pubsub.Event{Type: pubsub.TypeOpened, Node: a.Node, UserID: p.UserID, SocketID: p.SocketID, Session: p.Session}
 	result, err := r.run(ctx, enterScript, k.names, k.Channel, p.UserID, PresenceEntry{Node: a.Node, UserID: p.UserID}.field(),
 		a.Newest, p.Session, event.Encode(), a.MaxOnline, a.Surplus, flag(a.IsOnline), k.instance)
-	if err != nil {
-		return 0, err
-	}
 	if result.status() == statusNot {
-		return 0, room.ErrInvalidSession
+		err = room.ErrInvalidSession
 	}
-	return result.count(1), result.err()
+	return result.count(1), err
 }
 
 // presenceBatch is the maximum number of entries that one call writes.
@@ -128,7 +119,7 @@ func (r *Runner) Exit(ctx context.Context, k Keys, entries ...PresenceEntry) err
 		for _, e := range batch {
 			args = append(args, e.field(), e.SocketID, e.event(pubsub.TypeClosed))
 		}
-		if _, err := r.run(ctx, exitScript, k.names, args...); err != nil {
+		if _, err := r.call(ctx, exitScript, k.names, args...); err != nil {
 			return err
 		}
 	}
@@ -143,11 +134,7 @@ func (r *Runner) RepairPresence(ctx context.Context, k Keys, entries ...Presence
 		for _, e := range batch {
 			args = append(args, e.UserID, name.Skeleton(e.UserID), e.field(), e.SocketID, e.event(pubsub.TypePresent))
 		}
-		result, err := r.run(ctx, repairPresenceScript, k.names, args...)
-		if err == nil {
-			err = result.err()
-		}
-		if err != nil {
+		if _, err := r.run(ctx, repairPresenceScript, k.names, args...); err != nil {
 			return err
 		}
 	}
@@ -157,6 +144,6 @@ func (r *Runner) RepairPresence(ctx context.Context, k Keys, entries ...Presence
 // RenewLease marks a node as alive for so many seconds. It returns whether Redis knew
 // that it was.
 func (r *Runner) RenewLease(ctx context.Context, key string, seconds int) (known bool, err error) {
-	result, err := r.runTimed(ctx, renewLeaseScript, []string{key}, seconds)
+	result, err := r.call(ctx, renewLeaseScript, []string{key}, seconds)
 	return result.number(0) != 0, err
 }

@@ -27,9 +27,6 @@ const (
 // at least. The page is consistent in itself: clients count on from its numbers.
 func (r *Runner) History(ctx context.Context, k Keys, d Direction, seq uint64, limit, maxBytes int) (room.Page, error) {
 	result, err := r.run(ctx, historyScript, k.names, string(d), seq, limit, maxBytes, k.instance)
-	if err == nil {
-		err = result.err()
-	}
 	if err != nil {
 		return room.Page{}, err
 	}
@@ -57,22 +54,16 @@ func (r *Runner) History(ctx context.Context, k Keys, d Direction, seq uint64, l
 
 // Retract deletes the text of a message.
 func (r *Runner) Retract(ctx context.Context, k Keys, ret room.Retraction) error {
-	result, err := r.run(ctx, retractScript, k.names, k.Channel, ret.Seq, ret.Epoch, ret.UserID,
+	_, err := r.run(ctx, retractScript, k.names, k.Channel, ret.Seq, ret.Epoch, ret.UserID,
 		message.SenderField(ret.UserID), flag(ret.Any), k.instance)
-	if err != nil {
-		return err
-	}
-	return result.err()
+	return err
 }
 
 // NewEpoch replaces an epoch, unless another node was first. It returns the epoch of
 // the room then.
 func (r *Runner) NewEpoch(ctx context.Context, k Keys, from, to string) (epoch string, err error) {
 	result, err := r.run(ctx, newEpochScript, k.names, k.Channel, from, to, epochEvent(to), k.instance)
-	if err != nil {
-		return "", err
-	}
-	return result.text(1), result.err()
+	return result.text(1), err
 }
 
 func epochEvent(epoch string) string {

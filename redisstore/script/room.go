@@ -23,7 +23,7 @@ var (
 // Create stores a room that LobbyEnqueue has queued at createdAt for the lobby time, in
 // seconds. It returns the room that exists then, and whether it is the new one.
 func (r *Runner) Create(ctx context.Context, k Keys, n room.Room, createdAt time.Time, lobby int64) (existing room.Room, created bool, err error) {
-	result, err := r.runTimed(ctx, createScript, k.names, createdAt.UnixMilli(), lobby, n.Admin, n.Name,
+	result, err := r.call(ctx, createScript, k.names, createdAt.UnixMilli(), lobby, n.Admin, n.Name,
 		wholeSeconds(n.TTL), n.Epoch, n.Key, n.Password, n.AdminPassword, n.Instance, textFlag(n.SignedIn), skeletonIn(&n, n.Admin))
 	if err != nil {
 		return room.Room{}, false, err
@@ -58,30 +58,20 @@ func (r *Runner) Load(ctx context.Context, k Keys, userID string) (room.Room, ro
 	if userID != "" {
 		args = append(args, userID)
 	}
-	result, err := r.runTimed(ctx, loadScript, k.names, args...)
-	if err == nil {
-		err = result.err()
-	}
+	result, err := r.run(ctx, loadScript, k.names, args...)
 	if err != nil {
 		return room.Room{}, 0, err
 	}
-	membership := room.NotMember
-	switch result.number(3) {
-	case 1:
-		membership = room.IsMember
-	case 2:
-		membership = room.WasRemoved
-	}
 	loaded, err := result.list(2).room(k.InstanceID)
-	return loaded, membership, err
+	return loaded, memberships[result.number(3)], err
 }
+
+// memberships are those that load.lua returns; zero is room.NotMember.
+var memberships = map[int64]room.Membership{1: room.IsMember, 2: room.WasRemoved}
 
 // Start starts the room unless it has started.
 func (r *Runner) Start(ctx context.Context, k Keys) (room.Clock, error) {
-	result, err := r.runTimed(ctx, startScript, k.names, k.Channel, k.instance)
-	if err == nil {
-		err = result.err()
-	}
+	result, err := r.run(ctx, startScript, k.names, k.Channel, k.instance)
 	if err != nil {
 		return room.Clock{}, err
 	}
@@ -94,36 +84,27 @@ func (r *Runner) Start(ctx context.Context, k Keys) (room.Clock, error) {
 
 // RepairClock gives the room its deadline back, unless it has an earlier one.
 func (r *Runner) RepairClock(ctx context.Context, k Keys, c room.Clock) error {
-	result, err := r.runTimed(ctx, repairClockScript, k.names, k.Channel, c.StartedAt.UnixMilli(), c.Deadline.UnixMilli(), k.instance)
-	if err != nil {
-		return err
-	}
-	return result.err()
+	_, err := r.run(ctx, repairClockScript, k.names, k.Channel, c.StartedAt.UnixMilli(), c.Deadline.UnixMilli(), k.instance)
+	return err
 }
 
 // SetLocked locks or unlocks the room.
 func (r *Runner) SetLocked(ctx context.Context, k Keys, locked bool) error {
 	event := pubsub.Event{Type: pubsub.TypeLocked, Locked: locked}
-	result, err := r.run(ctx, lockScript, k.names, k.Channel, flag(locked), event.Encode(), k.instance)
-	if err != nil {
-		return err
-	}
-	return result.err()
+	_, err := r.run(ctx, lockScript, k.names, k.Channel, flag(locked), event.Encode(), k.instance)
+	return err
 }
 
 // Delete ends the room.
 func (r *Runner) Delete(ctx context.Context, k Keys) error {
-	result, err := r.run(ctx, deleteScript, k.names, k.Channel, ended(room.EndDeleted), k.instance)
-	if err != nil {
-		return err
-	}
-	return result.err()
+	_, err := r.run(ctx, deleteScript, k.names, k.Channel, ended(room.EndDeleted), k.instance)
+	return err
 }
 
 // Expire ends the room if its deadline has passed by the server's clock. It returns
 // whether the room is gone, and the server's time.
 func (r *Runner) Expire(ctx context.Context, k Keys, deadline time.Time) (gone bool, now time.Time, err error) {
-	result, err := r.runTimed(ctx, expireScript, k.names, k.Channel, ended(room.EndExpired), deadline.UnixMilli(), k.instance)
+	result, err := r.call(ctx, expireScript, k.names, k.Channel, ended(room.EndExpired), deadline.UnixMilli(), k.instance)
 	if err != nil {
 		return false, time.Time{}, err
 	}

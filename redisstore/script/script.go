@@ -5,6 +5,7 @@ package script
 import (
 	"context"
 	"embed"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,9 +21,11 @@ var files embed.FS
 // arguments and reply.
 type script struct {
 	name, source, sha1 string
+	timed              bool // the second element of the reply is the server's time
 }
 
-// load reads a script and the Lua functions that it calls.
+// load reads a script and the Lua functions that it calls. With now among them, its
+// reply has the time.
 func load(name string, functions ...string) script {
 	var b strings.Builder
 	for _, file := range append(functions, name) {
@@ -32,14 +35,14 @@ func load(name string, functions ...string) script {
 		}
 		b.Write(source)
 	}
-	return script{name, b.String(), redis.NewScript(b.String()).Hash()}
+	return script{name, b.String(), redis.NewScript(b.String()).Hash(), slices.Contains(functions, "now")}
 }
 
-// call returns the command that runs the script: by its hash, or by its source for a
-// server that does not know it.
-func (s script) call(ctx context.Context, inFull bool, keys []string, args []any) *redis.Cmd {
+// command returns a call of the script by its hash, or, for a server that does not know
+// it, by its source.
+func (s script) command(ctx context.Context, bySource bool, keys []string, args []any) *redis.Cmd {
 	all := make([]any, 0, 3+len(keys)+len(args))
-	if inFull {
+	if bySource {
 		all = append(all, "eval", s.source, len(keys))
 	} else {
 		all = append(all, "evalsha", s.sha1, len(keys))
@@ -69,39 +72,41 @@ type Runner struct {
 // NewRunner returns a Runner that gives the clock the time in each reply that has one.
 func NewRunner(topology client.Topology, clock Clock) *Runner { return &Runner{topology, clock} }
 
-// run runs a script whose reply has no time.
+// run runs a script, and returns its reply and the error that its status stands for.
 func (r *Runner) run(ctx context.Context, s script, keys []string, args ...any) (reply, error) {
+	result, err := r.call(ctx, s, keys, args...)
+	if err == nil {
+		err = result.err()
+	}
+	return result, err
+}
+
+// call runs a script whose reply may have no status. It samples the time of the reply. A
+// timed reply without it is an error: the clock would go back to the year 1.
+func (r *Runner) call(ctx context.Context, s script, keys []string, args ...any) (reply, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, client.Unavailable(s.name, err)
 	}
-	call := s.call(ctx, false, keys, args)
-	err := client.Send(ctx, r.topology, keys[0], call)
+	sent, command := r.clock.Local(), s.command(ctx, false, keys, args)
+	err := client.Send(ctx, r.topology, keys[0], command)
 	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
-		call = s.call(ctx, true, keys, args)
-		err = client.Send(ctx, r.topology, keys[0], call)
+		sent, command = r.clock.Local(), s.command(ctx, true, keys, args)
+		err = client.Send(ctx, r.topology, keys[0], command)
+	}
+	var elements []any
+	if err == nil {
+		elements, err = command.Slice()
 	}
 	if err != nil {
 		return nil, client.Unavailable(s.name, err)
 	}
-	result, err := call.Slice()
-	if err != nil {
-		return nil, client.Unavailable(s.name, err)
+	result := reply(elements)
+	if s.timed {
+		now := result.time(1)
+		if now.IsZero() {
+			return nil, errMalformed
+		}
+		r.clock.Add(now, sent, r.clock.Local())
 	}
-	return result, nil
-}
-
-// runTimed runs a script whose reply has the server's time second, and samples it. A
-// reply without it is an error: the clock would go back to the year 1.
-func (r *Runner) runTimed(ctx context.Context, s script, keys []string, args ...any) (reply, error) {
-	sent := r.clock.Local()
-	result, err := r.run(ctx, s, keys, args...)
-	if err != nil {
-		return nil, err
-	}
-	now := result.time(1)
-	if now.IsZero() {
-		return nil, errMalformed
-	}
-	r.clock.Add(now, sent, r.clock.Local())
 	return result, nil
 }

@@ -56,12 +56,9 @@ func (r *Runner) Sync(ctx context.Context, k Keys, a SyncArgs) (Snapshot, error)
 	for _, user := range a.Users {
 		args = append(args, user)
 	}
-	result, err := r.runTimed(ctx, syncScript, k.names, args...)
-	if err != nil {
-		return Snapshot{}, err
-	}
+	result, err := r.run(ctx, syncScript, k.names, args...)
 	s := Snapshot{Now: result.time(1)}
-	if err := result.err(); err != nil {
+	if err != nil {
 		return s, err
 	}
 	fields, kept := result.list(2), result.count(3)
