@@ -50,7 +50,7 @@ func (s *setup) reportServer(b *testing.B) {
 	b.ReportMetric(usec, "redis-µs/op")
 }
 
-// processorTime is what this process has spent so far. Redis is another one.
+// processorTime is the CPU time of this process so far, without that of Redis.
 func processorTime(b *testing.B) time.Duration {
 	b.Helper()
 	var usage syscall.Rusage
@@ -60,9 +60,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// postAll posts b.N messages: posters at a time, each one after the other, on
-// behalf of so many senders in each room. It reports what that costs here and in
-// Redis.
+// postAll posts b.N messages: from posters goroutines, each one after the other, with so
+// many senders in each room. It reports the CPU time here and in Redis.
 func (s *setup) postAll(b *testing.B, posters, senders int) {
 	b.Helper()
 	type sender struct {
@@ -99,8 +98,8 @@ func (s *setup) postAll(b *testing.B, posters, senders int) {
 		}
 		work.Wait()
 	}
-	run(2 * len(all)) // everybody has posted before, and the script is known
-	s.raw(b, "config", "resetstat")
+	run(2 * len(all)) // each sender has posted before, and the script is loaded
+	s.do(b, "config", "resetstat")
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := processorTime(b)
@@ -109,7 +108,7 @@ func (s *setup) postAll(b *testing.B, posters, senders int) {
 	s.reportServer(b)
 }
 
-// BenchmarkPost posts from so many goroutines at a time.
+// BenchmarkPost posts from so many goroutines at once.
 func BenchmarkPost(b *testing.B) {
 	for _, posters := range []int{1, 16, 64, 256} {
 		b.Run(fmt.Sprintf("posters=%d", posters), func(b *testing.B) {
@@ -118,8 +117,7 @@ func BenchmarkPost(b *testing.B) {
 	}
 }
 
-// BenchmarkPostSenders posts from 64 goroutines on behalf of so many sessions in
-// a room.
+// BenchmarkPostSenders posts from 64 goroutines with so many sessions in a room.
 func BenchmarkPostSenders(b *testing.B) {
 	for _, senders := range []int{1, 100, 500, 1000} {
 		b.Run(fmt.Sprintf("senders=%d", senders), func(b *testing.B) {
@@ -128,7 +126,7 @@ func BenchmarkPostSenders(b *testing.B) {
 	}
 }
 
-// BenchmarkDelivery measures one message from its post to a watcher.
+// BenchmarkDelivery measures one message from its post to its watcher.
 func BenchmarkDelivery(b *testing.B) {
 	s := benchSetup(b)
 	arrived := make(chan struct{}, 1)

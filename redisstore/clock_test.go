@@ -9,9 +9,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
 )
 
-// TestClock asks a server whose clock is another one, over a network that takes
-// its time. The estimate is never ahead, and never behind by more than the best
-// reply of the last minute was late.
+// TestClock samples a server with another clock over a slow network. The estimate is
+// never ahead, and at most as far behind as the best reply of the last minute was late.
 func TestClock(t *testing.T) {
 	for name, drift := range map[string]float64{"same speed": 0, "slower": -80e-6, "faster": 80e-6} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +44,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestClockStepsBack sets the server's clock back: the next reply says so.
+// TestClockStepsBack sets the server's clock back: the next reply shows it.
 func TestClockStepsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := redisstore.NewClock()

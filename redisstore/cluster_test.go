@@ -11,12 +11,12 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// serverOf returns the server on which a node hears events.
+// serverOf returns the server that a node receives events from.
 func serverOf(t *testing.T, c *redistest.Cluster, node *redisstore.Store) *redistest.Server {
 	t.Helper()
 	channel := "room:events:@" + node.Node()
 	var found *redistest.Server
-	eventually(t, patience, func() string {
+	eventually(t, awaitTimeout, func() string {
 		for _, server := range c.Servers {
 			if n := server.Client().PubSubNumSub(t.Context(), channel).Val()[channel]; n > 0 {
 				found = server
@@ -28,17 +28,17 @@ func serverOf(t *testing.T, c *redistest.Cluster, node *redisstore.Store) *redis
 	return found
 }
 
-// listenElsewhere has a node hear events from another server than one of them, and
-// returns that.
-func (s *setup) listenElsewhere(t *testing.T, c *redistest.Cluster, node *redisstore.Store, than *redistest.Server) *redistest.Server {
+// subscribeElsewhere makes a node receive events from another server than one of them,
+// and returns it.
+func (s *setup) subscribeElsewhere(t *testing.T, c *redistest.Cluster, node *redisstore.Store, than *redistest.Server) *redistest.Server {
 	t.Helper()
 	for {
 		server := serverOf(t, c, node)
 		if server != than {
 			return server
 		}
-		s.raw1(t, server, "client", "kill", "type", "pubsub")
-		eventually(t, patience, func() string {
+		s.doOn(t, server, "client", "kill", "type", "pubsub")
+		eventually(t, awaitTimeout, func() string {
 			channel := "room:events:@" + node.Node()
 			if server.Client().PubSubNumSub(t.Context(), channel).Val()[channel] > 0 {
 				return "the connection is still there"
@@ -48,9 +48,9 @@ func (s *setup) listenElsewhere(t *testing.T, c *redistest.Cluster, node *rediss
 	}
 }
 
-// TestDeafServer cuts the server that a node listens to off from what others tell
-// it. The node finds another one, and has missed nothing.
-func TestDeafServer(t *testing.T) {
+// TestSubscribedServerIsCutOff cuts the server that a node is subscribed to off from the
+// events of the others. The node subscribes to another one, and misses no event.
+func TestSubscribedServerIsCutOff(t *testing.T) {
 	t.Parallel()
 	over, cluster := onCluster(t, redistest.ClusterOptions{Proxied: true})
 	s := newSetupOn(t, over.options, time.Hour)
@@ -59,8 +59,8 @@ func TestDeafServer(t *testing.T) {
 	for _, w := range s.watches {
 		w.awaitSeq(t, 3)
 	}
-	// A server hears what is published on itself.
-	listens := s.listenElsewhere(t, cluster, s.nodes[1], over.master(t, s.room.ID))
+	// A server that is cut off still delivers its own events.
+	listens := s.subscribeElsewhere(t, cluster, s.nodes[1], over.master(t, s.room.ID))
 	cluster.CutBus(listens.Server, false)
 	defer cluster.RestoreBus()
 	began := time.Now()
@@ -73,15 +73,15 @@ func TestDeafServer(t *testing.T) {
 	}
 	s.watches[1].awaitSeq(t, 5)
 	s.watches[1].awaitKind(t, room.EventLocked)
-	t.Logf("what a deaf server did not tell came after %v", time.Since(began))
+	t.Logf("the missed events came after %v", time.Since(began))
 	if serverOf(t, cluster, s.nodes[1]) == listens {
-		t.Error("the node listens to the deaf server")
+		t.Error("the node is still subscribed to the server that is cut off")
 	}
 	s.expectAll(t, 5)
 }
 
-// TestMasterComesBack kills a master and starts it again before another one takes
-// its place. What it has kept is used again; of what it has not, everybody is told.
+// TestMasterComesBack restarts a master before a replica takes over. Its data is used
+// again; without data, the room has ended for all nodes.
 func TestMasterComesBack(t *testing.T) {
 	t.Parallel()
 	for name, keeps := range map[string]bool{"with its data": true, "empty": false} {
@@ -99,30 +99,29 @@ func TestMasterComesBack(t *testing.T) {
 				w.awaitSeq(t, 1)
 			}
 			for _, node := range s.nodes {
-				// Or it would notice by the end of its connection.
-				s.listenElsewhere(t, cluster, node, master)
+				// Else the end of its connection would show the outage.
+				s.subscribeElsewhere(t, cluster, node, master)
 			}
-			<-time.After(3 * time.Second) // the nodes must know the master
+			awaitProbes(t, master, len(s.nodes))
 			master.Kill(t)
 			master.Restart(t)
 			if keeps {
-				accepted, told := s.allBack(t)
-				t.Logf("accepted after %v, told after %v", accepted, told)
-				// That nothing is missing nobody knows for certain, so there is a gap, and
-				// nothing in it.
+				accepted, received := s.awaitRecovery(t)
+				t.Logf("accepted after %v, received after %v", accepted, received)
+				// No node can be certain that no message is missing, so there is an empty gap.
 				s.expectAgreement(t)
 				for i, w := range s.watches {
 					last := uint64(0)
 					for _, e := range w.all(room.EventMessage, room.EventGap) {
 						if e.Kind == room.EventGap && e.Seq != last {
-							t.Errorf("node %d was told a gap after %d when it had been told %d messages", i, e.Seq, last)
+							t.Errorf("node %d received a gap after %d when it had received %d messages", i, e.Seq, last)
 						}
 						last = e.Seq
 					}
 				}
 				return
 			}
-			// Nobody touches the room.
+			// No client uses the room: the nodes notice by themselves.
 			for i, w := range s.watches {
 				if e := w.awaitKind(t, room.EventEnded); e.Reason != room.EndDeleted {
 					t.Errorf("node %d: ended with %q", i, e.Reason)
@@ -132,35 +131,35 @@ func TestMasterComesBack(t *testing.T) {
 	}
 }
 
-// TestHandover has a replica take over from a master that is well, and gives the
-// room to another server, while people talk in it: nothing is lost.
+// TestHandover lets a replica take over from a healthy master, and moves the room to
+// another master, while clients post in it: no message is lost.
 func TestHandover(t *testing.T) {
 	t.Parallel()
 	over, cluster := onCluster(t, redistest.ClusterOptions{})
 	s := newSetupOn(t, over.options, time.Hour)
 	posted := s.load(t, 6, func() {
-		<-time.After(300 * time.Millisecond)
+		s.awaitPosts(t, 200)
 		master := over.master(t, s.room.ID)
 		replica := cluster.ReplicaOf(t, master)
-		s.raw1(t, replica, "cluster", "failover")
-		eventually(t, patience, func() string {
+		s.doOn(t, replica, "cluster", "failover")
+		eventually(t, awaitTimeout, func() string {
 			if over.master(t, s.room.ID) != replica {
 				return "the replica has not taken over"
 			}
 			return ""
 		})
-		accepted, told := s.allBack(t)
-		t.Logf("after a handover: accepted after %v, told after %v", accepted, told)
+		accepted, received := s.awaitRecovery(t)
+		t.Logf("after a handover: accepted after %v, received after %v", accepted, received)
 		for _, other := range cluster.Masters(t) {
 			if other != replica {
 				migrate(t, s, cluster, over.key(s.room.ID), replica, other)
 				break
 			}
 		}
-		accepted, told = s.allBack(t)
-		t.Logf("after a migration: accepted after %v, told after %v", accepted, told)
+		accepted, received = s.awaitRecovery(t)
+		t.Logf("after a migration: accepted after %v, received after %v", accepted, received)
 	})
-	// Another master may mean a gap, which takes back what follows it and tells it anew.
+	// Another master may mean a gap: the messages after it are received again.
 	s.expectAgreement(t)
 	if r, err := s.nodes[0].Load(t.Context(), s.room.ID); err != nil || int(r.Seq) != posted+2 {
 		t.Errorf("message %d is the newest (%v), want %d", r.Seq, err, posted+2)
@@ -174,9 +173,9 @@ func migrate(t *testing.T, s *setup, cluster *redistest.Cluster, key string, fro
 	if err != nil {
 		t.Fatal(err)
 	}
-	fromID, toID := s.raw1(t, from, "cluster", "myid"), s.raw1(t, to, "cluster", "myid")
-	s.raw1(t, to, "cluster", "setslot", slot, "importing", fromID)
-	s.raw1(t, from, "cluster", "setslot", slot, "migrating", toID)
+	fromID, toID := s.doOn(t, from, "cluster", "myid"), s.doOn(t, to, "cluster", "myid")
+	s.doOn(t, to, "cluster", "setslot", slot, "importing", fromID)
+	s.doOn(t, from, "cluster", "setslot", slot, "migrating", toID)
 	host, port, _ := strings.Cut(to.Addr(), ":")
 	for {
 		keys, err := from.Client().ClusterGetKeysInSlot(t.Context(), int(slot), 1).Result()
@@ -186,13 +185,13 @@ func migrate(t *testing.T, s *setup, cluster *redistest.Cluster, key string, fro
 		if len(keys) == 0 {
 			break
 		}
-		s.raw1(t, from, "migrate", host, port, keys[0], 0, 5000)
-		<-time.After(50 * time.Millisecond) // people meet a room of which a part has moved
+		s.doOn(t, from, "migrate", host, port, keys[0], 0, 5000)
+		s.awaitPosts(t, 50) // while a part of the room has moved
 	}
 	for _, server := range []*redistest.Server{to, from} {
-		s.raw1(t, server, "cluster", "setslot", slot, "node", toID)
+		s.doOn(t, server, "cluster", "setslot", slot, "node", toID)
 	}
-	eventually(t, patience, func() string {
+	eventually(t, awaitTimeout, func() string {
 		if cluster.MasterOf(t, key) != to {
 			return "the slot has not moved"
 		}
@@ -200,8 +199,8 @@ func migrate(t *testing.T, s *setup, cluster *redistest.Cluster, key string, fro
 	})
 }
 
-// raw1 runs a command on one server behind the stores' backs.
-func (s *setup) raw1(tb testing.TB, server *redistest.Server, args ...any) any {
+// doOn runs a command on one server, without the stores.
+func (s *setup) doOn(tb testing.TB, server *redistest.Server, args ...any) any {
 	tb.Helper()
 	reply, err := server.Client().Do(tb.Context(), args...).Result()
 	if err != nil {
@@ -210,8 +209,8 @@ func (s *setup) raw1(tb testing.TB, server *redistest.Server, args ...any) any {
 	return reply
 }
 
-// TestTopologiesWithSecrets reaches sentinels and a cluster that demand a password
-// and certificates, and nothing else than these.
+// TestTopologiesWithSecrets checks that sentinels and a cluster that require a password
+// and certificates are reached with these, and not without.
 func TestTopologiesWithSecrets(t *testing.T) {
 	t.Parallel()
 	certificates := redistest.NewCertificates(t)
@@ -263,7 +262,7 @@ func TestTopologiesWithSecrets(t *testing.T) {
 	}
 }
 
-// TestSeedsDown knows nodes of a cluster of which all but one are dead.
+// TestSeedsDown has the addresses of three nodes of a cluster, two of them dead.
 func TestSeedsDown(t *testing.T) {
 	t.Parallel()
 	over, cluster := onCluster(t, redistest.ClusterOptions{Args: []string{"--cluster-require-full-coverage", "no"}})

@@ -14,9 +14,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// TestConnectionsAreSmall lets as many calls wait for Redis at a time as there may be
-// connections, which the pool then keeps. It is not parallel: others would take memory
-// as well.
+// TestConnectionsAreSmall makes as many calls wait for Redis at once as the pool may have
+// connections, which it keeps then. It is not parallel: other tests use memory too.
 func TestConnectionsAreSmall(t *testing.T) {
 	const calls = 20
 	server := redistest.Start(t, redistest.Options{})
@@ -27,15 +26,15 @@ func TestConnectionsAreSmall(t *testing.T) {
 			t.Errorf("Before: %v, want ErrRoomNotFound", err)
 		}
 	}
-	ask() // what is made once has been made
+	ask() // makes everything that is made once
 	before, connected, opened := inUse(), connections(t, server), sockets(t)
 	server.Pause(t)
 	var asking sync.WaitGroup
 	for range calls {
 		asking.Go(ask)
 	}
-	// All of them wait, in less than a call's time-out, each on a socket of its own.
-	eventually(t, patience, func() string {
+	// All of them wait, within a call's timeout, each on its own socket.
+	eventually(t, awaitTimeout, func() string {
 		if n := sockets(t); n < opened+calls-1 {
 			return fmt.Sprintf("%d sockets, before were %d", n, opened)
 		}
@@ -52,7 +51,7 @@ func TestConnectionsAreSmall(t *testing.T) {
 	}
 }
 
-// inUse is how many bytes of the heap are, after what pools have kept is gone.
+// inUse is the number of bytes in use on the heap, without pooled ones.
 func inUse() int {
 	runtime.GC()
 	runtime.GC()
@@ -61,7 +60,7 @@ func inUse() int {
 	return int(stats.HeapAlloc)
 }
 
-// connections is how many a server has.
+// connections is the number of connections to a server.
 func connections(t *testing.T, server *redistest.Server) int {
 	t.Helper()
 	list, err := server.Client().ClientList(t.Context()).Result()
@@ -77,7 +76,7 @@ func connections(t *testing.T, server *redistest.Server) int {
 	return n
 }
 
-// sockets is how many sockets this process has open.
+// sockets is the number of sockets that this process has open.
 func sockets(t *testing.T) int {
 	t.Helper()
 	descriptors, err := filepath.Glob("/proc/self/fd/*")

@@ -9,7 +9,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// TestForeignPayloads has others publish in a room's channel.
+// TestForeignPayloads publishes payloads of other programs in a room's channel.
 func TestForeignPayloads(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
@@ -17,28 +17,28 @@ func TestForeignPayloads(t *testing.T) {
 		"", "null", "[]", "hello", "{", `{"type":7}`, `{"type":"removed"}`, `{"type":"opened","userId":"x"}`,
 		`{"type":"ended","reason":"boredom"}`, `{"type":"started"}`, `{"type":"mark","mark":"x"}`, `{"type":"of a later version"}`,
 		`{"type":"retracted"}`, `{"type":"retracted","seq":3}`, `{"type":"retracted","seq":1,"oldest":2}`,
-		`{"type":"retracted","seq":99,"oldest":1}`, // of a message that nobody has been told of
+		`{"type":"retracted","seq":99,"oldest":1}`, // of a message that no node has received
 		`{"type":"message","seq":0,"message":"x"}`, `{"type":"message","seq":99,"message":"x"}`,
 	} {
-		s.raw(t, "publish", "room:events:"+s.room.ID, payload)
+		s.do(t, "publish", "room:events:"+s.room.ID, payload)
 	}
 	s.post(t, 0, "one", "two")
 	for i, w := range s.watches {
 		w.awaitSeq(t, 2)
 		if events, _ := w.soFar(); len(events) != 3 {
-			t.Errorf("node %d was told %s, want the start and two messages", i, describe(events))
+			t.Errorf("node %d received %s, want the start and two messages", i, describe(events))
 		}
 	}
 }
 
-// TestScriptComposesFrames expects that the script that numbers messages does
-// it as package room does.
+// TestScriptComposesFrames checks that post.lua composes entries and frames like package
+// message.
 func TestScriptComposesFrames(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
 	for _, seq := range []uint64{1, 9, 10, 99_999, 100_000, 9_007_199_254_740, 99_999_999_999_998} {
-		s.raw(t, "hset", "room:"+s.room.ID, "seq", seq-1)
-		s.raw(t, "del", "room:messages:"+s.room.ID)
+		s.do(t, "hset", "room:"+s.room.ID, "seq", seq-1)
+		s.do(t, "del", "room:messages:"+s.room.ID)
 		p := newPost(s.nodes[0], "tag", seq, "hello")
 		receipt, err := s.nodes[0].Post(t.Context(), s.room.ID, p)
 		if err != nil || receipt.Seq != seq {

@@ -16,7 +16,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// topology is a Redis of which a part can fail.
+// topology is a Redis of several servers.
 type topology struct {
 	options redisstore.Options
 	// master returns the server that has the keys of a room.
@@ -52,7 +52,7 @@ func onCluster(t *testing.T, o redistest.ClusterOptions) (*topology, *redistest.
 	}, c
 }
 
-// forEachTopology runs a test with a master that another server replaces.
+// forEachTopology runs a test with sentinels and with a cluster.
 func forEachTopology(t *testing.T, test func(t *testing.T, over *topology)) {
 	t.Helper()
 	t.Run("sentinel", func(t *testing.T) {
@@ -64,13 +64,13 @@ func forEachTopology(t *testing.T, test func(t *testing.T, over *topology)) {
 	})
 }
 
-// allBack waits until something posted after a disturbance has been told to all, and
-// returns how long it took to be accepted and to be told.
-func (s *setup) allBack(t *testing.T) (accepted, told time.Duration) {
+// awaitRecovery posts a message after a disturbance until all nodes have received it. It
+// returns the time until it was accepted, and until all had received it.
+func (s *setup) awaitRecovery(t *testing.T) (accepted, received time.Duration) {
 	t.Helper()
 	began := time.Now()
 	session := room.NewNonce()
-	eventually(t, 2*patience, func() string {
+	eventually(t, 2*awaitTimeout, func() string {
 		if _, err := s.nodes[1].Post(t.Context(), s.room.ID, newPost(s.nodes[1], session, 1, "from "+session)); err != nil {
 			return err.Error()
 		}
@@ -85,9 +85,9 @@ func (s *setup) allBack(t *testing.T) (accepted, told time.Duration) {
 	return accepted, time.Since(began)
 }
 
-// expectAgreement fails unless what each watch was told amounts to what the store
-// has, each message once. A gap takes back what was told after it. It returns how
-// many of those there were, and the number of the last message.
+// expectAgreement fails unless each watch has received the messages of the store, each
+// once. A gap takes back the messages after it. It returns the number of gaps, and the
+// number of the last message.
 func (s *setup) expectAgreement(t *testing.T) (gaps int, last uint64) {
 	t.Helper()
 	page, err := s.nodes[0].After(t.Context(), s.room.ID, 0, 1<<24)
@@ -98,47 +98,47 @@ func (s *setup) expectAgreement(t *testing.T) (gaps int, last uint64) {
 		w.await(t, "newest message", func(e room.Event) bool {
 			return e.Kind == room.EventMessage && bytes.Equal(e.Frame, message.FrameOfEntry(page.Entries[len(page.Entries)-1]))
 		})
-		told := make(map[uint64][]byte)
+		received := make(map[uint64][]byte)
 		last = 0
 		for _, e := range w.all(room.EventMessage, room.EventGap) {
 			if e.Kind == room.EventGap {
 				gaps++
 				for ; last > e.Seq; last-- {
-					delete(told, last)
+					delete(received, last)
 				}
 				last = e.Seq
 				continue
 			}
 			if e.Seq != last+1 {
-				t.Fatalf("node %d was told message %d after %d", i, e.Seq, last)
+				t.Fatalf("node %d received message %d after %d", i, e.Seq, last)
 			}
-			last, told[e.Seq] = e.Seq, e.Frame
+			last, received[e.Seq] = e.Seq, e.Frame
 		}
 		if last != page.Last() {
-			t.Fatalf("node %d was told %d messages, the store has %d", i, last, page.Last())
+			t.Fatalf("node %d received %d messages, the store has %d", i, last, page.Last())
 		}
 		seen := make(map[string]bool)
-		for seq, frame := range told {
+		for seq, frame := range received {
 			_, body, _ := bytes.Cut(frame, []byte(`"message":`))
 			if _, text, _ := bytes.Cut(body, []byte(`"id":`)); seen[string(text)] && len(text) > 0 {
-				t.Errorf("node %d was told message %d twice: %s", i, seq, frame)
+				t.Errorf("node %d received message %d twice: %s", i, seq, frame)
 			} else {
 				seen[string(text)] = true
 			}
 		}
 		for j, entry := range page.Entries {
-			if frame := told[page.First+uint64(j)]; !bytes.Equal(frame, message.FrameOfEntry(entry)) {
-				t.Fatalf("node %d was told %s, the store has %s", i, frame, entry)
+			if frame := received[page.First+uint64(j)]; !bytes.Equal(frame, message.FrameOfEntry(entry)) {
+				t.Fatalf("node %d received %s, the store has %s", i, frame, entry)
 			}
 		}
 		if other := w.all(room.EventEnded); len(other) > 0 {
-			t.Errorf("node %d was told the end of the room", i)
+			t.Errorf("node %d received the end of the room", i)
 		}
 	}
 	return gaps, last
 }
 
-// TestMasterKilledUnderLoad kills the master of a room while people talk in it.
+// TestMasterKilledUnderLoad kills the master of a room while clients post in it.
 func TestMasterKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	forEachTopology(t, func(t *testing.T, over *topology) {
@@ -146,12 +146,12 @@ func TestMasterKilledUnderLoad(t *testing.T) {
 		s.watches[0].enter(t, presenceOf(admin))
 		s.watches[1].awaitUser(t, room.EventJoined, admin)
 		posted := s.load(t, 6, func() {
-			<-time.After(500 * time.Millisecond)
+			s.awaitPosts(t, 500)
 			over.master(t, s.room.ID).Kill(t)
-			accepted, told := s.allBack(t)
-			t.Logf("after the death of the master, accepted again after %v, told after %v",
-				accepted.Round(time.Millisecond), told.Round(time.Millisecond))
-			if told > 15*time.Second {
+			accepted, received := s.awaitRecovery(t)
+			t.Logf("after the death of the master, accepted again after %v, received after %v",
+				accepted.Round(time.Millisecond), received.Round(time.Millisecond))
+			if received > 15*time.Second {
 				t.Error("that is too long")
 			}
 		})
@@ -162,14 +162,14 @@ func TestMasterKilledUnderLoad(t *testing.T) {
 		}
 		for i, w := range s.watches {
 			if left := w.all(room.EventLeft); len(left) > 0 {
-				t.Errorf("node %d was told that somebody left: %s", i, describe(left))
+				t.Errorf("node %d received EventLeft: %s", i, describe(left))
 			}
 		}
 	})
 }
 
-// TestMasterHangs stops the master of a room, and of the sentinels one that the
-// nodes ask, as if their machine were frozen: nothing answers, and nothing ends.
+// TestMasterHangs freezes the master of a room, and a sentinel that the nodes are
+// subscribed to: no call is answered, and no connection ends.
 func TestMasterHangs(t *testing.T) {
 	t.Parallel()
 	hang := func(t *testing.T, over *topology, sentinels []*redistest.Server) {
@@ -191,9 +191,9 @@ func TestMasterHangs(t *testing.T) {
 			server.Pause(t)
 			defer server.Resume(t)
 		}
-		accepted, told := s.allBack(t)
-		t.Logf("%d servers hang: accepted after %v, told after %v", len(hung), accepted, told)
-		if told > 20*time.Second {
+		accepted, received := s.awaitRecovery(t)
+		t.Logf("%d servers hang: accepted after %v, received after %v", len(hung), accepted, received)
+		if received > 20*time.Second {
 			t.Error("that is too long")
 		}
 	}
@@ -211,12 +211,12 @@ func TestMasterHangs(t *testing.T) {
 	})
 }
 
-// cutReplication lets a master have no replicas any more: what it acknowledges from
-// now on is lost with it.
+// cutReplication disconnects the replicas of a master: all writes that it acknowledges
+// from now on are lost with it.
 func cutReplication(t *testing.T, master *redistest.Server) {
 	t.Helper()
-	// What was written before must have arrived.
-	if n, err := master.Client().Wait(t.Context(), 1, patience).Result(); err != nil || n < 1 {
+	// Earlier writes must have arrived.
+	if n, err := master.Client().Wait(t.Context(), 1, awaitTimeout).Result(); err != nil || n < 1 {
 		t.Fatalf("%d replicas: %v", n, err)
 	}
 	for _, args := range [][]any{
@@ -230,7 +230,7 @@ func cutReplication(t *testing.T, master *redistest.Server) {
 }
 
 // TestFailoverForgets kills a master whose replica has missed the last messages, a
-// start, a removal and a deletion. Who was told of them knows better.
+// start, a removal and a deletion. The nodes that received them repair that.
 func TestFailoverForgets(t *testing.T) {
 	t.Parallel()
 	for name, busy := range map[string]bool{"quiet": false, "caught up meanwhile": true} {
@@ -277,10 +277,10 @@ func failoverForgets(t *testing.T, over *topology, busy bool) {
 	}
 	master.Kill(t)
 	if busy {
-		// A third node knows nothing of what was lost, and says as much as that.
+		// A third node, which has not received the lost messages, posts as many and more.
 		third := openNode(t, over.options)
 		for i := range 10 {
-			eventually(t, 2*patience, func() string {
+			eventually(t, 2*awaitTimeout, func() string {
 				post := newPost(third, "third", uint64(i+1), fmt.Sprintf("replacement %d", i))
 				if _, err := third.Post(t.Context(), s.room.ID, post); err != nil {
 					return err.Error()
@@ -289,8 +289,8 @@ func failoverForgets(t *testing.T, over *topology, busy bool) {
 			})
 		}
 	}
-	accepted, told := s.allBack(t)
-	t.Logf("accepted after %v, told after %v", accepted, told)
+	accepted, received := s.awaitRecovery(t)
+	t.Logf("accepted after %v, received after %v", accepted, received)
 	s.expectAgreement(t)
 	loaded, err := s.nodes[0].Load(t.Context(), s.room.ID)
 	if err != nil {
@@ -299,10 +299,10 @@ func failoverForgets(t *testing.T, over *topology, busy bool) {
 	for i, w := range s.watches {
 		gaps := w.all(room.EventGap)
 		if len(gaps) != 1 || gaps[0].Seq != 20 || gaps[0].Epoch == s.room.Epoch || gaps[0].Epoch != loaded.Epoch {
-			t.Errorf("node %d was told the gaps %s epochs %q, want one after 20 in the epoch %q", i, describe(gaps), epochs(gaps), loaded.Epoch)
+			t.Errorf("node %d received the gaps %s epochs %q, want one after 20 in the epoch %q", i, describe(gaps), epochs(gaps), loaded.Epoch)
 		}
 	}
-	eventually(t, 2*patience, func() string {
+	eventually(t, 2*awaitTimeout, func() string {
 		if _, m, err := s.nodes[0].Member(t.Context(), s.room.ID, "anna"); err != nil || m != room.WasRemoved {
 			return fmt.Sprintf("anna is %d (%v), want removed", m, err)
 		}
@@ -316,12 +316,12 @@ func failoverForgets(t *testing.T, over *topology, busy bool) {
 		heir := over.master(t, s.room.ID).Client()
 		online, err := heir.Exists(t.Context(), onlineKey(over, s.room.ID)).Result()
 		if err != nil || online != 1 {
-			return fmt.Sprintf("nobody is online: %v", err)
+			return fmt.Sprintf("no user is online: %v", err)
 		}
 		return ""
 	})
 	if n := len(other.all(room.EventStarted)); n != 1 {
-		t.Errorf("told %d starts", n)
+		t.Errorf("received %d starts", n)
 	}
 }
 
@@ -329,9 +329,9 @@ func onlineKey(over *topology, roomID string) string {
 	return "room:online:" + over.key(roomID)[len("room:"):]
 }
 
-// TestLonelyMaster takes a master's replicas away that must have one: it accepts
-// nothing that a failover would lose.
-func TestLonelyMaster(t *testing.T) {
+// TestMasterWithoutReplicas disconnects the replicas of a master with
+// min-replicas-to-write: it accepts no write that a failover would lose.
+func TestMasterWithoutReplicas(t *testing.T) {
 	t.Parallel()
 	over := onSentinels(t, redistest.SentinelOptions{
 		Args: []string{"--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"},
@@ -339,7 +339,7 @@ func TestLonelyMaster(t *testing.T) {
 	s := newSetupOn(t, over.options, time.Hour)
 	s.post(t, 0, "one")
 	cutReplication(t, over.master(t, s.room.ID))
-	eventually(t, patience, func() string {
+	eventually(t, awaitTimeout, func() string {
 		_, err := s.nodes[0].Post(t.Context(), s.room.ID, newPost(s.nodes[0], "", 0, "two"))
 		if !errors.Is(err, room.ErrUnavailable) {
 			return fmt.Sprintf("Post: %v, want ErrUnavailable", err)
@@ -358,27 +358,27 @@ func TestLonelyMaster(t *testing.T) {
 	}
 }
 
-// TestStandaloneBack measures how soon after its return a server is used again.
+// TestStandaloneBack checks how soon after its return a server is used again.
 func TestStandaloneBack(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{AOF: true}, time.Hour)
 	s.post(t, 0, "one")
 	for _, away := range []time.Duration{200 * time.Millisecond, 4 * time.Second} {
 		s.server.Kill(t)
-		<-time.After(away)
+		s.expectUnavailable(t, away)
 		s.server.Restart(t)
-		accepted, told := s.allBack(t)
-		t.Logf("after %v away: accepted after %v, told after %v", away, accepted, told)
-		if told > 8*time.Second {
+		accepted, received := s.awaitRecovery(t)
+		t.Logf("after %v away: accepted after %v, received after %v", away, accepted, received)
+		if received > 8*time.Second {
 			t.Error("that is too long")
 		}
 	}
 	s.expectAll(t, 3)
 }
 
-// TestFailoverForgetsUnwatched kills a master with messages that its replica has
-// missed, when nobody who was told of them is there any more. Others take their
-// numbers. Whoever comes back with these must not take them for what they were.
+// TestFailoverForgetsUnwatched kills a master with messages that its replica has missed,
+// when no node that received them watches the room any more. Other messages get their
+// numbers. A client that returns with these numbers must not take them for the same.
 func TestFailoverForgetsUnwatched(t *testing.T) {
 	t.Parallel()
 	forEachTopology(t, func(t *testing.T, over *topology) {
@@ -394,7 +394,7 @@ func TestFailoverForgetsUnwatched(t *testing.T) {
 		master.Kill(t)
 		third := openNode(t, over.options)
 		for i := range 5 {
-			eventually(t, 2*patience, func() string {
+			eventually(t, 2*awaitTimeout, func() string {
 				if _, err := third.Post(t.Context(), s.room.ID, newPost(third, "third", uint64(i+1), "replacement")); err != nil {
 					return err.Error()
 				}
@@ -412,9 +412,9 @@ func TestFailoverForgetsUnwatched(t *testing.T) {
 	})
 }
 
-// TestFailoverForgetsDeparture kills a master with word of somebody who has left,
-// of which the node that knows has no connection to the room any more.
-func TestFailoverForgetsDeparture(t *testing.T) {
+// TestFailoverForgetsExit kills a master whose replica has missed an exit, when the node
+// of the exit has no feed of the room any more.
+func TestFailoverForgetsExit(t *testing.T) {
 	t.Parallel()
 	forEachTopology(t, func(t *testing.T, over *topology) {
 		s := newSetupOn(t, over.options, time.Hour)
@@ -430,7 +430,7 @@ func TestFailoverForgetsDeparture(t *testing.T) {
 		s.watches[1].awaitUser(t, room.EventLeft, "bert")
 		s.watches[0].Close()
 		master.Kill(t)
-		eventually(t, 2*patience, func() string {
+		eventually(t, 2*awaitTimeout, func() string {
 			if _, err := s.nodes[1].Load(t.Context(), s.room.ID); err != nil {
 				return err.Error()
 			}
@@ -447,30 +447,29 @@ func TestFailoverForgetsDeparture(t *testing.T) {
 	})
 }
 
-// TestReplacedMasterIsLeft has another server become the master while the old one
-// lives on, and takes it for well. Whatever is said to that one is lost, so nobody
-// may go on talking to it, nor listening.
-func TestReplacedMasterIsLeft(t *testing.T) {
+// TestDemotedMasterIsLeft makes another server the master while the old one still
+// accepts writes. It will drop them, so no node may write or subscribe to it any longer.
+func TestDemotedMasterIsLeft(t *testing.T) {
 	t.Parallel()
 	over := onSentinels(t, redistest.SentinelOptions{})
 	s := newSetupOn(t, over.options, time.Hour)
 	old := over.master(t, s.room.ID)
 	s.load(t, 6, func() {
-		<-time.After(1500 * time.Millisecond) // the nodes must know the master
+		awaitProbes(t, old, len(s.nodes))
 		sentinel := redis.NewSentinelClient(&redis.Options{Addr: over.options.Addrs[0]})
 		defer func() { _ = sentinel.Close() }()
 		if err := sentinel.Failover(t.Context(), redistest.MasterName).Err(); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		eventually(t, 2*patience, func() string {
+		eventually(t, 2*awaitTimeout, func() string {
 			if over.master(t, s.room.ID) == old {
 				return "the old master is still the master"
 			}
 			return ""
 		})
 		switched := time.Now()
-		eventually(t, 2*patience, func() string {
+		eventually(t, 2*awaitTimeout, func() string {
 			list, err := old.Client().ClientList(t.Context()).Result()
 			if err != nil {
 				return err.Error()
@@ -478,7 +477,7 @@ func TestReplacedMasterIsLeft(t *testing.T) {
 			for line := range strings.Lines(list) {
 				if strings.Contains(line, "cmd=evalsha") || strings.Contains(line, "cmd=publish") ||
 					strings.Contains(line, "cmd=subscribe") && !strings.Contains(line, "name=sentinel-") {
-					return "somebody talks to the old master: " + line
+					return "a node uses the old master: " + line
 				}
 			}
 			return ""
@@ -490,7 +489,7 @@ func TestReplacedMasterIsLeft(t *testing.T) {
 		} else if time.Since(switched) > 3*time.Second {
 			t.Error("that is too long")
 		}
-		s.allBack(t)
+		s.awaitRecovery(t)
 	})
 	s.expectAgreement(t)
 }

@@ -3,36 +3,139 @@ package redisstore_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"testing"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
 
-// calls sees the calls of a store that carry posts.
-type calls struct {
+// processHook is a hook for single commands.
+type processHook func(ctx context.Context, command redis.Cmder, next redis.ProcessHook) error
+
+func (processHook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h processHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, command redis.Cmder) error { return h(ctx, command, next) }
+}
+
+func (processHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// interruption does something just before a store runs a script for the first time.
+type interruption struct {
+	once sync.Once
+	done chan struct{} // closed when the script has run
+}
+
+// interrupt makes the server forget all scripts, so that the store sends the source of
+// the script, by which its comment shows.
+func interrupt(t *testing.T, server *redistest.Server, s *redisstore.Store, script string, do func()) *interruption {
+	t.Helper()
+	i := &interruption{done: make(chan struct{})}
+	s.AddHook(processHook(func(ctx context.Context, command redis.Cmder, next redis.ProcessHook) error {
+		first := false
+		if command.Name() == "eval" && strings.Contains(fmt.Sprint(command.Args()[1]), "-- "+script+" ") {
+			i.once.Do(func() { first = true })
+		}
+		if first {
+			defer close(i.done)
+			do()
+		}
+		return next(ctx, command)
+	}))
+	if err := server.Client().ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func (i *interruption) await(t *testing.T) {
+	t.Helper()
+	await(t, i.done, "the script has not run")
+}
+
+// countCalls counts the commands of a store whose arguments contain all texts.
+func countCalls(s *redisstore.Store, texts ...string) *atomic.Int32 {
+	var count atomic.Int32
+	s.AddHook(processHook(func(ctx context.Context, command redis.Cmder, next redis.ProcessHook) error {
+		err := next(ctx, command)
+		all := fmt.Sprint(command.Args()...)
+		for _, text := range texts {
+			if !strings.Contains(all, text) {
+				return err
+			}
+		}
+		if err == nil {
+			count.Add(1)
+		}
+		return err
+	}))
+	return &count
+}
+
+// cannedReply answers the commands of a store with one reply, in place of Redis.
+type cannedReply struct{ reply any }
+
+func (*cannedReply) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (r *cannedReply) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(_ context.Context, cmd redis.Cmder) error {
+		switch cmd := cmd.(type) {
+		case *redis.Cmd:
+			cmd.SetVal(r.reply)
+		case *redis.IntCmd:
+			number, ok := r.reply.(int64)
+			if !ok {
+				cmd.SetErr(errors.New("no number"))
+			}
+			cmd.SetVal(number)
+		default:
+			cmd.SetErr(errors.New("no such reply"))
+		}
+		return cmd.Err()
+	}
+}
+
+func (*cannedReply) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(_ context.Context, commands []redis.Cmder) error {
+		for _, cmd := range commands {
+			cmd.SetErr(errors.New("no such reply"))
+		}
+		return nil
+	}
+}
+
+// postCalls records the calls of a store that send posts.
+type postCalls struct {
 	mu     sync.Mutex
 	single []context.Context
 	shared []sharedCall
 	before func() // runs before each shared call
 }
 
-// sharedCall is a call that carries several posts.
+// sharedCall is a call with several posts.
 type sharedCall struct {
-	inFull bool // it carries the script as well
+	inFull bool // it has the source of the script
 	bodies []string
 }
 
-func seeCalls(s *redisstore.Store) *calls {
-	c := &calls{before: func() {}}
+func recordPosts(s *redisstore.Store) *postCalls {
+	c := &postCalls{before: func() {}}
 	s.AddHook(c)
 	return c
 }
 
-func (c *calls) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (c *postCalls) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (c *calls) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (c *postCalls) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		if bodyOf(cmd) != "" {
 			c.mu.Lock()
@@ -43,10 +146,10 @@ func (c *calls) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (c *calls) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (c *postCalls) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, commands []redis.Cmder) error {
 		if bodyOf(commands[0]) != "" {
-			// The commands are not this hook's any more when it returns.
+			// The hook must not keep the commands after it returns.
 			call := sharedCall{inFull: commands[0].Name() == "eval"}
 			for _, command := range commands {
 				call.bodies = append(call.bodies, bodyOf(command))
@@ -60,7 +163,7 @@ func (c *calls) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
-// bodyOf is the body of the message that a command posts, "" if it posts none.
+// bodyOf returns the body of the message that a command posts, "" if it posts none.
 func bodyOf(cmd redis.Cmder) string {
 	for _, argument := range cmd.Args() {
 		if body, ok := argument.([]byte); ok && bytes.HasPrefix(body, []byte(`"message":`)) {

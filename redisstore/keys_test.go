@@ -15,8 +15,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// expiryFault says what is wrong unless all keys of the room expire at one
-// moment; zero is never.
+// expiryFault returns "" if all keys of the room expire at one moment, or never if that
+// is zero, else a description of the fault.
 func expiryFault(tb testing.TB, s *setup, deadline time.Time) string {
 	tb.Helper()
 	want := int64(-1)
@@ -28,8 +28,8 @@ func expiryFault(tb testing.TB, s *setup, deadline time.Time) string {
 		return "the room has no keys"
 	}
 	for _, key := range keys {
-		// -2: it is gone meanwhile.
-		if got := s.raw(tb, "pexpiretime", key); got != want && got != int64(-2) {
+		// -2: the key is gone meanwhile.
+		if got := s.do(tb, "pexpiretime", key); got != want && got != int64(-2) {
 			return fmt.Sprintf("%s expires at %v, want %d", key, got, want)
 		}
 	}
@@ -71,8 +71,8 @@ func TestNoExpiryBeforeTheStart(t *testing.T) {
 	s.expectExpiry(t, time.Time{})
 }
 
-// TestOneExpiry starts the room at different moments of its life; whatever comes
-// into being later expires with the rest.
+// TestOneExpiry starts the room at different moments: a key that is created later
+// expires with the others.
 func TestOneExpiry(t *testing.T) {
 	t.Parallel()
 	steps := []func(*testing.T, *setup){
@@ -85,7 +85,7 @@ func TestOneExpiry(t *testing.T) {
 		},
 		func(t *testing.T, s *setup) { t.Helper(); s.retract(t, 0, 1) },
 		func(t *testing.T, s *setup) { t.Helper(); joinRoom(t, s.nodes[0], s.room.ID, "anna") },
-		func(t *testing.T, s *setup) { // all members leave, one comes: the set is made anew
+		func(t *testing.T, s *setup) { // all members leave, one comes: the set is created again
 			t.Helper()
 			for _, userID := range []string{admin, "anna"} {
 				if err := s.nodes[0].Remove(t.Context(), s.room.ID, userID); err != nil && !errors.Is(err, room.ErrMemberNotFound) {
@@ -94,9 +94,9 @@ func TestOneExpiry(t *testing.T) {
 			}
 			joinRoom(t, s.nodes[0], s.room.ID, "bert")
 		},
-		func(t *testing.T, s *setup) { // everybody exits, one comes: so is the hash
+		func(t *testing.T, s *setup) { // all users exit, one comes: so is the hash
 			t.Helper()
-			s.raw(t, "del", "room:online:"+s.room.ID)
+			s.do(t, "del", "room:online:"+s.room.ID)
 			joinRoom(t, s.nodes[0], s.room.ID, "carla")
 			s.watches[0].enter(t, presenceOf("carla"))
 		},
@@ -164,7 +164,7 @@ func TestFields(t *testing.T) {
 	p := presenceOf("anna")
 	w.enter(t, p)
 	expectHash(t, "who is online", hash("online:"), map[string]string{node.Node() + ":anna": p.SocketID})
-	if ttl := s.raw(t, "ttl", "room:node:"+node.Node()); ttl.(int64) < 5 || ttl.(int64) > 15 { //nolint:errcheck,forcetypeassert // an integer reply
+	if ttl := s.do(t, "ttl", "room:node:"+node.Node()); ttl.(int64) < 5 || ttl.(int64) > 15 { //nolint:errcheck,forcetypeassert // an integer reply
 		t.Errorf("the node's key lives for %v s", ttl)
 	}
 	post := newPost(node, "tag", 7, "hello")
@@ -192,7 +192,7 @@ func TestFields(t *testing.T) {
 		t.Errorf("the members are %q (%v)", members, err)
 	}
 	for kind, encoding := range map[string]string{"": "listpack", "online:": "listpack", "sent:": "listpack"} {
-		if got := s.raw(t, "object", "encoding", "room:"+kind+r.ID); got != encoding {
+		if got := s.do(t, "object", "encoding", "room:"+kind+r.ID); got != encoding {
 			t.Errorf("room:%s is a %v", kind, got)
 		}
 	}
@@ -217,7 +217,7 @@ func expectHash(t *testing.T, what string, got, want map[string]string) {
 	}
 }
 
-// TestChannel expects that messages are published as finished frames.
+// TestChannel checks that messages are published as finished frames.
 func TestChannel(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
@@ -271,9 +271,9 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The last lobby list is drained by whoever lives.
+	// A living node drains the last lobby list.
 	openNodes(t, optionsOf(server), 1)
-	eventually(t, patience, func() string {
+	eventually(t, awaitTimeout, func() string {
 		if keys := keysOf(t, server.Client(), ""); len(keys) > 0 {
 			return fmt.Sprintf("left: %q", keys)
 		}
@@ -281,8 +281,8 @@ func TestNothingIsLeft(t *testing.T) {
 	})
 }
 
-// TestManyLobbies reaps a backlog that is longer than what is read at once.
-func TestManyLobbies(t *testing.T) {
+// TestLongLobbyList reaps a backlog of several batches.
+func TestLongLobbyList(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	nodes := openNodes(t, optionsOf(server), 3)
@@ -297,7 +297,7 @@ func TestManyLobbies(t *testing.T) {
 			started = append(started, r)
 		}
 	}
-	eventually(t, patience, func() string {
+	eventually(t, awaitTimeout, func() string {
 		if keys := keysOf(t, server.Client(), ""); len(keys) != 3*len(started) {
 			return fmt.Sprintf("%d keys, want %d", len(keys), 3*len(started))
 		}
@@ -315,10 +315,10 @@ func TestPostsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
 	const posters, each = 64, 20
-	var posting sync.WaitGroup
+	var work sync.WaitGroup
 	for i := range posters {
 		// Ends after its posts; awaited below.
-		posting.Go(func() {
+		work.Go(func() {
 			for n := range each {
 				node := s.nodes[i%2]
 				if _, err := node.Post(t.Context(), s.room.ID, newPost(node, fmt.Sprint("tag-", i), uint64(n+1), fmt.Sprint(i, " ", n))); err != nil {
@@ -327,6 +327,46 @@ func TestPostsAtOnce(t *testing.T) {
 			}
 		})
 	}
-	posting.Wait()
+	work.Wait()
 	s.expectAll(t, posters*each)
+}
+
+// TestManySenders checks that Redis keeps the ids of many sessions in a hash table and
+// those of few in a list, and that duplicates are detected with either.
+func TestManySenders(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, redistest.Options{}, time.Hour)
+	clock, err := s.nodes[0].Start(t.Context(), s.room.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := "room:sent:" + s.room.ID
+	post := func(sender int, id uint64, duplicate bool) {
+		t.Helper()
+		receipt, err := s.nodes[sender%2].Post(t.Context(), s.room.ID, newPost(s.nodes[0], fmt.Sprintf("tag-%08d", sender), id, "hi"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if receipt.Duplicate != duplicate {
+			t.Fatalf("message %d of session %d: duplicate is %v, want %v", id, sender, receipt.Duplicate, duplicate)
+		}
+	}
+	for sender := range 200 {
+		post(sender, 7, false)
+		want := "hashtable"
+		if sender < 63 {
+			want = "listpack"
+		}
+		if got := s.do(t, "object", "encoding", key); got != want {
+			t.Fatalf("with %d sessions the encoding is %v, want %s", sender+1, got, want)
+		}
+	}
+	for sender := range 200 {
+		post(sender, 7, true)
+		post(sender, 8, false)
+	}
+	if got := s.do(t, "hlen", key); got != int64(201) {
+		t.Errorf("%s has %v fields, want the sessions' and one more", key, got)
+	}
+	s.expectExpiry(t, clock.Deadline)
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A client that was closed while its server was away looks a second later
-	// whether it has been closed, and no call can be told that it has.
+	// A client that is closed while its server is away keeps this goroutine for up to a
+	// second, and no call of the library ends it sooner.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }

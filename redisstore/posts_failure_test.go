@@ -19,22 +19,25 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// crowd has posters post, each one message after the other, without ids, so that
-// what is sent twice is stored twice. It ends when disturb has returned and each
-// has posted a few more. It returns the outcome of each poster's posts, in order.
-func (s *setup) crowd(t *testing.T, posters int, disturb func()) [][]*pending {
+// postAtOnce posts from many goroutines, each one message after the other, without ids,
+// so that a message that is sent twice is stored twice. It ends when disturb has
+// returned and each poster has posted a few more. disturb gets the number of posts so
+// far. The result is the outcome of each poster's posts, in order.
+func (s *setup) postAtOnce(t *testing.T, posters int, disturb func(posted *atomic.Int64)) [][]*pending {
 	t.Helper()
 	done := make(chan struct{})
 	outcomes := make([][]*pending, posters)
-	var posting sync.WaitGroup
+	var work sync.WaitGroup
+	var posted atomic.Int64
 	for i := range posters {
 		// Ends after done; awaited below.
-		posting.Go(func() {
+		work.Go(func() {
 			for left := 3; left > 0; {
-				post := newPost(s.nodes[0], "", 0, fmt.Sprintf("poster %03d says %06d", i, len(outcomes[i])))
+				post := newPost(s.nodes[0], "", 0, fmt.Sprintf("poster %03d posts %06d", i, len(outcomes[i])))
 				p := &pending{body: string(post.Body)}
 				p.receipt, p.err = s.nodes[0].Post(t.Context(), s.room.ID, post)
 				outcomes[i] = append(outcomes[i], p)
+				posted.Add(1)
 				select {
 				case <-done:
 					left--
@@ -43,17 +46,16 @@ func (s *setup) crowd(t *testing.T, posters int, disturb func()) [][]*pending {
 			}
 		})
 	}
-	disturb()
+	disturb(&posted)
 	close(done)
-	posting.Wait()
+	work.Wait()
 	expectIdle(t, s.nodes[0])
 	return outcomes
 }
 
-// check fails unless what was acknowledged is stored under the number that was
-// told, and nothing else twice, and what each poster says in its order. It
-// returns how many posts failed.
-func (s *setup) check(t *testing.T, outcomes [][]*pending) (failed int) {
+// expectConsistent fails unless each acknowledged message is stored under its number,
+// no message twice, and those of each poster in order. It returns how many posts failed.
+func (s *setup) expectConsistent(t *testing.T, outcomes [][]*pending) (failed int) {
 	t.Helper()
 	stored := s.stored(t)
 	at := make(map[string]int, len(stored))
@@ -88,7 +90,7 @@ func (s *setup) check(t *testing.T, outcomes [][]*pending) (failed int) {
 func TestScriptFlushedUnderLoad(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
-	seen := seeCalls(s.nodes[0])
+	seen := recordPosts(s.nodes[0])
 	recovered := func() (n int) {
 		seen.mu.Lock()
 		defer seen.mu.Unlock()
@@ -99,16 +101,16 @@ func TestScriptFlushedUnderLoad(t *testing.T) {
 		}
 		return n
 	}
-	outcomes := s.crowd(t, 256, func() {
-		eventually(t, patience, func() string {
-			s.raw(t, "script", "flush")
+	outcomes := s.postAtOnce(t, 256, func(posted *atomic.Int64) {
+		eventually(t, awaitTimeout, func() string {
+			s.do(t, "script", "flush")
 			if n := recovered(); n < 5 {
 				return fmt.Sprintf("%d calls lacked the script", n)
 			}
 			return ""
 		})
 	})
-	if failed := s.check(t, outcomes); failed > 0 {
+	if failed := s.expectConsistent(t, outcomes); failed > 0 {
 		t.Errorf("%d posts failed", failed)
 	}
 }
@@ -116,13 +118,19 @@ func TestScriptFlushedUnderLoad(t *testing.T) {
 func TestConnectionsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
-	outcomes := s.crowd(t, 256, func() {
+	outcomes := s.postAtOnce(t, 256, func(posted *atomic.Int64) {
 		for range 20 {
-			s.raw(t, "client", "kill", "type", "normal", "skipme", "yes")
-			<-time.After(10 * time.Millisecond)
+			before := posted.Load()
+			eventually(t, awaitTimeout, func() string {
+				if posted.Load() < before+2*256 {
+					return "the posters do not go on"
+				}
+				return ""
+			})
+			s.do(t, "client", "kill", "type", "normal", "skipme", "yes")
 		}
 	})
-	failed := s.check(t, outcomes)
+	failed := s.expectConsistent(t, outcomes)
 	if failed == 0 {
 		t.Error("no post was under way when connections were killed")
 	}
@@ -133,20 +141,20 @@ func TestConnectionsKilledUnderLoad(t *testing.T) {
 	t.Logf("%d of %d posts failed", failed, total)
 }
 
-// TestImpatientPosters has half of the posters give up after a moment, again and
-// again: nobody else notices.
-func TestImpatientPosters(t *testing.T) {
+// TestPostersCancel cancels posts of half of the posters after a moment: the posts of
+// the others succeed.
+func TestPostersCancel(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
 	var gaveUp atomic.Int64
-	outcomes := s.crowd(t, 64, func() {
+	outcomes := s.postAtOnce(t, 64, func(*atomic.Int64) {
 		var work sync.WaitGroup
 		for i := range 64 {
 			// Ends after 50 posts; awaited below.
 			work.Go(func() {
 				for n := range 50 {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*100*time.Microsecond)
-					text := fmt.Sprintf("impatient %03d says %06d", i, n)
+					text := fmt.Sprintf("canceling %03d posts %06d", i, n)
 					if _, err := s.nodes[0].Post(ctx, s.room.ID, newPost(s.nodes[0], "", 0, text)); err != nil {
 						gaveUp.Add(1)
 						if !errors.Is(err, room.ErrUnavailable) {
@@ -159,23 +167,23 @@ func TestImpatientPosters(t *testing.T) {
 		}
 		work.Wait()
 	})
-	if failed := s.check(t, outcomes); failed > 0 {
+	if failed := s.expectConsistent(t, outcomes); failed > 0 {
 		t.Errorf("%d posts of others failed", failed)
 	}
 	if gaveUp.Load() < 64 {
-		t.Errorf("%d posts were given up, want one of each impatient poster at least", gaveUp.Load())
+		t.Errorf("%d posts were given up, want one of each canceling poster at least", gaveUp.Load())
 	}
 }
 
-// cutter stands between a store and its server. It cuts a connection on which
-// posts share a call after so many replies.
+// cutter is a proxy between a store and its server. It closes a connection with a
+// shared call after so many replies.
 type cutter struct {
 	replies int
-	cut     atomic.Bool // one was cut
+	cut     atomic.Bool // a connection was closed
 	work    sync.WaitGroup
 }
 
-// listen returns where the cutter listens.
+// listen returns the address of the cutter.
 func (c *cutter) listen(t *testing.T, server *redistest.Server) (address string) {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -207,8 +215,7 @@ func (c *cutter) listen(t *testing.T, server *redistest.Server) (address string)
 	return l.Addr().String()
 }
 
-// forward passes on what the store sends. Each connection carries one call at a
-// time.
+// forward forwards the calls of the store. A connection has one call at a time.
 func (c *cutter) forward(client, backend net.Conn, shared *atomic.Bool) {
 	defer func() { _ = backend.Close() }()
 	buffer := make([]byte, 1<<20)
@@ -226,7 +233,7 @@ func (c *cutter) forward(client, backend net.Conn, shared *atomic.Bool) {
 	}
 }
 
-// answer passes on the replies, each of which is a line.
+// answer forwards the replies. Each is a line.
 func (c *cutter) answer(backend, client net.Conn, shared *atomic.Bool) {
 	defer func() { _ = client.Close() }()
 	replies := bufio.NewReader(backend)
@@ -248,12 +255,12 @@ func (c *cutter) answer(backend, client net.Conn, shared *atomic.Bool) {
 	}
 }
 
-// TestPartOfCallFails cuts a connection between the replies to posts that share a
-// call: those that were answered have succeeded.
+// TestPartOfCallFails closes a connection between the replies to posts that share a
+// call: the answered ones have succeeded.
 func TestPartOfCallFails(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
-	s.post(t, 0, "brings the script")
+	s.post(t, 0, "loads the script")
 	c := &cutter{replies: 4}
 	node := openNode(t, redisstore.Options{Addrs: []string{c.listen(t, s.server)}})
 	s.server.Pause(t)
@@ -277,7 +284,7 @@ func TestPartOfCallFails(t *testing.T) {
 			t.Errorf("post %d was sent but is not stored", i)
 		}
 		if p.err == nil && !strings.Contains(stored[p.receipt.Seq-1], p.body) {
-			t.Errorf("message %d is not the one that was told so", p.receipt.Seq)
+			t.Errorf("message %d is not the one whose sender got that number", p.receipt.Seq)
 		}
 	}
 	expectIdle(t, node)

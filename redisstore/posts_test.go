@@ -16,7 +16,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// pending is a post that a goroutine makes.
+// pending is a post in a goroutine.
 type pending struct {
 	body    string
 	cancel  context.CancelFunc
@@ -27,15 +27,11 @@ type pending struct {
 
 func (p *pending) await(t *testing.T) {
 	t.Helper()
-	select {
-	case <-p.done:
-	case <-time.After(patience):
-		t.Fatalf("the post of %s does not return", p.body)
-	}
+	await(t, p.done, "the post of "+p.body+" does not return")
 }
 
-// startPosts starts n posts on a node, one after the other: the first ones are
-// sent and the others wait. The server must not answer meanwhile.
+// startPosts starts n posts on a node, one after the other: the first two are sent and
+// the others wait. The server must not answer meanwhile.
 func (s *setup) startPosts(t *testing.T, node *redisstore.Store, n int) []*pending {
 	t.Helper()
 	started := make([]*pending, n)
@@ -44,7 +40,7 @@ func (s *setup) startPosts(t *testing.T, node *redisstore.Store, n int) []*pendi
 		ctx, cancel := context.WithCancel(t.Context())
 		p := &pending{body: string(post.Body), cancel: cancel, done: make(chan struct{})}
 		started[i] = p
-		// Ends when the post does, which the context or the store's time-out ends.
+		// Ends when the post does, which the context or the store's timeout ends.
 		go func() {
 			defer close(p.done)
 			p.receipt, p.err = node.Post(ctx, s.room.ID, post)
@@ -54,7 +50,7 @@ func (s *setup) startPosts(t *testing.T, node *redisstore.Store, n int) []*pendi
 			<-p.done
 		})
 		// All must have come before the first ones time out, so this polls often.
-		for deadline := time.Now().Add(patience); ; runtime.Gosched() {
+		for deadline := time.Now().Add(awaitTimeout); ; runtime.Gosched() {
 			calls, waiting := node.PendingPosts()
 			if calls+waiting == i+1 {
 				break
@@ -82,8 +78,8 @@ func (s *setup) stored(t *testing.T) []string {
 	return bodies
 }
 
-// expectStored fails unless these are stored, each once: the first two anywhere,
-// because nothing orders what goes alone, and the others in this order.
+// expectStored fails unless these are stored, each once: the first two at any place,
+// because posts that are sent alone have no order, and the others in this order.
 func (s *setup) expectStored(t *testing.T, want []string) {
 	t.Helper()
 	stored := s.stored(t)
@@ -93,10 +89,10 @@ func (s *setup) expectStored(t *testing.T, want []string) {
 	}
 }
 
-// expectIdle fails unless nothing is left of the posts that were made.
+// expectIdle fails unless no post is in flight or waits.
 func expectIdle(t *testing.T, node *redisstore.Store) {
 	t.Helper()
-	eventually(t, patience, func() string {
+	eventually(t, awaitTimeout, func() string {
 		if calls, waiting := node.PendingPosts(); calls+waiting != 0 {
 			return fmt.Sprintf("%d calls are under way and %d posts wait, want none", calls, waiting)
 		}
@@ -107,8 +103,8 @@ func expectIdle(t *testing.T, node *redisstore.Store) {
 func TestLonePost(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
-	seen := seeCalls(s.nodes[0])
-	s.post(t, 0, "hi") // brings the script
+	seen := recordPosts(s.nodes[0])
+	s.post(t, 0, "hi") // loads the script
 	seen.single = nil
 	type key struct{}
 	ctx := context.WithValue(t.Context(), key{}, "the caller's")
@@ -128,13 +124,13 @@ func TestLonePost(t *testing.T) {
 	expectIdle(t, s.nodes[0])
 }
 
-// TestPostsShareCalls has posts wait, and expects that they are sent in the order
-// in which they came, and no more in a call than is said.
+// TestPostsShareCalls checks that waiting posts are sent in the order of arrival, and at
+// most 128 in a call.
 func TestPostsShareCalls(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
-	s.post(t, 0, "brings the script")
-	seen := seeCalls(s.nodes[0])
+	s.post(t, 0, "loads the script")
+	seen := recordPosts(s.nodes[0])
 	const n = 2 + 300
 	s.server.Pause(t)
 	posts := s.startPosts(t, s.nodes[0], n)
@@ -150,7 +146,7 @@ func TestPostsShareCalls(t *testing.T) {
 	}
 	for _, p := range posts {
 		if at := int(p.receipt.Seq); at < 1 || at > len(stored) || stored[at-1] != p.body {
-			t.Errorf("message %d is not the one that was told so", at)
+			t.Errorf("message %d is not the one whose sender got that number", at)
 		}
 	}
 	total := 0
@@ -172,9 +168,9 @@ func TestPostsShareCalls(t *testing.T) {
 	expectIdle(t, s.nodes[0])
 }
 
-// TestGiveUpWaiting cancels posts that wait: they return at once and are not
-// stored, the others are, in their order.
-func TestGiveUpWaiting(t *testing.T) {
+// TestCancelWaitingPost cancels waiting posts: they return at once and are not stored;
+// the others are, in order.
+func TestCancelWaitingPost(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
 	s.server.Pause(t)
@@ -201,11 +197,11 @@ func TestGiveUpWaiting(t *testing.T) {
 	expectIdle(t, s.nodes[0])
 }
 
-// TestGiveUpWhileSent cancels a post that is under way with others.
-func TestGiveUpWhileSent(t *testing.T) {
+// TestCancelSentPost cancels a post in a shared call that was sent.
+func TestCancelSentPost(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
-	seen := seeCalls(s.nodes[0])
+	seen := recordPosts(s.nodes[0])
 	arrived, leave := make(chan struct{}), make(chan struct{})
 	seen.before = sync.OnceFunc(func() {
 		close(arrived)
@@ -236,7 +232,7 @@ func TestGiveUpWhileSent(t *testing.T) {
 	expectIdle(t, s.nodes[0])
 }
 
-// TestCloseWhilePostsWait expects that none of them waits for ever.
+// TestCloseWhilePostsWait checks that no post waits for ever.
 func TestCloseWhilePostsWait(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)

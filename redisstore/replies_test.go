@@ -1,7 +1,6 @@
 package redisstore_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -9,48 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-// echoes answers the commands of a store with one reply, in the place of Redis.
-type echoes struct{ reply any }
-
-func (e *echoes) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (e *echoes) ProcessHook(redis.ProcessHook) redis.ProcessHook {
-	return func(_ context.Context, cmd redis.Cmder) error {
-		switch cmd := cmd.(type) {
-		case *redis.Cmd:
-			cmd.SetVal(e.reply)
-		case *redis.IntCmd:
-			number, ok := e.reply.(int64)
-			if !ok {
-				cmd.SetErr(errors.New("no number"))
-			}
-			cmd.SetVal(number)
-		default:
-			cmd.SetErr(errors.New("no such reply"))
-		}
-		return cmd.Err()
-	}
-}
-
-func (e *echoes) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(_ context.Context, commands []redis.Cmder) error {
-		for _, cmd := range commands {
-			cmd.SetErr(errors.New("no such reply"))
-		}
-		return nil
-	}
-}
-
-// replyOf makes a reply of JSON, as the client does of what Redis sends: strings,
-// integers, lists and nothing. It reports false for what Redis doesn't send.
+// replyOf returns the reply that JSON describes, in the types of the client library:
+// strings, integers, lists and nil. It returns false for others.
 func replyOf(text string) (any, bool) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
@@ -81,14 +46,14 @@ func asReply(value any) (any, bool) {
 	}
 }
 
-// What scripts reply of a room, and what precedes it.
+// roomFields are the fields of a room in a reply, and loaded is the beginning of one.
 const (
 	roomFields = `["2","epoch","1764003600000","1764000000000","1763999000000","3600",null,"anna","Room","01234567890123456789012345678901",null,"86400",null,"",null]`
 	loaded     = `[0,1764000001000,` + roomFields
 )
 
-// FuzzReplies has every script reply anything. Either it is understood, and then
-// what it says makes sense, or the call fails, with one of the errors of a store.
+// FuzzReplies answers every script with any reply. Either the call returns a consistent
+// result, or it fails with one of the errors of a store.
 func FuzzReplies(f *testing.F) {
 	for _, seed := range []string{
 		loaded + `,1]`, loaded + `,2]`, `[0,null,` + roomFields + `,1]`, loaded + `,"ben"]`, loaded + `]`,
@@ -108,7 +73,7 @@ func FuzzReplies(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	e := new(echoes)
+	e := new(cannedReply)
 	s, err := redisstore.New(redisstore.Options{Addrs: []string{"127.0.0.1:1"}})
 	if err != nil {
 		f.Fatal(err)
@@ -124,18 +89,18 @@ func FuzzReplies(f *testing.F) {
 		if e.reply, ok = replyOf(text); !ok {
 			return
 		}
-		askEverything(t, s, e.reply)
+		callEverything(t, s, e.reply)
 	})
 }
 
-// askEverything makes every call that runs a script, which is answered like this.
-func askEverything(t *testing.T, s *redisstore.Store, reply any) {
+// callEverything makes every call that runs a script, and checks the results.
+func callEverything(t *testing.T, s *redisstore.Store, reply any) {
 	t.Helper()
 	ctx := t.Context()
 	const id = "AAAAAAAAAAAAAAAAAAAAAA"
 	failed := func(err error) bool {
 		if err != nil && apierror.Of(err) == apierror.Of(room.ErrInternal) && !errors.Is(err, room.ErrInternal) {
-			t.Errorf("an error of no kind: %v", err)
+			t.Errorf("an unknown error: %v", err)
 		}
 		if list, _ := reply.([]any); err == nil && (len(list) == 0 || list[0] != int64(0) && list[0] != int64(7)) {
 			t.Errorf("%v was taken for success", reply)

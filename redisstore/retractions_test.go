@@ -23,22 +23,22 @@ func (s *setup) retract(tb testing.TB, node int, seqs ...uint64) {
 	}
 }
 
-// retractUnheard does in Redis what a retraction does, without an event.
-func (s *setup) retractUnheard(tb testing.TB, seq uint64) {
+// retractSilently retracts a message in Redis without an event.
+func (s *setup) retractSilently(tb testing.TB, seq uint64) {
 	tb.Helper()
-	s.raw(tb, "lset", "room:messages:"+s.room.ID, seq-1, message.WithoutText([]byte(s.entry(tb, seq))))
-	s.raw(tb, "zadd", "room:retracted:"+s.room.ID, seq, seq)
+	s.do(tb, "lset", "room:messages:"+s.room.ID, seq-1, message.WithoutText([]byte(s.entry(tb, seq))))
+	s.do(tb, "zadd", "room:retracted:"+s.room.ID, seq, seq)
 }
 
-// unretract takes a retraction back in Redis, as a failover does to a replica that
-// had not heard of it yet.
-func (s *setup) unretract(tb testing.TB, seq uint64, entry string) {
+// undoRetraction undoes a retraction in Redis, like a failover to a replica that has
+// missed it.
+func (s *setup) undoRetraction(tb testing.TB, seq uint64, entry string) {
 	tb.Helper()
-	s.raw(tb, "lset", "room:messages:"+s.room.ID, seq-1, entry)
-	s.raw(tb, "zrem", "room:retracted:"+s.room.ID, seq)
+	s.do(tb, "lset", "room:messages:"+s.room.ID, seq-1, entry)
+	s.do(tb, "zrem", "room:retracted:"+s.room.ID, seq)
 }
 
-// entry is what Redis has of a message in a room that keeps all.
+// entry returns the entry of a message in a room that keeps all.
 func (s *setup) entry(tb testing.TB, seq uint64) string {
 	tb.Helper()
 	entry, err := s.server.Client().LIndex(tb.Context(), "room:messages:"+s.room.ID, int64(seq)-1).Result()
@@ -48,20 +48,19 @@ func (s *setup) entry(tb testing.TB, seq uint64) string {
 	return entry
 }
 
-// awaitRetracted waits until a node was told that messages were retracted, each
-// once, and nothing else of the kind.
+// awaitRetracted waits for the retractions of messages, each once, and expects no
+// others.
 func (w *watch) awaitRetracted(tb testing.TB, seqs ...uint64) {
 	tb.Helper()
 	for _, seq := range seqs {
 		w.await(tb, fmt.Sprint("retraction of ", seq), func(e room.Event) bool { return e.Kind == room.EventRetracted && e.Seq == seq })
 	}
-	if told := w.all(room.EventRetracted); len(told) != len(seqs) {
-		tb.Errorf("told %s, want %v", describe(told), seqs)
+	if received := w.all(room.EventRetracted); len(received) != len(seqs) {
+		tb.Errorf("received %s, want %v", describe(received), seqs)
 	}
 }
 
-// expectSnapshot fails unless a node that opens the room now learns of these
-// retractions.
+// expectSnapshot fails unless a new watch of the room starts with these retractions.
 func (s *setup) expectSnapshot(tb testing.TB, want ...uint64) {
 	tb.Helper()
 	for i, node := range s.nodes {
@@ -71,7 +70,7 @@ func (s *setup) expectSnapshot(tb testing.TB, want ...uint64) {
 	}
 }
 
-// everything is all that Redis has under names that contain a text, values included.
+// everything returns all keys whose names contain a text, with their values.
 func everything(tb testing.TB, client *redis.Client, text string) string {
 	tb.Helper()
 	var b strings.Builder
@@ -116,13 +115,13 @@ func TestNothingOfTheTextIsLeft(t *testing.T) {
 	for _, w := range s.watches {
 		w.awaitRetracted(t, 1, 2)
 	}
-	if n := s.raw(t, "llen", "room:messages:"+s.room.ID); n != int64(2) {
+	if n := s.do(t, "llen", "room:messages:"+s.room.ID); n != int64(2) {
 		t.Errorf("%v messages are kept, want both", n)
 	}
 }
 
-// TestRetractionsAreTrimmed checks that what is kept of retractions is bounded by
-// the messages that are kept.
+// TestRetractionsAreTrimmed checks that Redis keeps no retractions of messages that it
+// does not keep.
 func TestRetractionsAreTrimmed(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
@@ -136,15 +135,15 @@ func TestRetractionsAreTrimmed(t *testing.T) {
 		}
 		s.retract(t, 1, receipt.Seq)
 	}
-	kept := s.raw(t, "llen", "room:messages:"+s.room.ID)
-	if n := s.raw(t, "zcard", "room:retracted:"+s.room.ID); n != kept {
+	kept := s.do(t, "llen", "room:messages:"+s.room.ID)
+	if n := s.do(t, "zcard", "room:retracted:"+s.room.ID); n != kept {
 		t.Errorf("%v numbers are kept of %v messages", n, kept)
 	}
 	s.expectExpiry(t, s.watches[0].awaitKind(t, room.EventStarted).Deadline)
 }
 
-// TestRetractionMissed has messages retracted while no node can hear it: the
-// newest one too, by which a node tells that Redis has lost nothing.
+// TestRetractionMissed retracts messages without events: also the newest one, whose
+// fingerprint shows that Redis has lost nothing.
 func TestRetractionMissed(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
@@ -154,26 +153,26 @@ func TestRetractionMissed(t *testing.T) {
 	}
 	s.retract(t, 0, 5)
 	for _, seq := range []uint64{1, newest} {
-		s.retractUnheard(t, seq)
+		s.retractSilently(t, seq)
 	}
 	s.replace(t, newest+1, "new 21", "new 22", "new 23")
-	s.retractUnheard(t, newest+2)
-	s.cutLinks(t)
+	s.retractSilently(t, newest+2)
+	s.cutPubSub(t)
 	for i, w := range s.watches {
 		w.awaitSeq(t, newest+3)
 		w.awaitRetracted(t, 5, 1, newest)
 		for _, e := range w.all(room.EventMessage) {
 			if retracted := e.Seq == newest+2; e.Retracted != retracted || message.IsRetracted(e.Frame) != retracted {
-				t.Errorf("node %d: message %d was told retracted %v: %s", i, e.Seq, e.Retracted, e.Frame)
+				t.Errorf("node %d: message %d was received as retracted %v: %s", i, e.Seq, e.Retracted, e.Frame)
 			}
 		}
-		if told := w.all(room.EventGap); len(told) > 0 {
-			t.Errorf("node %d was told %s, though nothing was lost", i, describe(told))
+		if received := w.all(room.EventGap); len(received) > 0 {
+			t.Errorf("node %d received %s, though nothing was lost", i, describe(received))
 		}
 	}
 	s.expectSnapshot(t, 1, 5, newest, newest+2)
-	// And once more, with nothing that is new.
-	s.cutLinks(t)
+	// And once more, without anything new.
+	s.cutPubSub(t)
 	s.post(t, 1, "later")
 	for _, w := range s.watches {
 		w.awaitSeq(t, newest+4)
@@ -181,8 +180,8 @@ func TestRetractionMissed(t *testing.T) {
 	}
 }
 
-// TestRetractionLost has Redis forget retractions that a node has told: they are
-// made again.
+// TestRetractionLost makes Redis lose retractions that the nodes have received: they
+// retract the messages again.
 func TestRetractionLost(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
@@ -198,11 +197,11 @@ func TestRetractionLost(t *testing.T) {
 		w.awaitRetracted(t, lost...)
 	}
 	for _, seq := range lost {
-		s.unretract(t, seq, entries[seq])
+		s.undoRetraction(t, seq, entries[seq])
 	}
-	s.cutLinks(t)
+	s.cutPubSub(t)
 	for _, seq := range lost {
-		eventually(t, patience, func() string {
+		eventually(t, awaitTimeout, func() string {
 			if entry := s.entry(t, seq); !message.IsRetracted([]byte(entry)) {
 				return "left: " + entry
 			}
@@ -213,16 +212,16 @@ func TestRetractionLost(t *testing.T) {
 	for i, w := range s.watches {
 		w.awaitSeq(t, newest+1)
 		w.awaitRetracted(t, lost...)
-		if told := w.all(room.EventGap); len(told) > 0 {
-			t.Errorf("node %d was told %s", i, describe(told))
+		if received := w.all(room.EventGap); len(received) > 0 {
+			t.Errorf("node %d received %s", i, describe(received))
 		}
 	}
 	s.expectSnapshot(t, lost...)
 	s.expectExpiry(t, s.watches[0].awaitKind(t, room.EventStarted).Deadline)
 }
 
-// TestRetractionLostWithItsMessage has Redis forget retractions together with
-// messages, whose numbers go to others: those are left alone.
+// TestRetractionLostWithItsMessage makes Redis lose retractions and their messages. Other
+// messages with the same numbers are not retracted.
 func TestRetractionLostWithItsMessage(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, redistest.Options{}, time.Hour)
@@ -233,16 +232,16 @@ func TestRetractionLostWithItsMessage(t *testing.T) {
 		w.awaitSeq(t, newest)
 		w.awaitRetracted(t, 10, 18)
 	}
-	s.unretract(t, 10, tenth)
-	s.raw(t, "zrem", "room:retracted:"+s.room.ID, 18)
+	s.undoRetraction(t, 10, tenth)
+	s.do(t, "zrem", "room:retracted:"+s.room.ID, 18)
 	s.lose(t, 15, 5)
 	s.replace(t, 16, "new 16", "new 17", "new 18")
-	s.cutLinks(t)
+	s.cutPubSub(t)
 	for _, w := range s.watches {
 		w.awaitKind(t, room.EventGap)
 	}
 	s.expectGap(t, 15, 20)
-	eventually(t, patience, func() string {
+	eventually(t, awaitTimeout, func() string {
 		if entry := s.entry(t, 10); !message.IsRetracted([]byte(entry)) {
 			return "left: " + entry
 		}
@@ -252,7 +251,7 @@ func TestRetractionLostWithItsMessage(t *testing.T) {
 		t.Errorf("another message was retracted: %s", entry)
 	}
 	s.expectSnapshot(t, 10)
-	// The new one can be retracted in its turn.
+	// The new one can be retracted.
 	s.retract(t, 0, 18)
 	for _, w := range s.watches {
 		w.await(t, "second retraction of 18", func(room.Event) bool { return len(w.all(room.EventRetracted)) == 3 })

@@ -1,10 +1,12 @@
 package redisstore_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,9 +16,9 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
 
-const patience = 15 * time.Second
+const awaitTimeout = 15 * time.Second
 
-// watch is what one node told of a room.
+// watch records the events that one node emits for a room.
 type watch struct {
 	room.Feed
 	snapshot room.Snapshot
@@ -53,7 +55,7 @@ func (w *watch) soFar() ([]room.Event, <-chan struct{}) {
 	return slices.Clip(w.events), w.changed
 }
 
-// all returns the events of some kinds.
+// all returns the events of these kinds.
 func (w *watch) all(kinds ...room.EventKind) []room.Event {
 	events, _ := w.soFar()
 	var found []room.Event
@@ -70,7 +72,7 @@ func (w *watch) all(kinds ...room.EventKind) []room.Event {
 // await waits for an event that satisfies a condition.
 func (w *watch) await(tb testing.TB, what string, satisfies func(room.Event) bool) room.Event {
 	tb.Helper()
-	timeout := time.NewTimer(2 * patience)
+	timeout := time.NewTimer(2 * awaitTimeout)
 	defer timeout.Stop()
 	for checked := 0; ; {
 		events, changed := w.soFar()
@@ -112,12 +114,13 @@ func describe(events []room.Event) string {
 	return b.String()
 }
 
-// setup is a server with nodes and a room that all of them watch.
+// setup is a server with nodes and a room that all nodes watch.
 type setup struct {
-	server  *redistest.Server
-	nodes   []*redisstore.Store
-	room    room.Room
-	watches []*watch
+	server   *redistest.Server
+	nodes    []*redisstore.Store
+	room     room.Room
+	watches  []*watch
+	attempts atomic.Int64 // posts of load
 }
 
 const admin = "admin"
@@ -130,7 +133,7 @@ func newSetup(tb testing.TB, o redistest.Options, ttl time.Duration) *setup {
 	return s
 }
 
-// newSetupOn is a setup without a server of its own.
+// newSetupOn is a setup without its own server.
 func newSetupOn(tb testing.TB, o redisstore.Options, ttl time.Duration) *setup {
 	tb.Helper()
 	s := &setup{nodes: openNodes(tb, o, 2)}
@@ -204,16 +207,16 @@ func (w *watch) enter(tb testing.TB, p room.Presence) {
 	}
 }
 
-// cutLinks breaks the connections on which nodes hear events.
-func (s *setup) cutLinks(tb testing.TB) {
+// cutPubSub closes the connections on which nodes receive events.
+func (s *setup) cutPubSub(tb testing.TB) {
 	tb.Helper()
 	if err := s.server.Client().Do(tb.Context(), "client", "kill", "type", "pubsub").Err(); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-// raw runs a command behind the stores' backs.
-func (s *setup) raw(tb testing.TB, args ...any) any {
+// do runs a command without the stores.
+func (s *setup) do(tb testing.TB, args ...any) any {
 	tb.Helper()
 	reply, err := s.server.Client().Do(tb.Context(), args...).Result()
 	if err != nil {
@@ -221,6 +224,53 @@ func (s *setup) raw(tb testing.TB, args ...any) any {
 	}
 	return reply
 }
+
+// awaitPosts waits until load has made n more posts.
+func (s *setup) awaitPosts(tb testing.TB, n int64) {
+	tb.Helper()
+	before := s.attempts.Load()
+	eventually(tb, awaitTimeout, func() string {
+		if made := s.attempts.Load() - before; made < n {
+			return fmt.Sprintf("%d posts were made, want %d", made, n)
+		}
+		return ""
+	})
+}
+
+// expectUnavailable polls a server that is down for a while.
+func (s *setup) expectUnavailable(tb testing.TB, d time.Duration) {
+	tb.Helper()
+	for began := time.Now(); time.Since(began) < d; pause() {
+		if _, err := s.nodes[0].Load(tb.Context(), s.room.ID); !errors.Is(err, room.ErrUnavailable) {
+			tb.Fatalf("Load: %v, want ErrUnavailable", err)
+		}
+	}
+}
+
+// awaitProbes waits until so many nodes have published a probe through a server.
+func awaitProbes(tb testing.TB, server *redistest.Server, nodes int) {
+	tb.Helper()
+	eventually(tb, awaitTimeout, func() string {
+		list, err := server.Client().ClientList(tb.Context()).Result()
+		if n := strings.Count(list, "cmd=publish"); n < nodes {
+			return fmt.Sprintf("%d of %d nodes have published a probe: %v", n, nodes, err)
+		}
+		return ""
+	})
+}
+
+// await waits until done is closed.
+func await(tb testing.TB, done <-chan struct{}, fault string) {
+	tb.Helper()
+	select {
+	case <-done:
+	case <-time.After(awaitTimeout):
+		tb.Fatal(fault)
+	}
+}
+
+// pause is the pause between two attempts of a poll.
+func pause() { <-time.After(5 * time.Millisecond) }
 
 // eventually polls until check returns "".
 func eventually(tb testing.TB, within time.Duration, check func() string) {
@@ -234,6 +284,6 @@ func eventually(tb testing.TB, within time.Duration, check func() string) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("still after %v: %s", within, fault)
 		}
-		<-time.After(5 * time.Millisecond)
+		pause()
 	}
 }

@@ -46,7 +46,7 @@ func openNodes(tb testing.TB, o redisstore.Options, n int) []*redisstore.Store {
 	return nodes
 }
 
-// keysOf lists the keys that contain a text.
+// keysOf returns the keys whose names contain a text.
 func keysOf(tb testing.TB, client *redis.Client, text string) []string {
 	tb.Helper()
 	keys, err := client.Keys(tb.Context(), "*"+text+"*").Result()
@@ -84,14 +84,14 @@ func TestStore(t *testing.T) {
 	conformance(t, []*redistest.Server{server}, redisstore.Options{Addrs: []string{server.Addr()}})
 }
 
-// acl is what docs/redis.md says that the user of a store needs.
+// acl has the permissions that docs/redis.md lists for the user of a store.
 const acl = "chat on >secret resetkeys ~chat:room:* resetchannels &chat:room:events:* -@all " +
 	"+auth +select +ping +eval +evalsha +publish +subscribe +unsubscribe " +
 	"+exists +hdel +hexists +hget +hgetall +hincrby +hlen +hmget +hset +lindex +llen +lpop +lrange +lset +ltrim +pexpireat " +
 	"+rpush +sadd +scard +set +sismember +smembers +srem +time +unlink +zadd +zcard +zrangebyscore +zremrangebyscore"
 
-// TestStoreWithPrefix runs the suite as a user who may do nothing but what a
-// store needs, in a database and under a prefix of its own, over a unix socket.
+// TestStoreWithPrefix runs the suite as a user with only those permissions, with a key
+// prefix, over a unix socket.
 func TestStoreWithPrefix(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{Unix: true, Args: append([]string{"--user"}, strings.Fields(acl)...)})
 	conformance(t, []*redistest.Server{server}, redisstore.Options{
@@ -100,7 +100,7 @@ func TestStoreWithPrefix(t *testing.T) {
 	})
 }
 
-// TestStoreOnCluster does the same on a cluster, which takes three commands more.
+// TestStoreOnCluster does the same on a cluster, which needs three commands more.
 func TestStoreOnCluster(t *testing.T) {
 	user := append([]string{"--user"}, strings.Fields(acl+" +cluster|slots +asking +info")...)
 	cluster := redistest.StartCluster(t, redistest.ClusterOptions{Args: user})
