@@ -58,7 +58,7 @@ func newPlot(title string) *plot.Plot {
 	}
 	p.Title.TextStyle.Font.Weight = bold
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
-		axis.LineStyle.Width, axis.Tick.LineStyle.Width = 0, 0
+		axis.Width, axis.Tick.Width = 0, 0
 	}
 	return p
 }

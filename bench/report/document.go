@@ -50,13 +50,13 @@ func (r *Results) blocks(charts map[string][]byte) map[string]string {
 			comparison(r.Peers, []string{"direct"}, func(t *suite.Target) bool { return t.Kind != suite.Baseline })
 	}
 	if r.Growth != nil {
-		text := r.Growth.provenance() + "\n"
+		parts := []string{r.Growth.provenance()}
 		for _, c := range suite.Curves() {
 			if charts[c.Name] != nil {
-				text += image(c.Title, c.Name) + growth(r.Growth, &c) + "\n"
+				parts = append(parts, image(c.Title, c.Name)+growth(r.Growth, &c))
 			}
 		}
-		blocks["growth"] = text
+		blocks["growth"] = strings.Join(parts, "\n")
 	}
 	return blocks
 }

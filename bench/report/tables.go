@@ -12,25 +12,6 @@ import (
 // missing is the text of an empty cell.
 const missing = "–"
 
-// column is a column of a table.
-type column struct {
-	title string
-	value func(*suite.Row) string
-}
-
-func ratio(base, title string, of func(suite.Ratio) float64) column {
-	return column{title + base, func(r *suite.Row) string {
-		if v := of(r.Ratios[base]); v > 0 {
-			return fmt.Sprintf("%.2f", v)
-		}
-		return missing
-	}}
-}
-
-func metric(title string, of func(*suite.Metrics) float64) column {
-	return column{title, func(r *suite.Row) string { return digits(of(&r.Medians)) }}
-}
-
 // digits formats a number with three significant digits.
 func digits(v float64) string {
 	switch {
@@ -48,33 +29,38 @@ func digits(v float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", v/1_000_000), ".0") + "M"
 }
 
-// messageColumns are the columns of a table of deliveries.
-func messageColumns(scenario string, bases []string) []column {
-	columns := []column{metric("CPU µs per delivery", func(m *suite.Metrics) float64 { return m.Delivery })}
+// cell is a cell of a table, with the title of its column.
+type cell struct{ title, text string }
+
+// messageCells are the cells of a row about deliveries. The first ratio of one
+// message at a time is that of latencies.
+func messageCells(r *suite.Row, bases []string) []cell {
+	m := &r.Medians
+	cells := []cell{{"CPU µs per delivery", digits(m.Delivery)}}
 	for i, base := range bases {
-		if scenario == "ping" && i == 0 {
-			columns = append(columns, ratio(base, "p50 × ", func(r suite.Ratio) float64 { return r.P50 }))
-			continue
+		if i == 0 && r.Scenario == "ping" {
+			cells = append(cells, cell{"p50 × " + base, digits(r.Ratios[base].P50)})
+		} else {
+			cells = append(cells, cell{"× " + base, digits(r.Ratios[base].Delivery)})
 		}
-		columns = append(columns, ratio(base, "× ", func(r suite.Ratio) float64 { return r.Delivery }))
 	}
-	return append(columns,
-		metric("Redis µs per post", func(m *suite.Metrics) float64 { return m.RedisPost }),
-		metric("deliveries/s", func(m *suite.Metrics) float64 { return m.Deliveries }),
-		metric("p50 ms", func(m *suite.Metrics) float64 { return m.P50 }),
-		metric("p99 ms", func(m *suite.Metrics) float64 { return m.P99 }),
-		metric("max ms", func(m *suite.Metrics) float64 { return m.Max }),
-		metric("messages per read", func(m *suite.Metrics) float64 { return m.PerRead }),
-		column{"faults", func(r *suite.Row) string { return fmt.Sprintf("%.0f", r.Medians.Faults) }},
+	return append(cells,
+		cell{"Redis µs per post", digits(m.RedisPost)},
+		cell{"deliveries/s", digits(m.Deliveries)},
+		cell{"p50 ms", digits(m.P50)},
+		cell{"p99 ms", digits(m.P99)},
+		cell{"max ms", digits(m.Max)},
+		cell{"messages per read", digits(m.PerRead)},
+		cell{"faults", fmt.Sprintf("%.0f", m.Faults)},
 	)
 }
 
-// memoryColumns are the columns of a table of idle connections.
-func memoryColumns() []column {
-	return []column{
-		metric("KiB per connection", func(m *suite.Metrics) float64 { return m.Connection }),
-		ratio("direct", "× ", func(r suite.Ratio) float64 { return r.Connection }),
-		metric("KiB kept after it closed", func(m *suite.Metrics) float64 { return m.Left }),
+// memoryCells are the cells of a row about idle connections.
+func memoryCells(r *suite.Row) []cell {
+	return []cell{
+		{"KiB per connection", digits(r.Medians.Connection)},
+		{"× direct", digits(r.Ratios["direct"].Connection)},
+		{"KiB kept after it closed", digits(r.Medians.Left)},
 	}
 }
 
@@ -83,27 +69,21 @@ func comparison(s *Section, bases []string, show func(*suite.Target) bool) strin
 	var text strings.Builder
 	text.WriteString(s.provenance())
 	for _, scenario := range suite.Scenarios() {
-		columns := messageColumns(scenario.Name, bases)
-		if scenario.Memory {
-			columns = memoryColumns()
-		}
-		lines := [][]string{{""}}
-		for _, c := range columns {
-			lines[0] = append(lines[0], c.title)
-		}
+		var names []string
+		var rows [][]cell
 		for _, t := range suite.Targets() {
 			r := s.row(scenario.Name, t.Name)
 			if r == nil || !show(&t) {
 				continue
 			}
-			line := []string{t.Title}
-			for _, c := range columns {
-				line = append(line, c.value(r))
+			cells := messageCells(r, bases)
+			if scenario.Memory {
+				cells = memoryCells(r)
 			}
-			lines = append(lines, line)
+			names, rows = append(names, t.Title), append(rows, cells)
 		}
-		if len(lines) > 1 {
-			fmt.Fprintf(&text, "\n**%s**\n\n%s", scenario.Title, table(lines))
+		if len(rows) > 0 {
+			fmt.Fprintf(&text, "\n**%s**\n\n%s", scenario.Title, table("", names, rows))
 		}
 	}
 	return text.String()
@@ -119,44 +99,48 @@ func (s *Section) provenance() string {
 		s.Date, s.Machine, s.Rounds, s.Duration, 100*others)
 }
 
-// table formats a table. The first line has the titles; a column without any value
-// is left out.
-func table(lines [][]string) string {
-	text := make([]string, len(lines)+1)
-	for i := range lines[0] {
-		empty := i > 0
-		for _, line := range lines[1:] {
-			empty = empty && line[i] == missing
+// table formats rows that begin with a name. It leaves out columns without values.
+func table(corner string, names []string, rows [][]cell) string {
+	head, rule := "| "+corner, "|---"
+	lines := make([]string, len(rows))
+	for j, name := range names {
+		lines[j] = "| " + name
+	}
+	for i, column := range rows[0] {
+		empty := true
+		for _, row := range rows {
+			empty = empty && row[i].text == missing
 		}
 		if empty {
 			continue
 		}
-		text[0] += "| " + lines[0][i] + " "
-		text[1] += "|--:"
-		for j, line := range lines[1:] {
-			text[j+2] += "| " + line[i] + " "
+		head, rule = head+" | "+column.title, rule+"|--:"
+		for j, row := range rows {
+			lines[j] += " | " + row[i].text
 		}
 	}
-	text[1] = strings.Replace(text[1], "|--:", "|---", 1)
-	return strings.Join(text, "|\n") + "|\n"
+	return head + " |\n" + rule + "|\n" + strings.Join(lines, " |\n") + " |\n"
 }
 
 // growth returns the table of a curve.
 func growth(s *Section, c *suite.Curve) string {
-	cost, title := costOf(c)
-	lines := [][]string{{c.X}}
-	for _, t := range curveTargets {
-		lines[0] = append(lines[0], t.short+": CPU "+title, "p50 ms", "p99 ms", "Redis µs per post")
-	}
+	cost, unit := costOf(c)
+	var names []string
+	var rows [][]cell
 	for _, point := range c.Points {
-		line := []string{humanize.Comma(int64(point.X))}
+		var cells []cell
 		for _, t := range curveTargets {
 			m := s.metrics(point.Scenario.Name, t.name)
-			line = append(line, digits(cost(m)), digits(m.P50), digits(m.P99), digits(m.RedisPost))
+			cells = append(cells,
+				cell{t.short + ": CPU " + unit, digits(cost(m))},
+				cell{"p50 ms", digits(m.P50)},
+				cell{"p99 ms", digits(m.P99)},
+				cell{"Redis µs per post", digits(m.RedisPost)},
+			)
 		}
-		lines = append(lines, line)
+		names, rows = append(names, humanize.Comma(int64(point.X))), append(rows, cells)
 	}
-	return table(lines)
+	return table(c.X, names, rows)
 }
 
 // costOf returns the CPU time that a curve shows, and its unit.

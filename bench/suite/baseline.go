@@ -12,6 +12,6 @@ func startBaseline(mode string) func(context.Context, *server) error {
 		if s.tls {
 			args = append(args, "-tls")
 		}
-		return s.runSite(ctx, mode, listen, s.url(listen), s.programs.Baseline, args...)
+		return s.runSite(ctx, mode, listen, s.url(listen), s.program("baseline"), args...)
 	}
 }

@@ -74,6 +74,6 @@ func startNode(ctx context.Context, s *server, name, options string) error {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
 	}
-	program := cmp.Or(s.target.caddy, s.programs.Caddy)
+	program := cmp.Or(s.target.caddy, s.program("caddy"))
 	return s.runSite(ctx, name, listen, "http://"+admin, program, "run", "--config", config, "--adapter", "caddyfile")
 }

@@ -35,7 +35,7 @@ type dialer interface {
 // program keeps its files and its log in the directory.
 func startProcess(ctx context.Context, d dialer, dir, name, address, program string, args ...string) (*process, error) {
 	log := filepath.Join(dir, name+".log")
-	output, err := os.Create(log)
+	output, err := os.Create(log) //nolint:gosec // in our temporary directory
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func startProcess(ctx context.Context, d dialer, dir, name, address, program str
 	}()
 	if err := p.awaitListening(ctx, d, address); err != nil {
 		p.stop()
-		text, _ := os.ReadFile(log)
+		text, _ := os.ReadFile(log) //nolint:gosec // as above
 		return nil, fmt.Errorf("%s: %w\n%s", name, err, text)
 	}
 	return p, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -16,12 +17,12 @@ const redisName = "redis"
 // server is a target's running processes.
 type server struct {
 	// Fixed.
-	target   *Target
-	programs *Programs
-	options  []string // further lines of the chat's block in the Caddyfile
-	nodes    int      // of ours
-	tls      bool
-	dir      string // temporary
+	target  *Target
+	bin     string   // directory of the programs
+	options []string // further lines of the chat's block in the Caddyfile
+	nodes   int      // of ours
+	tls     bool
+	dir     string // temporary
 
 	urls      []string
 	gc        []string // URLs that collect garbage
@@ -76,9 +77,12 @@ func (s *server) runRedis(ctx context.Context) (address string, err error) {
 		return "", err
 	}
 	_, port, _ := strings.Cut(address, ":")
-	return address, s.run(ctx, new(net.Dialer), redisName, address, s.programs.Redis,
+	return address, s.run(ctx, new(net.Dialer), redisName, address, "redis-server",
 		"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", s.dir)
 }
+
+// program returns the path of a program that was built.
+func (s *server) program(name string) string { return filepath.Join(s.bin, name) }
 
 // url returns the URL of a site.
 func (s *server) url(address string) string {

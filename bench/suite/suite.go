@@ -17,7 +17,7 @@ import (
 
 // Suite is a set of measurements.
 type Suite struct {
-	Programs  *Programs
+	Bin       string // directory of the programs, absolute
 	Scenarios []Scenario
 	Targets   []Target
 	Rounds    int
@@ -74,11 +74,11 @@ func (s *Suite) Run(ctx context.Context) ([]Run, error) {
 // measure starts a server, puts load on it, and stops it.
 func (s *Suite) measure(ctx context.Context, scenario *Scenario, target *Target) (*load.Result, error) {
 	server := &server{
-		target:   target,
-		programs: s.Programs,
-		options:  slices.Concat(scenario.lines, s.Options),
-		nodes:    max(scenario.nodes, 1),
-		tls:      scenario.tls,
+		target:  target,
+		bin:     s.Bin,
+		options: slices.Concat(scenario.lines, s.Options),
+		nodes:   max(scenario.nodes, 1),
+		tls:     scenario.tls,
 	}
 	if err := server.start(ctx); err != nil {
 		return nil, err
@@ -92,11 +92,11 @@ func (s *Suite) measure(ctx context.Context, scenario *Scenario, target *Target)
 		"-duration", s.Duration.String(),
 		"-warmup", s.Warmup.String(),
 	}
-	program := s.Programs.Chatload
+	program := "chatload"
 	if target.Kind == Peer {
-		program = s.Programs.CentrifugoLoad
+		program = "centrifugoload"
 	}
-	cmd := exec.CommandContext(ctx, program, append(args, scenario.args...)...) //nolint:gosec // one of the programs that were built
+	cmd := exec.CommandContext(ctx, server.program(program), append(args, scenario.args...)...) //nolint:gosec // one of the programs that were built
 	var output, messages bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &messages
 	err := cmd.Run()
@@ -115,24 +115,14 @@ func (s *Suite) measure(ctx context.Context, scenario *Scenario, target *Target)
 // line formats a run in one line.
 func (r *Run) line() string {
 	m := metricsOf(r.Result)
-	var text strings.Builder
-	if m.Deliveries > 0 {
-		fmt.Fprintf(&text, "%6.2f µs/delivery %8.1f µs/post %8.0f/s  p50 %.2f p99 %.2f max %.1f ms  %.1f/read",
-			m.Delivery, m.Post, m.Deliveries, m.P50, m.P99, m.Max, m.PerRead)
-	}
-	if m.RedisPost > 0 {
-		fmt.Fprintf(&text, "  Redis %.1f µs/post", m.RedisPost)
-	}
+	text := fmt.Sprintf("%6.2f µs/delivery %8.1f µs/post, Redis %.1f  %8.0f/s  p50 %.2f p99 %.2f max %.1f ms  %.1f/read  late %.1f ms  others %.0f %%",
+		m.Delivery, m.Post, m.RedisPost, m.Deliveries, m.P50, m.P99, m.Max, m.PerRead, m.Late, 100*m.Others)
 	if m.Connection > 0 {
-		fmt.Fprintf(&text, "%6.2f KiB/connection, left %.2f", m.Connection, m.Left)
+		text = fmt.Sprintf("%6.2f KiB/connection, left %.2f", m.Connection, m.Left)
 	}
-	if m.Late > 0 {
-		fmt.Fprintf(&text, "  late %.1f ms", m.Late)
+	if f := r.Result; !f.Faultless() {
+		text += fmt.Sprintf("  FAULTS: %d lost, %d doubled, %d reordered, %d refused, %d disconnected %s",
+			f.Lost, f.Duplicated, f.Reordered, f.Refused, f.Disconnected, f.DisconnectedBy)
 	}
-	fmt.Fprintf(&text, "  others %.0f %%", 100*m.Others)
-	if faults := r.Result; !faults.Faultless() {
-		fmt.Fprintf(&text, "  FAULTS: %d lost, %d doubled, %d reordered, %d refused, %d disconnected %s",
-			faults.Lost, faults.Duplicated, faults.Reordered, faults.Refused, faults.Disconnected, faults.DisconnectedBy)
-	}
-	return text.String()
+	return text
 }

@@ -2,6 +2,7 @@ package suite_test
 
 import (
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,14 +16,14 @@ import (
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	targets := slices.DeleteFunc(suite.Targets(), func(target suite.Target) bool { return target.Kind == suite.Peer })
-	programs, err := suite.Build(t.Context(), "../..", t.TempDir(), targets)
-	if err != nil {
+	bin := t.TempDir()
+	if err := suite.Build(t.Context(), "../..", bin, targets); err != nil {
 		t.Fatal(err)
 	}
 	s := &suite.Suite{
-		Programs:  programs,
+		Bin:       bin,
 		Scenarios: []suite.Scenario{suite.Custom([]string{"-rooms", "2", "-members", "5", "-rate", "20"})},
-		Targets:   suite.WithBefore(targets, programs.Caddy),
+		Targets:   suite.WithBefore(targets, filepath.Join(bin, "caddy")),
 		Rounds:    1,
 		Duration:  300 * time.Millisecond,
 		Log:       io.Discard,

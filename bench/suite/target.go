@@ -1,9 +1,6 @@
 package suite
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // Kind is the kind of a target.
 type Kind int
@@ -32,8 +29,8 @@ func Targets() []Target {
 		{Name: "direct", Title: "baseline: direct", Kind: Baseline, start: startBaseline("direct")},
 		{Name: "batched", Title: "baseline: batched", Kind: Baseline, start: startBaseline("batched")},
 		{Name: "paced", Title: "baseline: paced", Kind: Baseline, start: startBaseline("paced")},
-		{Name: "centrifugo", Title: "Centrifugo, memory", Kind: Peer, start: startCentrifugo(false)},
-		{Name: "centrifugo-redis", Title: "Centrifugo, Redis", Kind: Peer, start: startCentrifugo(true)},
+		{Name: "centrifugo", Title: "Centrifugo, memory", Kind: Peer, start: startCentrifugo("memory")},
+		{Name: "centrifugo-redis", Title: "Centrifugo, Redis", Kind: Peer, start: startCentrifugo("redis")},
 	}
 }
 
@@ -51,9 +48,4 @@ func WithBefore(targets []Target, caddy string) []Target {
 		}
 	}
 	return all
-}
-
-// hasPeers reports whether any target is a peer.
-func hasPeers(targets []Target) bool {
-	return slices.ContainsFunc(targets, func(t Target) bool { return t.Kind == Peer })
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -58,7 +59,10 @@ func run(ctx context.Context, args []string) error {
 
 // measure measures, prints, and with -write saves the results.
 func measure(ctx context.Context, o *options, results *report.Results) (err error) {
-	if o.Programs, err = suite.Build(ctx, repository, programDir, o.Targets); err != nil {
+	if o.Bin, err = filepath.Abs(programDir); err != nil {
+		return err
+	}
+	if err := suite.Build(ctx, repository, o.Bin, o.Targets); err != nil {
 		return err
 	}
 	section := func(scenarios []suite.Scenario, rounds int, keep func(*report.Section)) error {

@@ -26,12 +26,9 @@ func appendText(b []byte, slot, sent int64, size int) []byte {
 
 // parseText finds slot and time anywhere in a text.
 func parseText(text []byte) (slot, sent int64, ok bool) {
-	at := bytes.IndexByte(text, '~')
-	if at < 0 {
-		return 0, 0, false
-	}
+	_, text, _ = bytes.Cut(text, []byte{'~'})
 	n := int64(0)
-	for _, c := range text[at+1:] {
+	for _, c := range text {
 		switch {
 		case c >= '0' && c <= '9':
 			n = n*10 + int64(c-'0')
