@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,14 +40,15 @@ func built(tb testing.TB, binary func() (string, error)) string {
 	return path
 }
 
-// BinaryDir returns the folder that keeps binaries between the test packages, which
-// are processes of their own.
+// BinaryDir returns the folder that keeps binaries of this checkout between the test
+// packages, which are processes of their own.
 func BinaryDir() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "ephemeral-chat-e2e")
+	checkout := sha256.Sum256([]byte(Repository()))
+	dir := filepath.Join(cache, "ephemeral-chat-e2e", hex.EncodeToString(checkout[:6]))
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
