@@ -5,9 +5,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
 // Crash ends a store like the death of its process: without events, and with its lease
@@ -44,11 +41,4 @@ func (s *Store) PendingPosts() (calls, waiting int) { return s.posts.Pending() }
 // MarkDirty makes the store write again whether a user is online through it.
 func (s *Store) MarkDirty(instanceID, userID string) {
 	s.presence.markDirty(roomUser{instanceID, userID})
-}
-
-// Sync reads a room like a feed does, and returns it with the number of the oldest
-// message.
-func (s *Store) Sync(instanceID string, users []string) (room.Room, uint64, error) {
-	read, err := s.scripts.Sync(s.ctx, s.keys.Room(instanceID), script.SyncArgs{Users: users})
-	return read.Room, read.Oldest, err
 }

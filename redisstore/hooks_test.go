@@ -3,7 +3,6 @@ package redisstore_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -79,38 +78,6 @@ func countCalls(s *redisstore.Store, texts ...string) *atomic.Int32 {
 		return err
 	}))
 	return &count
-}
-
-// cannedReply answers the commands of a store with one reply, in place of Redis.
-type cannedReply struct{ reply any }
-
-func (*cannedReply) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (r *cannedReply) ProcessHook(redis.ProcessHook) redis.ProcessHook {
-	return func(_ context.Context, cmd redis.Cmder) error {
-		switch cmd := cmd.(type) {
-		case *redis.Cmd:
-			cmd.SetVal(r.reply)
-		case *redis.IntCmd:
-			number, ok := r.reply.(int64)
-			if !ok {
-				cmd.SetErr(errors.New("no number"))
-			}
-			cmd.SetVal(number)
-		default:
-			cmd.SetErr(errors.New("no such reply"))
-		}
-		return cmd.Err()
-	}
-}
-
-func (*cannedReply) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(_ context.Context, commands []redis.Cmder) error {
-		for _, cmd := range commands {
-			cmd.SetErr(errors.New("no such reply"))
-		}
-		return nil
-	}
 }
 
 // postCalls records the calls of a store that send posts.

@@ -1,6 +1,7 @@
-package redisstore_test
+package script_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -8,11 +9,53 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
 )
+
+// cannedReply answers the commands of a client with one reply, in place of Redis.
+type cannedReply struct{ reply any }
+
+func (*cannedReply) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (r *cannedReply) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(_ context.Context, cmd redis.Cmder) error {
+		switch cmd := cmd.(type) {
+		case *redis.Cmd:
+			cmd.SetVal(r.reply)
+		case *redis.IntCmd:
+			number, ok := r.reply.(int64)
+			if !ok {
+				cmd.SetErr(errors.New("no number"))
+			}
+			cmd.SetVal(number)
+		default:
+			cmd.SetErr(errors.New("no such reply"))
+		}
+		return cmd.Err()
+	}
+}
+
+func (*cannedReply) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(_ context.Context, commands []redis.Cmder) error {
+		for _, cmd := range commands {
+			cmd.SetErr(errors.New("no such reply"))
+		}
+		return nil
+	}
+}
+
+// noClock ignores samples of the server's time.
+type noClock struct{}
+
+func (noClock) Local() time.Duration { return 0 }
+
+func (noClock) Add(time.Time, time.Duration, time.Duration) {}
 
 // replyOf returns the reply that JSON describes, in the types of the client library:
 // strings, integers, lists and nil. It returns false for others.
@@ -73,31 +116,33 @@ func FuzzReplies(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	e := new(cannedReply)
-	s, err := redisstore.New(redisstore.Options{Addrs: []string{"127.0.0.1:1"}})
+	topology, err := client.Options{Addrs: []string{"127.0.0.1:1"}}.Open()
 	if err != nil {
 		f.Fatal(err)
 	}
-	s.AddHook(e)
-	f.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			f.Error(err)
-		}
-	})
+	f.Cleanup(func() { _ = topology.Close() }) // it never connects
+	server, err := topology.ClientFor(f.Context(), "")
+	if err != nil {
+		f.Fatal(err)
+	}
+	canned := new(cannedReply)
+	server.AddHook(canned)
+	runner := script.NewRunner(topology, noClock{})
 	f.Fuzz(func(t *testing.T, text string) {
 		var ok bool
-		if e.reply, ok = replyOf(text); !ok {
+		if canned.reply, ok = replyOf(text); !ok {
 			return
 		}
-		callEverything(t, s, e.reply)
+		runEverything(t, runner, server, canned.reply)
 	})
 }
 
-// callEverything makes every call that runs a script, and checks the results.
-func callEverything(t *testing.T, s *redisstore.Store, reply any) {
+// runEverything runs every script of a room, and checks the results.
+func runEverything(t *testing.T, r *script.Runner, server *redis.Client, reply any) {
 	t.Helper()
 	ctx := t.Context()
 	const id = "AAAAAAAAAAAAAAAAAAAAAA"
+	keys := script.Keyspace{}.Room(id)
 	failed := func(err error) bool {
 		if err != nil && apierror.Of(err) == apierror.Of(room.ErrInternal) && !errors.Is(err, room.ErrInternal) {
 			t.Errorf("an unknown error: %v", err)
@@ -115,31 +160,35 @@ func callEverything(t *testing.T, s *redisstore.Store, reply any) {
 			t.Errorf("%s: half a room: %+v", what, r)
 		}
 	}
-	if r, err := s.Load(ctx, id); !failed(err) {
-		expectRoom("load", r)
-	}
-	if r, _, err := s.Member(ctx, id, "ben"); !failed(err) {
-		expectRoom("member", r)
+	for _, userID := range []string{"", "ben"} {
+		if loaded, _, err := r.Load(ctx, keys, userID); !failed(err) {
+			expectRoom("load", loaded)
+		}
 	}
 	candidates := []string{"ben", "ben-2"}
-	if j, err := s.Join(ctx, id, room.Join{Candidates: candidates, MaxOnline: 1, MaxMembers: 1}); !failed(err) {
+	if j, _, err := r.Join(ctx, keys, room.Join{Candidates: candidates, MaxOnline: 1, MaxMembers: 1}, 0); !failed(err) {
 		expectRoom("join", j.Room)
 		if !slices.Contains(candidates, j.UserID) {
 			t.Errorf("joined as %q", j.UserID)
 		}
 	}
-	if c, err := s.Start(ctx, id); !failed(err) && !c.Deadline.After(c.StartedAt) {
+	if c, err := r.Start(ctx, keys); !failed(err) && !c.Deadline.After(c.StartedAt) {
 		t.Errorf("started %+v", c)
 	}
-	if r, err := s.Open(ctx, room.Room{ID: id, Instance: "life", Name: "Room", TTL: time.Hour, Epoch: "e", Key: make([]byte, 32)},
-		room.CreateLimits{Lobby: time.Hour}); !failed(err) {
-		expectRoom("open", r)
+	if createdAt, lobby, err := r.LobbyEnqueue(ctx, script.Keyspace{}, id, time.Hour); err == nil {
+		created := room.Room{ID: id, Instance: "first", Name: "Room", TTL: time.Hour, Epoch: "e", Key: make([]byte, 32)}
+		if existing, _, err := r.Create(ctx, keys, created, createdAt, lobby); !failed(err) {
+			expectRoom("create", existing)
+		}
 	}
-	if r, err := s.Post(ctx, id, room.Post{UserID: "ben", Body: []byte(`"message":"x"}`), History: 10}); err == nil &&
-		r.Seq == 0 && !r.Duplicate && !r.Lost {
-		t.Errorf("posted: %+v", r)
+	post := new(script.PostCall)
+	post.Init(ctx, script.Keyspace{}, id, room.Post{UserID: "ben", Body: []byte(`"message":"x"`), History: 10})
+	if err := server.Process(ctx, post.Command()); err == nil {
+		if receipt, err := post.Receipt(); err == nil && receipt.Seq == 0 && !receipt.Duplicate && !receipt.Lost {
+			t.Errorf("posted: %+v", receipt)
+		}
 	}
-	if p, err := s.After(ctx, id, 0, 1<<20); !failed(err) {
+	if p, err := r.History(ctx, keys, script.After, 0, 1<<30, 1<<20); !failed(err) {
 		if p.Epoch == "" || p.Last() > p.Newest || len(p.Entries) > 0 && (p.First == 0 || p.First < p.Oldest) {
 			t.Errorf("page %+v", p)
 		}
@@ -149,14 +198,14 @@ func callEverything(t *testing.T, s *redisstore.Store, reply any) {
 			}
 		}
 	}
-	failed(s.Retract(ctx, id, room.Retraction{Seq: 1, UserID: "ben"}))
-	failed(s.SetLocked(ctx, id, true))
-	failed(s.Remove(ctx, id, "ben"))
-	failed(s.Delete(ctx, id))
-	if r, oldest, err := s.Sync(id, []string{"ben"}); !failed(err) {
-		expectRoom("sync", r)
-		if oldest == 0 || oldest > r.Seq+1 {
-			t.Errorf("the oldest of %d messages is %d", r.Seq, oldest)
+	failed(r.Retract(ctx, keys, room.Retraction{Seq: 1, UserID: "ben"}))
+	failed(r.SetLocked(ctx, keys, true))
+	failed(r.Remove(ctx, keys, "ben", false))
+	failed(r.Delete(ctx, keys))
+	if s, err := r.Sync(ctx, keys, script.SyncArgs{Users: []string{"ben"}}); !failed(err) {
+		expectRoom("sync", s.Room)
+		if s.Oldest == 0 || s.Oldest > s.Room.Seq+1 {
+			t.Errorf("the oldest of %d messages is %d", s.Room.Seq, s.Oldest)
 		}
 	}
 }
