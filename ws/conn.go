@@ -224,7 +224,7 @@ func (c *conn) newContext(cancel *context.CancelFunc) context.Context {
 // a message, so one serves all calls until it has timed out.
 func (c *conn) startCall() context.Context {
 	if c.storeCtx == nil || c.storeCtx.Err() != nil {
-		c.storeCtx = c.newContext(&c.cancel) //nolint:fatcontext // it replaces the other, and does not hold it
+		c.storeCtx = c.newContext(&c.cancel)
 		c.storeTimer = time.AfterFunc(storeTimeout, c.cancel)
 	} else {
 		c.storeTimer.Reset(storeTimeout)
