@@ -110,8 +110,8 @@ func TestPresenceOnTwoNodes(t *testing.T) {
 	})
 }
 
-// TestLateJoinCounts checks that a socket that was opened before another
-// one of the same user came and went is counted when it joins.
+// TestLateJoinCounts checks that a socket counts when it joins, even if another socket of
+// the same user was opened later and has left.
 func TestLateJoinCounts(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSite(t, piped)
