@@ -1,5 +1,5 @@
-# `make help` lists the targets. Needs GNU make, bash and Go; `make test`
-# installs the rest on Debian.
+# `make help` lists the targets. They need GNU make, bash and Go, and install the
+# rest on Debian.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -24,37 +24,50 @@ SEED     ?= 0
 TOPOLOGY ?= all
 SOAK     ?=
 
+# The end-to-end tests that make test runs: without a browser, within minutes.
+E2E_CORE := ./api ./rooms
+
+# The modules of the repository.
+MODULES := . bench web/build e2e
+
 .PHONY: test
-test: packages ## everything that has to pass: lint, vet, all tests with -race, end-to-end tests, 10 s of each fuzz target
+test: redis ## the tests for everybody, in under ten minutes on two cores: units, stores on a real Redis, the core of the end-to-end tests
+	go test -timeout 10m ./...
+	cd bench && go test -timeout 5m ./...
+	cd web/build && go test -timeout 5m ./...
+	cd e2e && go test -p 1 -timeout 10m $(E2E_CORE)
+
+.PHONY: check
+check: packages $(XCADDY) ## everything else, in about half an hour: lint, race detector, browsers, attacks, faults, fuzzing
 	@$(MAKE) verify
 	@$(MAKE) lint
-	go vet ./...
-	go test -race -timeout 20m ./...
-	cd bench && go vet ./... && go test -race -timeout 5m ./...
+	@$(MAKE) race
 	@$(MAKE) e2e
 	@$(MAKE) fuzz FUZZTIME=10s
 
+.PHONY: race
+race: packages ## all Go tests with the race detector
+	go test -race -timeout 20m ./...
+	cd bench && go test -race -timeout 5m ./...
+
 .PHONY: e2e
-e2e: packages $(XCADDY) ## the end-to-end tests, which are a module of their own
-	cd e2e && go vet ./...
-	cd e2e && PATH="$(BIN):$$PATH" go test -race -timeout 30m ./...
+e2e: packages $(XCADDY) ## all end-to-end tests, against programs with the race detector
+	cd e2e && PATH="$(BIN):$$PATH" go test -p 1 -race -timeout 30m ./...
 
 .PHONY: soak
-soak: packages ## injects faults for DURATION (10m) from SEED into TOPOLOGY (all), and looks for messages lost or doubled
+soak: packages ## injects faults for DURATION (10m) from SEED into TOPOLOGY (all), and checks that no message is lost or doubled
 	cd e2e && go run ./cmd/soak -source .. -duration $(DURATION) -seed $(SEED) -topology $(TOPOLOGY) $(SOAK)
 
 .PHONY: screenshots
 screenshots: packages ## pictures of the page in all of its states, in ./bin/screenshots
-	cd e2e && SCREENSHOTS="$(BIN)/screenshots" go test -count 1 -run '^TestPage(States|Bubble)$$' .
+	cd e2e && SCREENSHOTS="$(BIN)/screenshots" go test -count 1 -run '^TestPage(States|Bubble)$$' ./browser
 	for name in start-light conversation-light conversation-dark conversation-light-phone bubble-open-light; do \
 		cp "$(BIN)/screenshots/$$name.webp" docs/screenshots/; \
 	done
 
 .PHONY: verify
-verify: ## whether the modules that are compiled are those of go.sum
-	go mod verify
-	cd bench && go mod verify
-	cd e2e && go mod verify
+verify: ## checks that the modules compiled are those of go.sum
+	for module in $(MODULES); do (cd $$module && go mod verify); done
 
 .PHONY: licenses
 licenses: ## the licenses of all that is compiled into Caddy
@@ -62,19 +75,15 @@ licenses: ## the licenses of all that is compiled into Caddy
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## static checks
-	$(GOLANGCI_LINT) run ./...
-	cd e2e && $(GOLANGCI_LINT) run ./...
-	cd bench && $(GOLANGCI_LINT) run ./...
+	for module in $(MODULES); do (cd $$module && $(GOLANGCI_LINT) run ./...); done
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## formats the code
 	$(GOLANGCI_LINT) fmt ./...
 
-# An input that only finds something new is not worth being made small for a minute,
-# which is what go test would take.
-#
-# When the time of go test -fuzz is over while it waits for a worker, it fails with
-# "context deadline exceeded", although there is no input that fails.
+# -fuzzminimizetime: go test would spend a minute on shrinking each input that only
+# adds coverage. "context deadline exceeded" without a failing input means that the
+# time ended while a worker was busy.
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (1m)
 	@packages="$$(go list ./...)"; \
@@ -85,7 +94,7 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 			if output="$$(go test -run '^$$' -fuzz "^$$target\$$" -fuzztime "$(FUZZTIME)" -fuzzminimizetime 100x "$$package" 2>&1)"; then \
 				tail -n 2 <<<"$$output"; \
 			elif grep -q '^    context deadline exceeded$$' <<<"$$output" && ! grep -q 'Failing input' <<<"$$output"; then \
-				echo "the time was over while an input was being tried"; \
+				echo "the time ended while an input was being tried"; \
 			else \
 				echo "$$output"; \
 				exit 1; \
@@ -109,23 +118,30 @@ microbench: ## the Go benchmarks, with allocations
 build: ## Caddy with this module, as ./bin/caddy
 	go build -trimpath -o $(BIN)/caddy ./cmd/caddy
 
-.PHONY: packages
-packages: ## installs what the tests need from the system: a C compiler for -race, Redis, Node.js, Chromium
+# install takes pairs of a command and the Debian packages that have it, and installs
+# the packages of missing commands.
+define install
 	@missing=(); \
-	command -v cc           >/dev/null || missing+=(gcc libc6-dev); \
-	command -v redis-server >/dev/null || missing+=(redis-server); \
-	command -v node         >/dev/null || missing+=(nodejs); \
-	command -v npm          >/dev/null || missing+=(npm); \
-	command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || missing+=(chromium fonts-liberation fonts-noto-color-emoji); \
+	need() { command -v $$1 >/dev/null || missing+=("$${@:2}"); }; \
+	$(1) \
 	if [[ $${#missing[@]} == 0 ]]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
-		echo "Please install with your system's package manager what Debian calls: $${missing[*]}" >&2; \
+		echo "Install with your system's package manager what Debian calls: $${missing[*]}" >&2; \
 		exit 1; \
 	fi; \
 	as_root=(); \
 	if [[ $$(id -u) != 0 ]]; then as_root=(sudo); fi; \
 	"$${as_root[@]}" apt-get update; \
 	"$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$${missing[@]}"
+endef
+
+.PHONY: redis
+redis: ## installs the Redis server that make test needs
+	$(call install,need redis-server redis-server;)
+
+.PHONY: packages
+packages: redis ## installs what make check needs: a C compiler for -race, Node.js, Chromium, fonts
+	$(call install,need cc gcc libc6-dev; need node nodejs; need npm npm; need "chromium chromium-browser google-chrome google-chrome-stable" chromium fonts-liberation fonts-noto-color-emoji;)
 
 $(GOLANGCI_LINT):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
@@ -137,4 +153,4 @@ $(XCADDY):
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
