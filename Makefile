@@ -31,7 +31,7 @@ E2E_CORE := ./api ./rooms
 MODULES := . bench web/build e2e
 
 .PHONY: test
-test: redis ## the tests for everybody, in under ten minutes on two cores: units, stores on a real Redis, the core of the end-to-end tests
+test: redis ## unit tests, stores on a real Redis and the core of the end-to-end tests, in under ten minutes on two cores
 	go test -timeout 10m ./...
 	cd bench && go test -timeout 5m ./...
 	cd web/build && go test -timeout 5m ./...
@@ -55,7 +55,7 @@ e2e: packages $(XCADDY) ## all end-to-end tests, against programs with the race 
 	cd e2e && PATH="$(BIN):$$PATH" go test -p 1 -race -timeout 30m ./...
 
 .PHONY: soak
-soak: packages ## injects faults for DURATION (10m) from SEED into TOPOLOGY (all), and checks that no message is lost or doubled
+soak: packages ## injects faults for DURATION from SEED into TOPOLOGY, and checks that no message is lost or doubled
 	cd e2e && go run ./cmd/soak -source .. -duration $(DURATION) -seed $(SEED) -topology $(TOPOLOGY) $(SOAK)
 
 .PHONY: screenshots

@@ -115,8 +115,8 @@ func TestTable(t *testing.T) {
 		if r.Status != 0 && (r.Status < 400 || r.Status > 599) {
 			t.Errorf("%s: status %d is not an error", name, r.Status)
 		}
-		// RFC 6455, section 7.4: 1000 to 1015 are the protocol's, of which some
-		// never stand in a frame; 4000 to 4999 are for private use.
+		// RFC 6455, section 7.4: the protocol defines 1000 to 1015, and some of
+		// these never stand in a frame; 4000 to 4999 are for private use.
 		switch {
 		case r.Close == 0, r.Close >= 4000 && r.Close <= 4999:
 		case r.Close == 1001, r.Close == 1007, r.Close == 1009, r.Close == 1011, r.Close == 1013:
