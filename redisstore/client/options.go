@@ -142,8 +142,9 @@ func (o Options) Identity() string {
 	if err != nil {
 		return "redis:invalid"
 	}
+	slices.Sort(r.addrs)
 	mac := hmac.New(sha256.New, identityKey)
-	fmt.Fprintf(mac, "%q %q %q", r.password, r.sentinel.Username, r.sentinel.Password)
+	fmt.Fprintf(mac, "%q %q %d %q %q %q %t %q", r.network, r.addrs, r.db, r.username, r.password, r.sentinel, r.cluster, o.KeyPrefix)
 	if t := r.tls; t != nil {
 		fmt.Fprintf(mac, "%q %t %d", t.ServerName, t.InsecureSkipVerify, t.MinVersion)
 		for _, certificate := range t.Certificates {
@@ -155,14 +156,5 @@ func (o Options) Identity() string {
 			fmt.Fprintf(mac, "%q", t.RootCAs.Subjects()) //nolint:staticcheck // SA1019: incomplete for system pools only, which are all the same
 		}
 	}
-	kind := ""
-	switch {
-	case r.cluster:
-		kind = "cluster:"
-	case r.sentinel.Master != "":
-		kind = fmt.Sprintf("sentinel=%q:", r.sentinel.Master)
-	}
-	slices.Sort(r.addrs)
-	return fmt.Sprintf("redis:%s%s:%s/%d?prefix=%q&user=%q&auth=%s", kind, r.network, strings.Join(r.addrs, ","), r.db,
-		o.KeyPrefix, r.username, hex.EncodeToString(mac.Sum(nil)[:8]))
+	return "redis:" + hex.EncodeToString(mac.Sum(nil))
 }

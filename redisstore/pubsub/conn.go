@@ -195,7 +195,6 @@ func (c *Conn[S]) begin(pubsub *redis.PubSub) bool {
 			delete(c.channels, channel)
 			continue
 		}
-		sub.reset()
 		c.dirty[channel] = struct{}{}
 	}
 	c.pubsub, c.fault, c.probeDirty, c.probeReceives = pubsub, nil, true, false
@@ -211,7 +210,7 @@ func (c *Conn[S]) end() (fault error) {
 	c.pubsub, c.probeReceives = nil, false
 	fault, c.fault = c.fault, nil
 	for _, sub := range c.channels {
-		sub.reset()
+		sub.wanted, sub.pending = false, 0
 	}
 	c.mu.Unlock()
 	for _, s := range c.Subscribers() {

@@ -15,17 +15,15 @@ type subscription[S Subscriber] struct {
 	members []S // replaced, never changed
 	// wanted means that the last command sent is SUBSCRIBE, not UNSUBSCRIBE.
 	wanted bool
-	// sent and confirmed count SUBSCRIBE commands and their confirmations: events are
-	// certain to arrive when they are equal.
-	sent, confirmed int
-	// leaving counts UNSUBSCRIBE commands without confirmation.
-	leaving int
+	// pending counts the commands without confirmation. Events are certain to arrive
+	// when the channel is wanted and none is pending.
+	pending int
 }
 
-func (s *subscription[S]) live() bool { return s.wanted && s.sent == s.confirmed }
+func (s *subscription[S]) live() bool { return s.wanted && s.pending == 0 }
 
-// reset forgets the commands sent on an earlier connection.
-func (s *subscription[S]) reset() { s.wanted, s.sent, s.confirmed, s.leaving = false, 0, 0, 0 }
+// unused reports whether the channel can be forgotten.
+func (s *subscription[S]) unused() bool { return len(s.members) == 0 && !s.wanted && s.pending == 0 }
 
 // SubscribersOf returns the subscribers of a channel. The slice must not be changed.
 func (c *Conn[S]) SubscribersOf(channel string) []S {
@@ -122,23 +120,15 @@ func (c *Conn[S]) confirmed(m *redis.Subscription) (up []S, err error) {
 		return nil, nil
 	}
 	sub := c.channels[m.Channel]
-	if sub == nil {
+	if sub == nil || sub.pending == 0 {
 		return nil, errBroken
 	}
-	switch m.Kind {
-	case "subscribe":
-		sub.confirmed++
-		if sub.confirmed > sub.sent {
-			return nil, errBroken
-		}
-		if sub.live() {
-			return sub.members, nil
-		}
-	case "unsubscribe":
-		sub.leaving--
-		if sub.leaving == 0 && !sub.wanted && len(sub.members) == 0 {
-			delete(c.channels, m.Channel)
-		}
+	sub.pending--
+	if sub.unused() {
+		delete(c.channels, m.Channel)
+	}
+	if sub.live() {
+		return sub.members, nil
 	}
 	return nil, nil
 }
@@ -192,13 +182,13 @@ func (c *Conn[S]) due() (pubsub *redis.PubSub, subscribe, unsubscribe []string) 
 		case sub == nil:
 		case len(sub.members) > 0 && !sub.wanted:
 			sub.wanted = true
-			sub.sent++
+			sub.pending++
 			subscribe = append(subscribe, channel)
 		case len(sub.members) == 0 && sub.wanted:
 			sub.wanted = false
-			sub.leaving++
+			sub.pending++
 			unsubscribe = append(unsubscribe, channel)
-		case len(sub.members) == 0 && sub.leaving == 0:
+		case sub.unused():
 			delete(c.channels, channel)
 		}
 	}
