@@ -118,9 +118,9 @@ func (t *tombstones) all() []string {
 // redelete ends the instances again that have a tombstone. It ends with ctx.
 func (s *Store) redelete(ctx context.Context) {
 	for _, instanceID := range s.tombstones.all() {
-		k, backoff := s.keys.Room(instanceID), client.Backoff{}
-		for errors.Is(s.scripts.Delete(ctx, k), room.ErrUnavailable) {
-			if !backoff.Wait(ctx) {
+		k := s.keys.Room(instanceID)
+		for attempt := 0; errors.Is(s.scripts.Delete(ctx, k), room.ErrUnavailable); attempt++ {
+			if !client.Backoff(ctx, attempt) {
 				return
 			}
 		}

@@ -62,7 +62,7 @@ func (f *feed) resync() {
 // resyncLoop resyncs until that succeeds and no other resync is requested. It ends with
 // ctx, with the feed or with the connection.
 func (f *feed) resyncLoop(ctx context.Context) {
-	var backoff client.Backoff
+	failures := 0
 	for {
 		err := f.resyncOnce(ctx)
 		f.mu.Lock()
@@ -72,8 +72,14 @@ func (f *feed) resyncLoop(ctx context.Context) {
 		}
 		f.again = false
 		f.mu.Unlock()
-		if done || err != nil && !backoff.Wait(ctx) {
+		if done {
 			return
+		}
+		if err != nil {
+			if !client.Backoff(ctx, failures) {
+				return
+			}
+			failures++
 		}
 	}
 }

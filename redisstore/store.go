@@ -157,13 +157,18 @@ func (s *Store) logger() *zap.Logger {
 }
 
 // connLost is called when the connection for events fails.
-func (s *Store) connLost(reason string, again bool) {
+func (s *Store) connLost(ctx context.Context, err error, attempt int) (retry bool) {
 	s.presence.markUnstable()
-	if !again {
+	if attempt == 0 {
 		s.counters.down.Store(true)
 		s.counters.lost.Add(1)
+		reason := client.Reason(err)
+		if errors.Is(err, pubsub.ErrProbeTimeout) {
+			reason = "it does not deliver what other servers publish"
+		}
 		s.logger().Warn("connection to Redis for events lost", zap.String("reason", reason))
 	}
+	return client.Backoff(ctx, attempt)
 }
 
 // connRestored is called when the connection for events works again.

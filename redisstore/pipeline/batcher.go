@@ -112,16 +112,20 @@ func (b *batcher) drain(ctx context.Context) {
 		if len(batch) == 0 {
 			return
 		}
+		for _, p := range batch {
+			commands = append(commands, p.Command())
+		}
 		pipeline := b.server.Pipeline()
-		_ = pipeline.BatchProcess(ctx, appendCommands(commands, batch)...) // only queues them
-		_, _ = pipeline.Exec(ctx)                                          // each command has its own error
+		_ = pipeline.BatchProcess(ctx, commands...) // only queues them
+		_, _ = pipeline.Exec(ctx)                   // each command has its own error
 		b.retry(ctx, batch...)
 		for _, p := range batch {
 			close(p.done)
 		}
 		// Else the last posts would be kept from the garbage collector.
 		clear(batch)
-		clear(commands[:len(batch)])
+		clear(commands)
+		commands = commands[:0]
 		// Callers that were just woken may have more to post. With those in the next call,
 		// a post was measured to cost a quarter to a third less at 16 callers.
 		runtime.Gosched()
@@ -173,11 +177,4 @@ func (b *batcher) retry(ctx context.Context, batch ...*pendingPost) {
 			return
 		}
 	}
-}
-
-func appendCommands(commands []redis.Cmder, batch []*pendingPost) []redis.Cmder {
-	for _, p := range batch {
-		commands = append(commands, p.Command())
-	}
-	return commands
 }

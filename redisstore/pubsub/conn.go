@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 )
 
 // silenceTimeout is how long the connection may be silent before it gets a PING, and
@@ -33,11 +31,25 @@ type Subscriber interface {
 	Down()
 }
 
+// Servers are the Redis servers. Package client implements it.
+type Servers interface {
+	// Subscriber returns the client of a server that delivers everything published on
+	// any server: another one than last time, if possible.
+	Subscriber(ctx context.Context) (*redis.Client, error)
+	// Masters returns the clients of all servers that hold keys.
+	Masters(ctx context.Context) ([]*redis.Client, error)
+	// NoteError is called for each error of a call.
+	NoteError(ctx context.Context, err error)
+	// CheckMaster is called about once per second while the Conn has subscribers.
+	CheckMaster(ctx context.Context)
+}
+
 // Hooks are called when the state of the connection or of the servers changes. All
 // are required.
 type Hooks struct {
-	// Lost is called after each failure: again is false if the connection worked before.
-	Lost func(reason string, again bool)
+	// Lost is called after each failure in a row, the first of which is number 0. It
+	// pauses, and returns false to give up.
+	Lost func(ctx context.Context, err error, attempt int) (retry bool)
 	// Restored is called when the connection works again after Lost.
 	Restored func()
 	// Probed is called after each probe, by one goroutine. Probe is empty while the
@@ -53,7 +65,7 @@ type Hooks struct {
 // many of them share one command. A third one (runProbe) checks that events arrive.
 type Conn[S Subscriber] struct {
 	// Fixed by New.
-	topology    client.Topology
+	servers     Servers
 	nodeChannel string // the channel of the probes
 	hooks       Hooks
 	probe       *probe
@@ -73,12 +85,12 @@ type Conn[S Subscriber] struct {
 
 // New returns a Conn that publishes its probes in nodeChannel. It does nothing before
 // Run.
-func New[S Subscriber](topology client.Topology, nodeChannel string, hooks Hooks) *Conn[S] {
+func New[S Subscriber](servers Servers, nodeChannel string, hooks Hooks) *Conn[S] {
 	return &Conn[S]{
-		topology:    topology,
+		servers:     servers,
 		nodeChannel: nodeChannel,
 		hooks:       hooks,
-		probe:       newProbe(topology, nodeChannel),
+		probe:       newProbe(servers, nodeChannel),
 		demand:      make(chan struct{}, 1),
 		wake:        make(chan struct{}, 1),
 		channels:    make(map[string]*subscription[S]),
@@ -125,32 +137,23 @@ func (c *Conn[S]) cut(fault error) {
 
 // read keeps a connection while there are subscribers.
 func (c *Conn[S]) read(ctx context.Context) {
-	var backoff client.Backoff
-	failing := false
+	failures := 0
 	for c.awaitDemand(ctx) {
 		err := c.connect(ctx, func() {
-			if failing {
+			if failures > 0 {
 				c.hooks.Restored()
 			}
-			backoff, failing = client.Backoff{}, false
+			failures = 0
 		})
 		if ctx.Err() != nil {
 			return
 		}
-		c.topology.NoteError(ctx, err)
-		c.hooks.Lost(reason(err), failing)
-		failing = true
-		if !backoff.Wait(ctx) {
+		c.servers.NoteError(ctx, err)
+		if !c.hooks.Lost(ctx, err, failures) {
 			return
 		}
+		failures++
 	}
-}
-
-func reason(err error) string {
-	if errors.Is(err, errProbeTimeout) {
-		return "it does not deliver what is published"
-	}
-	return client.Reason(err)
 }
 
 // awaitDemand waits for a subscriber, and returns false if ctx is done.
@@ -168,7 +171,7 @@ func (c *Conn[S]) awaitDemand(ctx context.Context) bool {
 // connect makes a connection and reads it until it fails. It calls up when the first
 // reply arrives.
 func (c *Conn[S]) connect(ctx context.Context, up func()) error {
-	server, err := c.topology.Subscriber(ctx)
+	server, err := c.servers.Subscriber(ctx)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 )
 
 const (
@@ -18,9 +16,9 @@ const (
 	probeTimeout = 3 * time.Second
 )
 
-// errProbeTimeout means that the connection leads to a server that does not deliver
+// ErrProbeTimeout means that the connection leads to a server that does not deliver
 // what other servers publish.
-var errProbeTimeout = errors.New("redisstore: a probe has not arrived")
+var ErrProbeTimeout = errors.New("redisstore: a probe has not arrived")
 
 // Probe is the result of one round of probes.
 type Probe struct {
@@ -40,8 +38,8 @@ type Probe struct {
 // probe keeps one connection per master to notice that.
 type probe struct {
 	// Fixed by newProbe.
-	topology client.Topology
-	channel  string
+	servers Servers
+	channel string
 
 	// Owned by the goroutine of run. Nil until the masters are known; a nil
 	// connection was lost.
@@ -59,8 +57,8 @@ type pendingProbe struct {
 	late bool // timedOut has counted it once
 }
 
-func newProbe(topology client.Topology, channel string) *probe {
-	return &probe{topology: topology, channel: channel, pending: make(map[string]*pendingProbe)}
+func newProbe(servers Servers, channel string) *probe {
+	return &probe{servers: servers, channel: channel, pending: make(map[string]*pendingProbe)}
 }
 
 // runProbe probes while there are subscribers, until ctx is done.
@@ -80,9 +78,9 @@ func (c *Conn[S]) runProbe(ctx context.Context) {
 			c.hooks.Probed(ctx, Probe{})
 			continue
 		}
-		c.topology.CheckMaster(ctx)
+		c.servers.CheckMaster(ctx)
 		if c.probe.timedOut() {
-			c.cut(errProbeTimeout)
+			c.cut(ErrProbeTimeout)
 		}
 		c.hooks.Probed(ctx, c.probe.run(ctx))
 	}
@@ -138,9 +136,9 @@ func (p *probe) next() string {
 
 // run publishes a probe through every master.
 func (p *probe) run(ctx context.Context) Probe {
-	masters, err := p.topology.Masters(ctx)
+	masters, err := p.servers.Masters(ctx)
 	if err != nil {
-		p.topology.NoteError(ctx, err)
+		p.servers.NoteError(ctx, err)
 		return Probe{}
 	}
 	first := p.conns == nil
@@ -179,7 +177,7 @@ func (p *probe) publish(ctx context.Context, server *redis.Client, conn *redis.C
 	command := redis.NewIntCmd(ctx, "publish", p.channel, payload)
 	if err := conn.Process(ctx, command); err != nil {
 		p.received(payload) // it will not arrive
-		p.topology.NoteError(ctx, err)
+		p.servers.NoteError(ctx, err)
 		_ = conn.Close() // it has failed already
 		return nil, false
 	}
