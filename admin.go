@@ -85,10 +85,8 @@ func selectStores(r *http.Request) ([]*sharedStore, error) {
 	if name == "" {
 		return all, nil
 	}
-	for _, s := range all {
-		if s.name == name {
-			return []*sharedStore{s}, nil
-		}
+	if i := slices.IndexFunc(all, func(s *sharedStore) bool { return s.name == name }); i >= 0 {
+		return all[i : i+1], nil
 	}
 	return nil, adminError(http.StatusNotFound, fmt.Errorf("no such store: %q", name))
 }
@@ -210,9 +208,8 @@ func deleteRooms(w http.ResponseWriter, r *http.Request, selected []*sharedStore
 		return nil
 	case failed != nil:
 		return adminError(http.StatusServiceUnavailable, failed)
-	default:
-		return adminError(http.StatusNotFound, room.ErrRoomNotFound)
 	}
+	return adminError(http.StatusNotFound, room.ErrRoomNotFound)
 }
 
 // deleteRoom deletes the current instance of a room.

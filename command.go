@@ -1,6 +1,7 @@
 package ephemeralchat
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -105,12 +106,8 @@ func commandConfig(handler *Handler, domain, listen string, accessLog bool) *cad
 		caddyconfig.JSONModuleObject(handler, "handler", directive, nil),
 	}}
 	if domain != "" {
-		route.MatcherSetsRaw = caddyhttp.RawMatcherSets{
-			{"host": caddyconfig.JSON(caddyhttp.MatchHost{domain}, nil)},
-		}
-		if listen == "" {
-			listen = ":" + strconv.Itoa(caddyhttp.DefaultHTTPSPort)
-		}
+		route.MatcherSetsRaw = caddyhttp.RawMatcherSets{{"host": caddyconfig.JSON(caddyhttp.MatchHost{domain}, nil)}}
+		listen = cmp.Or(listen, ":"+strconv.Itoa(caddyhttp.DefaultHTTPSPort))
 	}
 	server := &caddyhttp.Server{
 		Listen:            []string{listen},

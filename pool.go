@@ -53,14 +53,8 @@ func acquireStore(config Store) (*sharedStore, error) {
 		}
 		return openStores.add(key, displayName(config), store), nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	shared, ok := value.(*sharedStore)
-	if !ok {
-		return nil, fmt.Errorf("pool has a %T instead of a store", value)
-	}
-	return shared, nil
+	shared, _ := value.(*sharedStore) // nil after an error
+	return shared, err
 }
 
 // release ends the use of a store. The last user closes it.

@@ -59,7 +59,7 @@ func (s *Site) Send(t *testing.T, method, path, body string, edit ...func(*http.
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
