@@ -10,8 +10,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 )
 
 // apiError is a response of the API other than 200.
@@ -46,6 +47,7 @@ func (x *experiment) call(ctx context.Context, n *node, endpoint string, body, r
 	if err != nil {
 		return err
 	}
+	defer func() { _ = reply.Body.Close() }()
 	got, err := harness.ReadResponse(reply)
 	if err != nil {
 		return err

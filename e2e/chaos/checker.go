@@ -12,8 +12,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 )
 
 const (

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 	"github.com/gorilla/websocket"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
 
 const (

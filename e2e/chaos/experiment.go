@@ -11,10 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 )
 
 // progressInterval is the time between two lines of progress.

@@ -11,11 +11,12 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/loopback"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/process"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/tcpproxy"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 )
 
 const (
@@ -143,6 +144,7 @@ func (n *node) request(ctx context.Context, method, path string, body []byte) ([
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", n.name, err)
 	}
+	defer func() { _ = response.Body.Close() }()
 	got, err := harness.ReadResponse(response)
 	if err == nil && got.Status != http.StatusOK {
 		err = fmt.Errorf("%s: %s %s: %d %s", n.name, method, path, got.Status, got.Body)

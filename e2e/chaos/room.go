@@ -239,7 +239,8 @@ func (r *room) remove(ctx context.Context, c *client, byItself bool) {
 		endpoint, body = "/leaveRoom", c.member.Credentials()
 	}
 	err := r.experiment.retry(ctx, r.random, endpoint, body, nil)
-	if err != nil && !hasCode(err, "member_not_found") && !(byItself && hasCode(err, "invalid_session")) {
+	wasRemoved := hasCode(err, "member_not_found") || byItself && hasCode(err, "invalid_session")
+	if err != nil && !wasRemoved {
 		return // the room or the experiment has ended
 	}
 	now := time.Now()

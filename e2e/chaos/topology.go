@@ -8,10 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/redisserver"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/tcpproxy"
+	"github.com/redis/go-redis/v9"
 )
 
 // Topologies are the names that Options accept.

@@ -7,8 +7,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/e2e/harness"
 )
 
 // runShortLivedRooms runs one short-lived room after the other, until last is

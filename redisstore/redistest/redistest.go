@@ -10,12 +10,15 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/redisserver"
 )
 
-// The options and constants of redisserver.
 type (
-	Options         = redisserver.Options
+	// Options configure a server.
+	Options = redisserver.Options
+	// SentinelOptions configure Sentinels and their servers.
 	SentinelOptions = redisserver.SentinelOptions
-	ClusterOptions  = redisserver.ClusterOptions
-	Certificates    = redisserver.Certificates
+	// ClusterOptions configure a cluster.
+	ClusterOptions = redisserver.ClusterOptions
+	// Certificates are the PEM files of an authority and of a certificate.
+	Certificates = redisserver.Certificates
 )
 
 const (

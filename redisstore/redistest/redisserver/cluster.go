@@ -249,12 +249,12 @@ func (c *Cluster) Healthy(ctx context.Context) error {
 		return fmt.Errorf("%d masters and %d replicas answer", len(masters), len(replicas))
 	}
 	for _, s := range masters {
-		if err := s.expect(ctx, "replication", "connected_slaves", "1"); err != nil {
+		if err := s.expectReplication(ctx, "connected_slaves", "1"); err != nil {
 			return err
 		}
 	}
 	for _, s := range replicas {
-		if err := s.expect(ctx, "replication", "master_link_status", "up"); err != nil {
+		if err := s.expectReplication(ctx, "master_link_status", "up"); err != nil {
 			return err
 		}
 	}
@@ -283,7 +283,7 @@ func (c *Cluster) Failover(ctx context.Context, replica *Server, options ...any)
 		return err
 	}
 	return poll.Until(ctx, failoverTimeout, func(ctx context.Context) error {
-		return replica.expect(ctx, "replication", "role", "master")
+		return replica.expectReplication(ctx, "role", "master")
 	})
 }
 

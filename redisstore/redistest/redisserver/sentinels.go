@@ -93,7 +93,7 @@ func (s *Sentinels) start(ctx context.Context, o SentinelOptions) error {
 	}
 	// Only a Sentinel that has seen the replica once can ever promote it.
 	if err := poll.Until(ctx, formTimeout, func(ctx context.Context) error {
-		return s.Servers[1].expect(ctx, "replication", "master_link_status", "up")
+		return s.Servers[1].expectReplication(ctx, "master_link_status", "up")
 	}); err != nil {
 		return err
 	}
@@ -182,10 +182,10 @@ func (s *Sentinels) Healthy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := master.expect(ctx, "replication", "role", "master"); err != nil {
+	if err := master.expectReplication(ctx, "role", "master"); err != nil {
 		return err
 	}
-	if err := replica.expect(ctx, "replication", "master_link_status", "up"); err != nil {
+	if err := replica.expectReplication(ctx, "master_link_status", "up"); err != nil {
 		return err
 	}
 	for _, sentinel := range s.Sentinels {

@@ -269,9 +269,9 @@ func (s *Server) field(ctx context.Context, section, name string) (string, error
 	return "", fmt.Errorf("%s: INFO %s has no %s", s.Name(), section, name)
 }
 
-// expect returns an error unless a field of a section of INFO has a value.
-func (s *Server) expect(ctx context.Context, section, name, want string) error {
-	value, err := s.field(ctx, section, name)
+// expectReplication returns an error unless a field of INFO replication has a value.
+func (s *Server) expectReplication(ctx context.Context, name, want string) error {
+	value, err := s.field(ctx, "replication", name)
 	if err == nil && value != want {
 		err = fmt.Errorf("%s: %s is %s", s.Name(), name, value)
 	}

@@ -64,7 +64,7 @@ func Start(ctx context.Context, target string) (*Proxy, error) {
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
 // Port returns the port of Addr.
-func (p *Proxy) Port() int { return p.listener.Addr().(*net.TCPAddr).Port } //nolint:forcetypeassert // it listens on TCP
+func (p *Proxy) Port() int { return p.listener.Addr().(*net.TCPAddr).Port } //nolint:errcheck,forcetypeassert // it listens on TCP
 
 // Close ends the proxy and all its connections, and waits for its goroutines.
 func (p *Proxy) Close() {
