@@ -12,7 +12,6 @@ import (
 	"github.com/gorilla/websocket"
 
 	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
-
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 

@@ -19,7 +19,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	ephemeralchat "github.com/ephemeralchat/caddy-ephemeral-chat"
-
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 )
 

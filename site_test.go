@@ -1,10 +1,8 @@
 package ephemeralchat_test
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
-	"net/http"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -12,7 +10,6 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/ephemeralchat/caddy-ephemeral-chat"
-
 	"github.com/ephemeralchat/caddy-ephemeral-chat/api/apitest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 )
@@ -45,30 +42,6 @@ func (s *site) block(directives string) string {
 	_, port, _ := net.SplitHostPort(s.Address)
 	return fmt.Sprintf("http://:%s {\n\tbind 127.0.0.1\n%s\n}\n", port, directives)
 }
-
-// serveTLS is serve for a site with a certificate of Caddy's own authority. Its
-// requests are to be edited by overTLS.
-func serveTLS(t *testing.T, directives string) *site {
-	t.Helper()
-	s := newSite(t)
-	_, port, _ := net.SplitHostPort(s.Address)
-	load(t, fmt.Sprintf("https://127.0.0.1:%s, https://localhost:%[1]s {\n\tbind 127.0.0.1\n\ttls internal\n%s\n}\n", port, directives))
-	// The certificates are made in the background.
-	for _, name := range []string{"localhost", "127.0.0.1"} {
-		apitest.WaitUntil(t, func() bool {
-			dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: name}}
-			connection, err := dialer.DialContext(t.Context(), "tcp", s.Address)
-			if err != nil {
-				return false
-			}
-			connection.Close()
-			return true
-		})
-	}
-	return s
-}
-
-func overTLS(r *http.Request) { r.URL.Scheme = "https" }
 
 // load loads a Caddyfile into the Caddy of this process.
 func load(t *testing.T, caddyfile string) {

@@ -116,7 +116,7 @@ func TestOrigin(t *testing.T) {
 
 // TestOriginOverTLS checks that an http page is not of the same origin as an https site.
 func TestOriginOverTLS(t *testing.T) {
-	s, _ := start(t, httptest.NewTLSServer, nil)
+	s := serveOn(t, httptest.NewTLSServer, nil)
 	overTLS := func(r *http.Request) { r.URL.Scheme = "https" }
 	body := apitest.Object(t, "roomName", "x")
 	s.Post(t, "/createRoom", body, overTLS, apitest.Header("Origin", "https://"+s.Address)).OK(t)

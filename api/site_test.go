@@ -78,11 +78,10 @@ func (o *options) handler(tb testing.TB) *api.Handler {
 // options.
 func serve(t *testing.T, edit func(*options)) *apitest.Site {
 	t.Helper()
-	site, _ := start(t, httptest.NewServer, edit)
-	return site
+	return serveOn(t, httptest.NewServer, edit)
 }
 
-func start(t *testing.T, listen func(http.Handler) *httptest.Server, edit func(*options)) (*apitest.Site, *httptest.Server) {
+func serveOn(t *testing.T, listen func(http.Handler) *httptest.Server, edit func(*options)) *apitest.Site {
 	t.Helper()
 	o := configure(edit)
 	handler := o.handler(t)
@@ -93,7 +92,7 @@ func start(t *testing.T, listen func(http.Handler) *httptest.Server, edit func(*
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(apitest.Client.CloseIdleConnections)
-	return &apitest.Site{Address: server.Listener.Addr().String()}, server
+	return &apitest.Site{Address: server.Listener.Addr().String()}
 }
 
 // forEachStore runs a test with the memory store and with Redis. The test calls open

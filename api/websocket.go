@@ -31,7 +31,7 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		h.config.SuspendTimeouts(r)
 		serve = h.config.Hub.ServeExtendedConnect
 	}
-	if err := serve(w, r, settings); err != nil { //nolint:contextcheck // it outlives the request
+	if err := serve(w, r, settings); err != nil {
 		if errors.Is(err, apierror.ErrUpgradeRequired) {
 			offerUpgrade(w, r)
 		}
