@@ -136,7 +136,7 @@ func (s *RedisStore) Provision(caddy.Context) error {
 	return nil
 }
 
-// Identity returns addresses, database and key prefix.
+// Identity is equal for configurations that lead to the same rooms in the same way.
 func (s *RedisStore) Identity() string { return s.options.Identity() }
 
 // DisplayName returns address, database and key prefix.

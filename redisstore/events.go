@@ -155,11 +155,12 @@ func (f *feed) applyOpened(p room.Presence) {
 // that this makes. It is the only place that changes the set of online users.
 func (f *feed) setOnline(e script.PresenceEntry, online bool) {
 	before := f.online.usersOn[e.Node]
-	kind, changed := room.EventLeft, false
+	var kind room.EventKind
+	var changed bool
 	if online {
 		kind, changed = room.EventJoined, f.online.add(e.Node, e.UserID)
 	} else {
-		changed = f.online.remove(e.Node, e.UserID)
+		kind, changed = room.EventLeft, f.online.remove(e.Node, e.UserID)
 	}
 	if after := f.online.usersOn[e.Node]; before == 0 && after > 0 {
 		f.store.presence.addPeer(e.Node)

@@ -101,7 +101,7 @@ func TestScriptFlushedUnderLoad(t *testing.T) {
 		}
 		return n
 	}
-	outcomes := s.postAtOnce(t, 256, func(posted *atomic.Int64) {
+	outcomes := s.postAtOnce(t, 256, func(*atomic.Int64) {
 		eventually(t, awaitTimeout, func() string {
 			s.do(t, "script", "flush")
 			if n := recovered(); n < 5 {

@@ -143,18 +143,19 @@ func (o Options) Identity() string {
 		return "redis:invalid"
 	}
 	slices.Sort(r.addrs)
-	mac := hmac.New(sha256.New, identityKey)
-	fmt.Fprintf(mac, "%q %q %d %q %q %q %t %q", r.network, r.addrs, r.db, r.username, r.password, r.sentinel, r.cluster, o.KeyPrefix)
+	b := fmt.Appendf(nil, "%q %q %d %q %q %q %t %q", r.network, r.addrs, r.db, r.username, r.password, r.sentinel, r.cluster, o.KeyPrefix)
 	if t := r.tls; t != nil {
-		fmt.Fprintf(mac, "%q %t %d", t.ServerName, t.InsecureSkipVerify, t.MinVersion)
+		b = fmt.Appendf(b, "%q %t %d", t.ServerName, t.InsecureSkipVerify, t.MinVersion)
 		for _, certificate := range t.Certificates {
-			fmt.Fprintf(mac, "%q", certificate.Certificate)
+			b = fmt.Appendf(b, "%q", certificate.Certificate)
 		}
 		if t.RootCAs != nil {
 			// Each load of a configuration makes a new pool, so its address would
 			// always differ.
-			fmt.Fprintf(mac, "%q", t.RootCAs.Subjects()) //nolint:staticcheck // SA1019: incomplete for system pools only, which are all the same
+			b = fmt.Appendf(b, "%q", t.RootCAs.Subjects()) //nolint:staticcheck // SA1019: incomplete for system pools only, which are all the same
 		}
 	}
+	mac := hmac.New(sha256.New, identityKey)
+	mac.Write(b)
 	return "redis:" + hex.EncodeToString(mac.Sum(nil))
 }

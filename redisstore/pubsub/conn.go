@@ -47,8 +47,8 @@ type Servers interface {
 // Hooks are called when the state of the connection or of the servers changes. All
 // are required.
 type Hooks struct {
-	// Lost is called after each failure in a row, the first of which is number 0. It
-	// pauses, and returns false to give up.
+	// Lost is called after each failure in a row, counted from 0. It pauses, and
+	// returns false to give up.
 	Lost func(ctx context.Context, err error, attempt int) (retry bool)
 	// Restored is called when the connection works again after Lost.
 	Restored func()
