@@ -9,8 +9,8 @@
 //     those that may lose messages;
 //   - TCP proxies between all processes reset, delay, drop and refuse;
 //   - a node is a Caddy process;
-//   - a protocolClient follows "Writing a client" of docs/protocol.md. Its history
-//     checks each frame for violations of the protocol;
+//   - a client follows "Writing a client" of docs/protocol.md. Its history checks
+//     each frame for violations of the protocol;
 //   - a room is its clients, and the union of their histories;
 //   - the workload creates rooms, posts, joins, leaves, removes and deletes;
 //   - the nemesis injects faults; the journal records faults and violations.

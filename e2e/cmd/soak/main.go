@@ -64,13 +64,12 @@ func run(args []string, out io.Writer) error {
 	o.Log = out
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	dir, keep := o.Dir, true
-	if dir == "" {
+	dir, temporary := o.Dir, o.Dir == ""
+	if temporary {
 		var err error
 		if dir, err = os.MkdirTemp("", "ephemeral-chat-soak-"); err != nil {
 			return err
 		}
-		keep = false
 	}
 	if o.Caddy == "" {
 		o.Caddy = filepath.Join(dir, "caddy")
@@ -80,43 +79,30 @@ func run(args []string, out io.Writer) error {
 			return fmt.Errorf("building Caddy: %w\n%s", err, output)
 		}
 	}
-	reports, err := soak(ctx, o, dir, topologies)
-	found := 0
+	var reports []*chaos.Report
+	var failed error
+	for _, o.Topology = range topologies {
+		o.Dir = filepath.Join(dir, o.Topology)
+		r, err := chaos.Run(ctx, o)
+		if r != nil {
+			reports = append(reports, r)
+		}
+		if failed = errors.Join(err, ctx.Err()); failed != nil {
+			break
+		}
+	}
 	for _, r := range reports {
 		_, _ = fmt.Fprintln(out)
 		r.Write(out)
-		found += len(r.Violations)
+		if n := len(r.Violations); n > 0 {
+			failed = errors.Join(failed, fmt.Errorf("%s: %d violations", r.Topology, n))
+		}
 	}
-	switch {
-	case err != nil:
-	case found > 0:
-		err = fmt.Errorf("%d violations", found)
+	if failed != nil {
+		return errors.Join(failed, fmt.Errorf("files are in %s", dir))
 	}
-	if err != nil {
-		return errors.Join(err, fmt.Errorf("files are in %s", dir))
-	}
-	if !keep {
+	if temporary {
 		return os.RemoveAll(dir)
 	}
 	return nil
-}
-
-// soak runs an experiment on each topology.
-func soak(ctx context.Context, o chaos.Options, dir string, topologies []string) ([]*chaos.Report, error) {
-	var reports []*chaos.Report
-	for _, topology := range topologies {
-		o.Topology, o.Dir = topology, filepath.Join(dir, topology)
-		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-			return reports, err
-		}
-		r, err := chaos.Run(ctx, o)
-		if err != nil {
-			return reports, err
-		}
-		reports = append(reports, r)
-		if ctx.Err() != nil {
-			return reports, ctx.Err()
-		}
-	}
-	return reports, nil
 }
