@@ -227,6 +227,9 @@ func (d *eventDispatcher) awaitEmitter() *emitter {
 // close drops the queued events and waits for the running handler, but no longer than
 // eventGrace: handlers are other modules' code. It must be called once.
 func (d *eventDispatcher) close() error {
+	d.mu.Lock()
+	d.emitters = nil // for the events in the queue
+	d.mu.Unlock()
 	close(d.closing)
 	timer := time.NewTimer(eventGrace)
 	defer timer.Stop()

@@ -216,7 +216,7 @@ func TestLinkMetrics(t *testing.T) {
 	s.scrape(t).expect(t, 2, "link_losses_total")
 }
 
-// TestOperationsDocument checks that docs/operations.md has these metrics and no others.
+// TestOperationsDocument checks that docs/run.md has these metrics and no others.
 func TestOperationsDocument(t *testing.T) {
 	text, err := os.ReadFile("docs/run.md")
 	if err != nil {
