@@ -80,13 +80,9 @@ func (t *masterTracker) dial(ctx context.Context, network, addr string, config *
 	}
 	// The certificate must be for the host of the address, unless the configuration
 	// names another one.
+	config = config.Clone()
 	if config.ServerName == "" {
-		host, _, err := net.SplitHostPort(addr)
-		if err != nil {
-			host = addr
-		}
-		config = config.Clone()
-		config.ServerName = host
+		config.ServerName, _, _ = net.SplitHostPort(addr) // it has been dialed
 	}
 	secured := tls.Client(tracked, config)
 	// The timeout includes the handshake.
@@ -123,18 +119,17 @@ func (t *masterTracker) check(ctx context.Context) {
 		})
 	}
 	asking.Wait()
-	votes, best, total := make(map[string]int), "", 0
+	votes, total := make(map[string]int), 0
 	for _, addr := range answers {
-		if addr == "" {
-			continue
-		}
-		total++
-		if votes[addr]++; votes[addr] > votes[best] {
-			best = addr
+		if addr != "" {
+			votes[addr]++
+			total++
 		}
 	}
-	if 2*votes[best] > total {
-		t.setMaster(best)
+	for addr, n := range votes {
+		if 2*n > total {
+			t.setMaster(addr)
+		}
 	}
 }
 
