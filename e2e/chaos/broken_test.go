@@ -85,7 +85,8 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// overlaid builds Caddy with one replacement in one file, which stays as it is.
+// overlaid builds Caddy as if a text in one file were replaced. The file does not
+// change.
 func overlaid(t *testing.T, file, from, to string) string {
 	t.Helper()
 	dir := t.TempDir()

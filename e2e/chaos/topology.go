@@ -195,12 +195,12 @@ func inject(ctx context.Context, in *injection, f serverFault, servers []*rediss
 
 // serverFaults are those of a single server where another one takes over.
 func (t *topology) serverFaults() []fault {
-	const least = 500 * time.Millisecond
+	kill, freeze := crash(6*time.Second), hang(500*time.Millisecond, 6*time.Second)
 	return []fault{
-		{kind: "master-kill", weight: 3, lossy: true, inject: t.onMaster(crash(6 * time.Second))},
-		{kind: "master-hang", weight: 2, lossy: true, inject: t.onMaster(hang(least, 6*time.Second))},
-		{kind: "replica-kill", weight: 1, inject: t.onReplica(crash(2 * time.Second))},
-		{kind: "replica-hang", weight: 1, inject: t.onReplica(hang(least, 4*time.Second))},
+		{kind: "master-kill", weight: 3, lossy: true, inject: t.onMaster(kill)},
+		{kind: "master-hang", weight: 2, lossy: true, inject: t.onMaster(freeze)},
+		{kind: "replica-kill", weight: 1, inject: t.onReplica(kill)},
+		{kind: "replica-hang", weight: 1, inject: t.onReplica(freeze)},
 	}
 }
 
