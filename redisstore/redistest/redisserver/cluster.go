@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/loopback"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/tcpproxy"
 )
@@ -75,36 +74,25 @@ func (c *Cluster) start(ctx context.Context, o ClusterOptions) error {
 	if o.Password != "" {
 		shared = append(shared, "--masterauth", o.Password)
 	}
-	var buses []int // ports on which the servers reach each other
+	var announced [][2]int // ports of clients and of the bus
 	for i := range 2 * o.Masters {
-		port, err := loopback.FreePort(ctx)
+		port, client, err := freePort(ctx, o.Proxied, &c.Proxies)
 		if err != nil {
 			return err
 		}
-		bus, err := loopback.FreePort(ctx)
+		busPort, bus, err := freePort(ctx, o.Proxied, &c.buses)
 		if err != nil {
 			return err
 		}
-		args := append(slices.Clone(shared), "--cluster-port", strconv.Itoa(bus))
+		args := append(slices.Clone(shared), "--cluster-port", strconv.Itoa(busPort))
 		if o.Proxied {
-			for _, p := range []struct {
-				proxies *[]*tcpproxy.Proxy
-				port    int
-			}{{&c.Proxies, port}, {&c.buses, bus}} {
-				proxy, err := tcpproxy.Start(ctx, loopback.Address(p.port))
-				if err != nil {
-					return err
-				}
-				*p.proxies = append(*p.proxies, proxy)
-			}
-			bus = c.buses[i].Port()
 			args = append(args,
 				"--cluster-announce-ip", "127.0.0.1",
-				"--cluster-announce-port", strconv.Itoa(c.Proxies[i].Port()),
+				"--cluster-announce-port", strconv.Itoa(client),
 				"--cluster-announce-bus-port", strconv.Itoa(bus),
 				"--bind-source-addr", source(i))
 		}
-		buses = append(buses, bus)
+		announced = append(announced, [2]int{client, bus})
 		server, err := start(ctx, &Server{
 			options: Options{Dir: subdirectory(o.Dir, "redis", i), TLS: o.TLS, Password: o.Password, Args: args}, port: port,
 		})
@@ -113,7 +101,7 @@ func (c *Cluster) start(ctx context.Context, o ClusterOptions) error {
 		}
 		c.Servers = append(c.Servers, server)
 	}
-	return c.form(ctx, buses)
+	return c.form(ctx, announced)
 }
 
 // source is the address from which a server connects to the others, so that a proxy
@@ -121,7 +109,7 @@ func (c *Cluster) start(ctx context.Context, o ClusterOptions) error {
 func source(i int) string { return fmt.Sprint("127.0.0.", 10+i) }
 
 // form joins servers that don't know each other.
-func (c *Cluster) form(ctx context.Context, buses []int) error {
+func (c *Cluster) form(ctx context.Context, announced [][2]int) error {
 	for i, s := range c.Servers {
 		if err := s.Client().Do(ctx, "cluster", "set-config-epoch", i+1).Err(); err != nil {
 			return err
@@ -131,12 +119,8 @@ func (c *Cluster) form(ctx context.Context, buses []int) error {
 				return err
 			}
 		}
-		port := s.port
-		if c.Proxies != nil {
-			port = c.Proxies[i].Port()
-		}
 		if i > 0 {
-			if err := c.Servers[0].Client().Do(ctx, "cluster", "meet", "127.0.0.1", port, buses[i]).Err(); err != nil {
+			if err := c.Servers[0].Client().Do(ctx, "cluster", "meet", "127.0.0.1", announced[i][0], announced[i][1]).Err(); err != nil {
 				return err
 			}
 		}

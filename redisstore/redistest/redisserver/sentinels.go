@@ -61,19 +61,12 @@ func StartSentinels(ctx context.Context, o SentinelOptions) (*Sentinels, error) 
 func (s *Sentinels) start(ctx context.Context, o SentinelOptions) error {
 	var master int // port on which the others reach the master
 	for i := range 2 {
-		port, err := loopback.FreePort(ctx)
+		port, announced, err := freePort(ctx, o.Proxied, &s.Proxies)
 		if err != nil {
 			return err
 		}
 		args := append([]string{"--repl-diskless-sync-delay", "0"}, o.Args...)
-		announced := port
 		if o.Proxied {
-			proxy, err := tcpproxy.Start(ctx, loopback.Address(port))
-			if err != nil {
-				return err
-			}
-			s.Proxies = append(s.Proxies, proxy)
-			announced = proxy.Port()
 			args = append(args, "--replica-announce-ip", "127.0.0.1", "--replica-announce-port", strconv.Itoa(announced))
 		}
 		if o.Password != "" {
@@ -119,6 +112,20 @@ func (s *Sentinels) start(ctx context.Context, o SentinelOptions) error {
 		s.Sentinels = append(s.Sentinels, sentinel)
 	}
 	return poll.Until(ctx, formTimeout, s.Healthy)
+}
+
+// freePort returns a free port, and the port to announce for it: the same or, if the
+// server is proxied, that of a new proxy, which is added to proxies.
+func freePort(ctx context.Context, proxied bool, proxies *[]*tcpproxy.Proxy) (port, announced int, err error) {
+	if port, err = loopback.FreePort(ctx); err != nil || !proxied {
+		return port, port, err
+	}
+	proxy, err := tcpproxy.Start(ctx, loopback.Address(port))
+	if err != nil {
+		return 0, 0, err
+	}
+	*proxies = append(*proxies, proxy)
+	return port, proxy.Port(), nil
 }
 
 // subdirectory returns a directory below dir; "", a temporary one, for "".
