@@ -119,9 +119,8 @@ func commandConfig(handler *Handler, domain, listen string, accessLog bool) *cad
 		server.Logs = new(caddyhttp.ServerLogConfig)
 	}
 	app := caddyhttp.App{Servers: map[string]*caddyhttp.Server{"chat": server}}
-	keep := false
 	return &caddy.Config{
-		Admin:   &caddy.AdminConfig{Disabled: true, Config: &caddy.ConfigSettings{Persist: &keep}},
+		Admin:   &caddy.AdminConfig{Disabled: true, Config: &caddy.ConfigSettings{Persist: new(false)}},
 		AppsRaw: caddy.ModuleMap{"http": caddyconfig.JSON(app, nil)},
 	}
 }

@@ -61,10 +61,7 @@ func clientAddr(r *http.Request) netip.Addr {
 	if addr.Is4() {
 		return addr
 	}
-	network, err := addr.Prefix(64)
-	if err != nil {
-		return netip.Addr{}
-	}
+	network, _ := addr.Prefix(64) // an IPv6 address has 128 bits
 	return network.Addr()
 }
 

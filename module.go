@@ -154,10 +154,7 @@ type Handler struct {
 // Pointer receiver: Caddy may call this during provisioning, and copying the struct
 // would be a data race.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  moduleID,
-		New: func() caddy.Module { return new(Handler) },
-	}
+	return caddy.ModuleInfo{ID: moduleID, New: func() caddy.Module { return new(Handler) }}
 }
 
 // Provision prepares the handler and acquires its store. It does not wait for a remote

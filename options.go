@@ -85,12 +85,7 @@ func limited(name string, field func(*Handler) **Rate, fallback Rate) option {
 			}
 			return nil
 		},
-		setDefault: func(h *Handler) {
-			if *field(h) == nil {
-				rate := fallback
-				*field(h) = &rate
-			}
-		},
+		setDefault: func(h *Handler) { *field(h) = cmp.Or(*field(h), new(fallback)) },
 	}
 }
 

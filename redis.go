@@ -97,19 +97,13 @@ type RedisTLS struct {
 	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`
 }
 
-// defaultRedis is the address of Redis if none is given.
-const defaultRedis = "localhost"
-
 var errExclusive = errors.New("sentinel and cluster exclude each other; remove one of them")
 
 func init() { caddy.RegisterModule(RedisStore{}) }
 
 // CaddyModule returns the Caddy module information.
 func (RedisStore) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  storeNamespace + ".redis",
-		New: func() caddy.Module { return new(RedisStore) },
-	}
+	return caddy.ModuleInfo{ID: storeNamespace + ".redis", New: func() caddy.Module { return new(RedisStore) }}
 }
 
 // Provision resolves placeholders and returns an error if the configuration is invalid.
@@ -179,7 +173,7 @@ func (s *RedisStore) storeOptions() redisstore.Options {
 		options.Sentinel = redisstore.Sentinel(*s.Sentinel)
 	}
 	if len(options.Addrs) == 0 && s.Sentinel == nil && !s.Cluster {
-		options.Addrs = []string{defaultRedis}
+		options.Addrs = []string{"localhost"}
 	}
 	return options
 }

@@ -45,10 +45,7 @@ func init() { caddy.RegisterModule(MemoryStore{}) }
 
 // CaddyModule returns the Caddy module information.
 func (MemoryStore) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  storeNamespace + ".memory",
-		New: func() caddy.Module { return new(MemoryStore) },
-	}
+	return caddy.ModuleInfo{ID: storeNamespace + ".memory", New: func() caddy.Module { return new(MemoryStore) }}
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:

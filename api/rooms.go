@@ -35,8 +35,7 @@ func FormatTime(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	text := message.FormatTime(t)
-	return &text
+	return new(message.FormatTime(t))
 }
 
 // done is the answer of endpoints that return no values.
