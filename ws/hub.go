@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"math"
 	"net/netip"
 	"slices"
 	"sync"
@@ -25,8 +24,6 @@ const (
 	awayGrace = time.Second
 	// retrySpread is the time within which a closing hub asks its clients to reconnect.
 	retrySpread = 2 * time.Second
-	// minFrameLimit is the frame size in bytes that every client may send.
-	minFrameLimit = 64 << 10
 )
 
 // Settings are the limits of a site's connections.
@@ -52,21 +49,6 @@ type Settings struct {
 	// UserID is the user that the site has signed in, whatever the client sends;
 	// empty where clients choose their names.
 	UserID string
-}
-
-// frameLimit is the size in bytes of the largest frame that a client may send. JSON
-// may need several bytes for one byte of the message.
-func (s *Settings) frameLimit() int64 {
-	return max(minFrameLimit, 4*int64(s.Rooms.Limits().MaxMessage))
-}
-
-// messageRate is the limit of messages as a welcome shows it, nil for none.
-func (s *Settings) messageRate() *messageRate {
-	if s.MessageRate == rate.Inf {
-		return nil
-	}
-	per := float64(s.MessageBurst) / float64(s.MessageRate) * 1000
-	return &messageRate{s.MessageBurst, int64(math.Round(per))}
 }
 
 // deadAfter is how long a connection may be silent, or accept no bytes.

@@ -207,7 +207,7 @@ func (hr *hubRoom) welcomeHead(c *conn, page *room.Page, lastID uint64, now time
 		Seq:         max(hr.state.Seq, page.Newest),
 		LastID:      lastID,
 		MaxMessage:  c.settings.Rooms.Limits().MaxMessage,
-		MessageRate: c.settings.messageRate(),
+		MessageRate: newMessageRate(&c.settings),
 		More:        hasOlder(page),
 		Retracted:   hr.keptRetractions(page),
 	}

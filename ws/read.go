@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	// minFrameLimit is the frame size in bytes that every client may send.
+	minFrameLimit = 64 << 10
 	// typingInterval is the least time between two typing events of a connection.
 	typingInterval = 3 * time.Second
 	// endTimeout is how long the server waits for the event of a room's end after a
@@ -75,6 +77,12 @@ func (c *conn) readLoop() {
 			return
 		}
 	}
+}
+
+// frameLimit is the size in bytes of the largest frame that a client may send. JSON
+// may need several bytes for one byte of the message.
+func (s *Settings) frameLimit() int64 {
+	return max(minFrameLimit, 4*int64(s.Rooms.Limits().MaxMessage))
 }
 
 // setHandlers sets the handlers of control frames. Their answers go through the queue.

@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
@@ -183,4 +185,13 @@ func newRoomState(r *room.Room) roomState {
 		state.StartedAt, state.ExpiresAt = &started, &expires
 	}
 	return state
+}
+
+// newMessageRate returns the limit of messages as a welcome shows it, nil for none.
+func newMessageRate(s *Settings) *messageRate {
+	if s.MessageRate == rate.Inf {
+		return nil
+	}
+	per := float64(s.MessageBurst) / float64(s.MessageRate) * 1000
+	return &messageRate{s.MessageBurst, int64(math.Round(per))}
 }
