@@ -21,7 +21,8 @@ var importedFrom = regexp.MustCompile(`(?m)^[^*/\n]*\b(?:from|import|import\()\s
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	found := make(map[string]string)
-	err := fs.WalkDir(os.DirFS("."), ".", func(file string, entry fs.DirEntry, err error) error {
+	web := os.DirFS(".")
+	err := fs.WalkDir(web, ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -34,7 +35,7 @@ func sources(t *testing.T) map[string]string {
 		if ext := path.Ext(file); ext != ".js" && ext != ".mjs" {
 			return nil
 		}
-		content, err := os.ReadFile(file)
+		content, err := fs.ReadFile(web, file)
 		found[file] = string(content)
 		return err
 	})

@@ -61,7 +61,7 @@ var load = sync.OnceValue(func() site {
 	for _, file := range must(files, err) {
 		name := file.Name()
 		content := read("dist/" + name)
-		fmt.Fprintf(all, "%s %d\n%s", name, len(content), content)
+		all.Write(fmt.Appendf(nil, "%s %d\n%s", name, len(content), content))
 		s.assets[name] = newFile(name, immutable, content)
 	}
 	s.hash = hex.EncodeToString(all.Sum(nil))[:hashLength]

@@ -21,7 +21,7 @@ var entries = []api.EntryPoint{
 }
 
 // bundle returns the files of web/dist by name. Each is minified and contains all
-// that its entry imports, so that a browser makes one request for it. Licences of
+// that its entry imports, so that a browser makes one request for it. Licenses of
 // others stay, at the end of the file.
 func bundle(web string) (map[string][]byte, error) {
 	dir, err := filepath.Abs(web)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -19,7 +18,8 @@ func TestBundlesAreFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	committed, err := os.ReadDir("../dist")
+	dist := os.DirFS("../dist")
+	committed, err := fs.ReadDir(dist, ".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestBundlesAreFresh(t *testing.T) {
 		}
 	}
 	for name, content := range want {
-		got, err := os.ReadFile(filepath.Join("../dist", name))
+		got, err := fs.ReadFile(dist, name)
 		if err != nil {
 			t.Errorf("%v: %s", err, toFix)
 		} else if !bytes.Equal(got, content) {
@@ -42,18 +42,23 @@ func TestBundlesAreFresh(t *testing.T) {
 // file and, where `npm ci` has been run, that its code is the package's.
 func TestLibraryIsPinned(t *testing.T) {
 	t.Parallel()
-	pin, err := readLock(".")
+	web, err := os.OpenRoot("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(filepath.Join("..", libraryFile))
+	defer web.Close()
+	pin, err := readLock(web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := web.ReadFile(libraryFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(string(got), header(pin)) {
 		t.Errorf("web/%s is not %s %s: %s", libraryFile, library, pin.Version, toFix)
 	}
-	want, err := vendor(".")
+	want, err := vendor(web)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("npm ci has not been run")
 	}
@@ -68,17 +73,21 @@ func TestLibraryIsPinned(t *testing.T) {
 // TestBundleFails checks that a source that esbuild warns of makes no bundle.
 func TestBundleFails(t *testing.T) {
 	t.Parallel()
-	web := t.TempDir()
+	web, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer web.Close()
 	for _, entry := range entries {
 		content := ""
 		if entry.InputPath == "page.js" {
 			content = "import { nothing } from './missing.js'\n"
 		}
-		if err := write(filepath.Join(web, entry.InputPath), []byte(content)); err != nil {
+		if err := write(web, entry.InputPath, []byte(content)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := bundle(web); err == nil || !strings.Contains(err.Error(), "page.js:1: ") {
+	if _, err := bundle(web.Name()); err == nil || !strings.Contains(err.Error(), "page.js:1: ") {
 		t.Errorf("error %v, want one that names page.js:1", err)
 	}
 }

@@ -1,47 +1,51 @@
 package main
 
 import (
-	"log"
+	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 )
 
 func main() {
-	log.SetFlags(0)
-	if err := run(".", ".."); err != nil {
-		log.Fatal(err)
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
 
 // run writes the vendored library and then the bundles, and removes bundles that
 // are no longer made.
-func run(build, web string) error {
-	code, err := vendor(build)
+func run() error {
+	web, err := os.OpenRoot("..")
 	if err != nil {
 		return err
 	}
-	if err := write(filepath.Join(web, libraryFile), code); err != nil {
-		return err
-	}
-	files, err := bundle(web)
+	defer func() { _ = web.Close() }()
+	code, err := vendor(web)
 	if err != nil {
 		return err
 	}
-	dist := filepath.Join(web, "dist")
-	if err := os.RemoveAll(dist); err != nil {
+	if err := write(web, libraryFile, code); err != nil {
+		return err
+	}
+	files, err := bundle(web.Name())
+	if err != nil {
+		return err
+	}
+	if err := web.RemoveAll("dist"); err != nil {
 		return err
 	}
 	for name, content := range files {
-		if err := write(filepath.Join(dist, name), content); err != nil {
+		if err := write(web, "dist/"+name, content); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func write(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+func write(root *os.Root, name string, content []byte) error {
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, content, 0o644)
+	return root.WriteFile(name, content, 0o644)
 }
