@@ -35,9 +35,6 @@ func NewClock() Clock { return Clock{newClock()} }
 // Now returns the server's time.
 func (c Clock) Now() time.Time { return c.now() }
 
-// PendingPosts returns the number of calls in flight, and of posts that wait for one.
-func (s *Store) PendingPosts() (calls, waiting int) { return s.posts.Pending() }
-
 // MarkDirty makes the store write again whether a user is online through it.
 func (s *Store) MarkDirty(instanceID, userID string) {
 	s.presence.markDirty(roomUser{instanceID, userID})

@@ -1,7 +1,6 @@
 package redisstore_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -78,64 +77,4 @@ func countCalls(s *redisstore.Store, texts ...string) *atomic.Int32 {
 		return err
 	}))
 	return &count
-}
-
-// postCalls records the calls of a store that send posts.
-type postCalls struct {
-	mu     sync.Mutex
-	single []context.Context
-	shared []sharedCall
-	before func() // runs before each shared call
-}
-
-// sharedCall is a call with several posts.
-type sharedCall struct {
-	inFull bool // it has the source of the script
-	bodies []string
-}
-
-func recordPosts(s *redisstore.Store) *postCalls {
-	c := &postCalls{before: func() {}}
-	s.AddHook(c)
-	return c
-}
-
-func (c *postCalls) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (c *postCalls) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if bodyOf(cmd) != "" {
-			c.mu.Lock()
-			c.single = append(c.single, ctx)
-			c.mu.Unlock()
-		}
-		return next(ctx, cmd)
-	}
-}
-
-func (c *postCalls) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, commands []redis.Cmder) error {
-		if bodyOf(commands[0]) != "" {
-			// The hook must not keep the commands after it returns.
-			call := sharedCall{inFull: commands[0].Name() == "eval"}
-			for _, command := range commands {
-				call.bodies = append(call.bodies, bodyOf(command))
-			}
-			c.mu.Lock()
-			c.shared = append(c.shared, call)
-			c.mu.Unlock()
-			c.before()
-		}
-		return next(ctx, commands)
-	}
-}
-
-// bodyOf returns the body of the message that a command posts, "" if it posts none.
-func bodyOf(cmd redis.Cmder) string {
-	for _, argument := range cmd.Args() {
-		if body, ok := argument.([]byte); ok && bytes.HasPrefix(body, []byte(`"message":`)) {
-			return string(body)
-		}
-	}
-	return ""
 }

@@ -1,4 +1,4 @@
-package redisstore_test
+package pipeline_test
 
 import (
 	"bufio"
@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -33,9 +32,9 @@ func (s *setup) postAtOnce(t *testing.T, posters int, disturb func(posted *atomi
 		// Ends after done; awaited below.
 		work.Go(func() {
 			for left := 3; left > 0; {
-				post := newPost(s.nodes[0], "", 0, fmt.Sprintf("poster %03d posts %06d", i, len(outcomes[i])))
+				post := newPost(fmt.Sprintf("poster %03d posts %06d", i, len(outcomes[i])))
 				p := &pending{body: string(post.Body)}
-				p.receipt, p.err = s.nodes[0].Post(t.Context(), s.room.ID, post)
+				p.receipt, p.err = s.node.Post(t.Context(), s.roomID, post)
 				outcomes[i] = append(outcomes[i], p)
 				posted.Add(1)
 				select {
@@ -49,7 +48,7 @@ func (s *setup) postAtOnce(t *testing.T, posters int, disturb func(posted *atomi
 	disturb(&posted)
 	close(done)
 	work.Wait()
-	expectIdle(t, s.nodes[0])
+	expectIdle(t, s.node)
 	return outcomes
 }
 
@@ -89,8 +88,8 @@ func (s *setup) expectConsistent(t *testing.T, outcomes [][]*pending) (failed in
 
 func TestScriptFlushedUnderLoad(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t, redistest.Options{}, time.Hour)
-	seen := recordPosts(s.nodes[0])
+	s := newSetup(t)
+	seen := recordPosts(s.node)
 	recovered := func() (n int) {
 		seen.mu.Lock()
 		defer seen.mu.Unlock()
@@ -102,7 +101,7 @@ func TestScriptFlushedUnderLoad(t *testing.T) {
 		return n
 	}
 	outcomes := s.postAtOnce(t, 256, func(*atomic.Int64) {
-		eventually(t, awaitTimeout, func() string {
+		eventually(t, func() string {
 			s.do(t, "script", "flush")
 			if n := recovered(); n < 5 {
 				return fmt.Sprintf("%d calls lacked the script", n)
@@ -117,11 +116,11 @@ func TestScriptFlushedUnderLoad(t *testing.T) {
 
 func TestConnectionsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t, redistest.Options{}, time.Hour)
+	s := newSetup(t)
 	outcomes := s.postAtOnce(t, 256, func(posted *atomic.Int64) {
 		for range 20 {
 			before := posted.Load()
-			eventually(t, awaitTimeout, func() string {
+			eventually(t, func() string {
 				if posted.Load() < before+2*256 {
 					return "the posters do not go on"
 				}
@@ -145,7 +144,7 @@ func TestConnectionsKilledUnderLoad(t *testing.T) {
 // the others succeed.
 func TestPostersCancel(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t, redistest.Options{}, time.Hour)
+	s := newSetup(t)
 	var gaveUp atomic.Int64
 	outcomes := s.postAtOnce(t, 64, func(*atomic.Int64) {
 		var work sync.WaitGroup
@@ -155,7 +154,7 @@ func TestPostersCancel(t *testing.T) {
 				for n := range 50 {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*100*time.Microsecond)
 					text := fmt.Sprintf("canceling %03d posts %06d", i, n)
-					if _, err := s.nodes[0].Post(ctx, s.room.ID, newPost(s.nodes[0], "", 0, text)); err != nil {
+					if _, err := s.node.Post(ctx, s.roomID, newPost(text)); err != nil {
 						gaveUp.Add(1)
 						if !errors.Is(err, room.ErrUnavailable) {
 							t.Errorf("Post: %v", err)
@@ -175,7 +174,7 @@ func TestPostersCancel(t *testing.T) {
 	}
 }
 
-// cutter is a proxy between a store and its server. It closes a connection with a
+// cutter is a proxy between a node and its server. It closes a connection with a
 // shared call after so many replies.
 type cutter struct {
 	replies int
@@ -215,7 +214,7 @@ func (c *cutter) listen(t *testing.T, server *redistest.Server) (address string)
 	return l.Addr().String()
 }
 
-// forward forwards the calls of the store. A connection has one call at a time.
+// forward forwards the calls of the node. A connection has one call at a time.
 func (c *cutter) forward(client, backend net.Conn, shared *atomic.Bool) {
 	defer func() { _ = backend.Close() }()
 	buffer := make([]byte, 1<<20)
@@ -259,10 +258,10 @@ func (c *cutter) answer(backend, client net.Conn, shared *atomic.Bool) {
 // call: the answered ones have succeeded.
 func TestPartOfCallFails(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t, redistest.Options{}, time.Hour)
-	s.post(t, 0, "loads the script")
+	s := newSetup(t)
+	s.post(t, "loads the script")
 	c := &cutter{replies: 4}
-	node := openNode(t, redisstore.Options{Addrs: []string{c.listen(t, s.server)}})
+	node := openNode(t, c.listen(t, s.server))
 	s.server.Pause(t)
 	posts := s.startPosts(t, node, 12)
 	s.server.Resume(t)

@@ -1,4 +1,4 @@
-package redisstore_test
+package pipeline_test
 
 import (
 	"bytes"
@@ -11,8 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -27,23 +26,27 @@ type pending struct {
 
 func (p *pending) await(t *testing.T) {
 	t.Helper()
-	await(t, p.done, "the post of "+p.body+" does not return")
+	select {
+	case <-p.done:
+	case <-time.After(awaitTimeout):
+		t.Fatalf("the post of %s does not return", p.body)
+	}
 }
 
 // startPosts starts n posts on a node, one after the other: the first two are sent and
 // the others wait. The server must not answer meanwhile.
-func (s *setup) startPosts(t *testing.T, node *redisstore.Store, n int) []*pending {
+func (s *setup) startPosts(t *testing.T, node *node, n int) []*pending {
 	t.Helper()
 	started := make([]*pending, n)
 	for i := range started {
-		post := newPost(node, "", 0, fmt.Sprintf("text %03d", i))
+		post := newPost(fmt.Sprintf("text %03d", i))
 		ctx, cancel := context.WithCancel(t.Context())
 		p := &pending{body: string(post.Body), cancel: cancel, done: make(chan struct{})}
 		started[i] = p
-		// Ends when the post does, which the context or the store's timeout ends.
+		// Ends when the post does, which the context or the client's timeout ends.
 		go func() {
 			defer close(p.done)
-			p.receipt, p.err = node.Post(ctx, s.room.ID, post)
+			p.receipt, p.err = node.Post(ctx, s.roomID, post)
 		}()
 		t.Cleanup(func() {
 			cancel()
@@ -51,7 +54,7 @@ func (s *setup) startPosts(t *testing.T, node *redisstore.Store, n int) []*pendi
 		})
 		// All must have come before the first ones time out, so this polls often.
 		for deadline := time.Now().Add(awaitTimeout); ; runtime.Gosched() {
-			calls, waiting := node.PendingPosts()
+			calls, waiting := node.Pending()
 			if calls+waiting == i+1 {
 				break
 			}
@@ -66,7 +69,7 @@ func (s *setup) startPosts(t *testing.T, node *redisstore.Store, n int) []*pendi
 // stored returns the bodies of the messages of the room, in their order.
 func (s *setup) stored(t *testing.T) []string {
 	t.Helper()
-	page, err := s.nodes[0].After(t.Context(), s.room.ID, 0, 1<<30)
+	page, err := s.node.scripts.History(t.Context(), script.Keyspace{}.Room(s.roomID), script.After, 0, 1<<30, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,10 +93,10 @@ func (s *setup) expectStored(t *testing.T, want []string) {
 }
 
 // expectIdle fails unless no post is in flight or waits.
-func expectIdle(t *testing.T, node *redisstore.Store) {
+func expectIdle(t *testing.T, node *node) {
 	t.Helper()
-	eventually(t, awaitTimeout, func() string {
-		if calls, waiting := node.PendingPosts(); calls+waiting != 0 {
+	eventually(t, func() string {
+		if calls, waiting := node.Pending(); calls+waiting != 0 {
 			return fmt.Sprintf("%d calls are under way and %d posts wait, want none", calls, waiting)
 		}
 		return ""
@@ -102,14 +105,14 @@ func expectIdle(t *testing.T, node *redisstore.Store) {
 
 func TestLonePost(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t, redistest.Options{}, time.Hour)
-	seen := recordPosts(s.nodes[0])
-	s.post(t, 0, "hi") // loads the script
+	s := newSetup(t)
+	seen := recordPosts(s.node)
+	s.post(t, "hi") // loads the script
 	seen.single = nil
 	type key struct{}
 	ctx := context.WithValue(t.Context(), key{}, "the caller's")
 	for range 5 {
-		if _, err := s.nodes[0].Post(ctx, s.room.ID, newPost(s.nodes[0], "", 0, "hi")); err != nil {
+		if _, err := s.node.Post(ctx, s.roomID, newPost("hi")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,19 +124,19 @@ func TestLonePost(t *testing.T) {
 			t.Error("a lone post is not made under the caller's context")
 		}
 	}
-	expectIdle(t, s.nodes[0])
+	expectIdle(t, s.node)
 }
 
 // TestPostsShareCalls checks that waiting posts are sent in the order of arrival, and at
 // most 128 in a call.
 func TestPostsShareCalls(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t, redistest.Options{}, time.Hour)
-	s.post(t, 0, "loads the script")
-	seen := recordPosts(s.nodes[0])
+	s := newSetup(t)
+	s.post(t, "loads the script")
+	seen := recordPosts(s.node)
 	const n = 2 + 300
 	s.server.Pause(t)
-	posts := s.startPosts(t, s.nodes[0], n)
+	posts := s.startPosts(t, s.node, n)
 	s.server.Resume(t)
 	for _, p := range posts {
 		if p.await(t); p.err != nil {
@@ -165,16 +168,16 @@ func TestPostsShareCalls(t *testing.T) {
 	if len(seen.single) != 2 || total != n-2 {
 		t.Errorf("%d posts went alone and %d shared calls, want 2 and %d", len(seen.single), total, n-2)
 	}
-	expectIdle(t, s.nodes[0])
+	expectIdle(t, s.node)
 }
 
 // TestCancelWaitingPost cancels waiting posts: they return at once and are not stored;
 // the others are, in order.
 func TestCancelWaitingPost(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t, redistest.Options{}, time.Hour)
+	s := newSetup(t)
 	s.server.Pause(t)
-	posts := s.startPosts(t, s.nodes[0], 12)
+	posts := s.startPosts(t, s.node, 12)
 	var left []string
 	for i, p := range posts {
 		if i != 2 && i != 6 && i != 11 {
@@ -194,21 +197,21 @@ func TestCancelWaitingPost(t *testing.T) {
 		}
 	}
 	s.expectStored(t, left)
-	expectIdle(t, s.nodes[0])
+	expectIdle(t, s.node)
 }
 
 // TestCancelSentPost cancels a post in a shared call that was sent.
 func TestCancelSentPost(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t, redistest.Options{}, time.Hour)
-	seen := recordPosts(s.nodes[0])
+	s := newSetup(t)
+	seen := recordPosts(s.node)
 	arrived, leave := make(chan struct{}), make(chan struct{})
 	seen.before = sync.OnceFunc(func() {
 		close(arrived)
 		<-leave
 	})
 	s.server.Pause(t)
-	posts := s.startPosts(t, s.nodes[0], 7)
+	posts := s.startPosts(t, s.node, 7)
 	s.server.Resume(t)
 	<-arrived
 	s.server.Pause(t)
@@ -229,27 +232,25 @@ func TestCancelSentPost(t *testing.T) {
 		all = append(all, p.body)
 	}
 	s.expectStored(t, all)
-	expectIdle(t, s.nodes[0])
+	expectIdle(t, s.node)
 }
 
 // TestCloseWhilePostsWait checks that no post waits for ever.
 func TestCloseWhilePostsWait(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t, redistest.Options{}, time.Hour)
-	node := openNodes(t, optionsOf(s.server), 1)[0]
+	s := newSetup(t)
+	node := openNode(t, s.server.Addr())
 	s.server.Pause(t)
 	t.Cleanup(func() { s.server.Resume(t) })
 	posts := s.startPosts(t, node, 6)
-	if err := node.Close(); err != nil {
-		t.Errorf("Close: %v", err)
-	}
+	node.close()
 	for i, p := range posts {
 		if p.await(t); !errors.Is(p.err, room.ErrUnavailable) {
 			t.Errorf("post %d: %v, want ErrUnavailable", i, p.err)
 		}
 	}
 	expectIdle(t, node)
-	if _, err := node.Post(t.Context(), s.room.ID, newPost(node, "", 0, "too late")); !errors.Is(err, room.ErrUnavailable) {
+	if _, err := node.Post(t.Context(), s.roomID, newPost("too late")); !errors.Is(err, room.ErrUnavailable) {
 		t.Errorf("Post after Close: %v, want ErrUnavailable", err)
 	}
 }

@@ -1,17 +1,18 @@
-package redisstore_test
+package client_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/redis/go-redis/v9"
 )
 
 // TestConnectionsAreSmall makes as many calls wait for Redis at once as the pool may have
@@ -19,11 +20,15 @@ import (
 func TestConnectionsAreSmall(t *testing.T) {
 	const calls = 20
 	server := redistest.Start(t, redistest.Options{})
-	node := openNode(t, optionsOf(server))
+	topology, err := client.Options{Addrs: []string{server.Addr()}}.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = topology.Close() }()
 	ask := func() {
-		_, err := node.Before(t.Context(), room.NewID(), 0, 1, 1)
-		if !errors.Is(err, room.ErrRoomNotFound) {
-			t.Errorf("Before: %v, want ErrRoomNotFound", err)
+		err := client.Send(t.Context(), topology, "key", redis.NewStringCmd(t.Context(), "get", "key"))
+		if !errors.Is(err, redis.Nil) {
+			t.Errorf("GET of a key that does not exist: %v, want redis.Nil", err)
 		}
 	}
 	ask() // makes everything that is made once
@@ -34,12 +39,11 @@ func TestConnectionsAreSmall(t *testing.T) {
 		asking.Go(ask)
 	}
 	// All of them wait, within a call's timeout, each on its own socket.
-	eventually(t, awaitTimeout, func() string {
-		if n := sockets(t); n < opened+calls-1 {
-			return fmt.Sprintf("%d sockets, before were %d", n, opened)
+	for deadline := time.Now().Add(10 * time.Second); sockets(t) < opened+calls-1; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d sockets, before were %d", sockets(t), opened)
 		}
-		return ""
-	})
+	}
 	server.Resume(t)
 	asking.Wait()
 	more := connections(t, server) - connected

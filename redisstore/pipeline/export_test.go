@@ -1,0 +1,13 @@
+package pipeline
+
+// Pending returns the number of calls in flight, and of posts that wait for one.
+func (p *Publisher) Pending() (calls, waiting int) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, b := range p.batchers {
+		b.mu.Lock()
+		calls, waiting = calls+b.calls, waiting+len(b.waiting)
+		b.mu.Unlock()
+	}
+	return calls, waiting
+}
