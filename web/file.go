@@ -9,7 +9,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 )
 
 const (
@@ -104,8 +103,19 @@ func (f *File) Serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	header.Set("ETag", chosen.etag)
-	header.Set("Content-Length", strconv.Itoa(len(chosen.body))) // ServeContent omits it with a Content-Encoding
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(chosen.body))
+	if matches(r.Header.Values("If-None-Match"), chosen.etag) {
+		header.Del("Content-Type")
+		header.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	// Not by http.ServeContent: a cache must get the same bytes whatever other headers
+	// a request has, such as Range and If-Match.
+	header.Set("Content-Length", strconv.Itoa(len(chosen.body)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodGet {
+		_, _ = w.Write(chosen.body) // an error means that the client has disconnected
+	}
 }
 
 // protect sets the headers that isolate the page from other sites.
@@ -116,6 +126,20 @@ func protect(header http.Header, r *http.Request) {
 		// Over HTTP browsers ignore this header and log a warning.
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	}
+}
+
+// matches reports whether an If-None-Match header names an ETag. The comparison is
+// weak (RFC 9110, section 13.1.2).
+func matches(values []string, etag string) bool {
+	for _, value := range values {
+		for candidate := range strings.SplitSeq(value, ",") {
+			candidate = strings.TrimSpace(candidate)
+			if candidate == "*" || strings.TrimPrefix(candidate, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // acceptsGzip reports whether an Accept-Encoding header allows gzip, by its name

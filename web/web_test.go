@@ -277,6 +277,11 @@ func TestForms(t *testing.T) {
 			t.Errorf("headers %v", got.header)
 		}
 	}
+	for _, header := range [][2]string{{"Range", "bytes=0-3"}, {"If-Match", `"x"`}, {"If-Modified-Since", "Mon, 30 Nov 2026 00:00:00 GMT"}} {
+		if got := get(t, path, header[0], header[1]); got.status != 200 || got.body != plain.body || got.header.Get("Accept-Ranges") != "" {
+			t.Errorf("%s: %d, %d bytes, %v: a cache could keep it for others", header[0], got.status, got.sent, got.header)
+		}
+	}
 	head := ask(t, http.MethodHead, path, "Accept-Encoding", "gzip")
 	if head.sent != 0 || head.header.Get("Content-Length") != zipped.header.Get("Content-Length") {
 		t.Errorf("HEAD: %d bytes, %v", head.sent, head.header)
