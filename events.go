@@ -82,14 +82,14 @@ const (
 type eventDispatcher struct {
 	// Fixed.
 	log     func() *zap.Logger
-	queue   chan queuedEvent
-	started chan struct{} // has one token when an emitter may have started
-	closing chan struct{} // closed by close
+	changed *sync.Cond    // signals a change of the fields below
 	done    chan struct{} // closed when run ends
 
 	dropped atomic.Uint64 // events for which the queue was full
 
 	mu       sync.Mutex
+	closed   bool
+	queue    []queuedEvent
 	emitters []*emitter // of configurations that are not cleaned up, the newest last
 }
 
@@ -110,13 +110,8 @@ type emitter struct {
 }
 
 func newEventDispatcher(log func() *zap.Logger) *eventDispatcher {
-	d := &eventDispatcher{
-		log:     log,
-		queue:   make(chan queuedEvent, maxQueuedEvents),
-		started: make(chan struct{}, 1),
-		closing: make(chan struct{}),
-		done:    make(chan struct{}),
-	}
+	d := &eventDispatcher{log: log, done: make(chan struct{})}
+	d.changed = sync.NewCond(&d.mu)
 	go d.run() // until close
 	return d
 }
@@ -145,12 +140,9 @@ func (d *eventDispatcher) attach(ctx caddy.Context) (*emitter, error) {
 // Handle implements caddyevents.Handler for the event "started" of the configuration.
 func (e *emitter) Handle(context.Context, caddy.Event) error {
 	e.dispatcher.mu.Lock()
+	defer e.dispatcher.mu.Unlock()
 	e.started = true
-	e.dispatcher.mu.Unlock()
-	select {
-	case e.dispatcher.started <- struct{}{}:
-	default:
-	}
+	e.dispatcher.changed.Signal()
 	return nil
 }
 
@@ -174,63 +166,49 @@ func (d *eventDispatcher) current() *emitter {
 // emit queues an event. It never blocks; it drops the event if the queue is full.
 func (d *eventDispatcher) emit(event queuedEvent) {
 	d.mu.Lock()
-	e, unused := d.current(), len(d.emitters) == 0
-	d.mu.Unlock()
-	if unused || e != nil && !e.app.ShouldEmit(event.name) {
+	defer d.mu.Unlock()
+	e := d.current()
+	if d.closed || len(d.emitters) == 0 || e != nil && !e.app.ShouldEmit(event.name) {
 		return
 	}
-	select {
-	case d.queue <- event:
-	default:
+	if len(d.queue) >= maxQueuedEvents {
 		if d.dropped.Add(1) == 1 {
 			d.log().Warn("dropping events, because their handlers are too slow; see the metric events_dropped_total",
 				zap.Int("queued", maxQueuedEvents))
 		}
+		return
 	}
+	d.queue = append(d.queue, event)
+	d.changed.Signal()
 }
 
-// run passes on the queued events until the dispatcher is closed.
+// run passes on the queued events until the dispatcher is closed. It waits while no
+// configuration runs.
 func (d *eventDispatcher) run() {
 	defer close(d.done)
-	for {
-		select {
-		case <-d.closing:
-			return
-		case event := <-d.queue:
-			e := d.awaitEmitter()
-			if e == nil {
-				return
-			}
-			e.app.Emit(e.ctx, event.name, event.data)
-		}
-	}
-}
-
-// awaitEmitter returns the current emitter. It waits until a configuration has started,
-// and returns nil if the dispatcher is closed.
-func (d *eventDispatcher) awaitEmitter() *emitter {
-	for {
-		d.mu.Lock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for !d.closed {
 		e := d.current()
+		if e == nil || len(d.queue) == 0 {
+			d.changed.Wait()
+			continue
+		}
+		event := d.queue[0]
+		d.queue = slices.Delete(d.queue, 0, 1)
 		d.mu.Unlock()
-		if e != nil {
-			return e
-		}
-		select {
-		case <-d.closing:
-			return nil
-		case <-d.started:
-		}
+		e.app.Emit(e.ctx, event.name, event.data)
+		d.mu.Lock()
 	}
 }
 
 // close drops the queued events and waits for the running handler, but no longer than
-// eventGrace: handlers are other modules' code. It must be called once.
+// eventGrace: handlers are other modules' code.
 func (d *eventDispatcher) close() error {
 	d.mu.Lock()
-	d.emitters = nil // for the events in the queue
+	d.closed, d.queue = true, nil
+	d.changed.Signal()
 	d.mu.Unlock()
-	close(d.closing)
 	timer := time.NewTimer(eventGrace)
 	defer timer.Stop()
 	select {
