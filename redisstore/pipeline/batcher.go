@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -48,15 +49,14 @@ type batcher struct {
 	mu sync.Mutex
 	// All below is guarded by mu.
 	calls   int            // in flight
-	waiting []*pendingPost // the oldest first, including abandoned ones
+	waiting []*pendingPost // the oldest first
 }
 
 // pendingPost is a post on its way to Redis.
 type pendingPost struct {
 	script.PostCall
 
-	done      chan struct{} // closed after a shared call
-	abandoned bool          // the caller has given up; guarded by batcher.mu
+	done chan struct{} // closed after a shared call
 }
 
 // do sends a post. It returns the client's or the context's error.
@@ -79,7 +79,7 @@ func (b *batcher) do(ctx context.Context, p *pendingPost) error {
 	case <-ctx.Done():
 	}
 	b.mu.Lock()
-	p.abandoned = true
+	b.waiting = slices.DeleteFunc(b.waiting, func(other *pendingPost) bool { return other == p })
 	b.mu.Unlock()
 	select {
 	case <-p.done: // it was just in time
@@ -137,20 +137,10 @@ func (b *batcher) drain(ctx context.Context) {
 func (b *batcher) take(batch []*pendingPost) []*pendingPost {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	taken := 0
-	for _, p := range b.waiting {
-		if len(batch) == maxBatch {
-			break
-		}
-		taken++
-		if !p.abandoned {
-			batch = append(batch, p)
-		}
-	}
-	rest := copy(b.waiting, b.waiting[taken:])
-	clear(b.waiting[rest:])
-	b.waiting = b.waiting[:rest]
-	if len(batch) == 0 {
+	n := min(len(b.waiting), maxBatch)
+	batch = append(batch, b.waiting[:n]...)
+	b.waiting = slices.Delete(b.waiting, 0, n)
+	if n == 0 {
 		b.calls--
 	}
 	return batch
