@@ -24,37 +24,37 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 type metric[S any] struct {
 	desc  *prometheus.Desc
 	kind  prometheus.ValueType
-	value func(S) uint64
+	value func(S) float64
 }
 
-func gauge[S any](name, help string, value func(S) uint64) metric[S] {
+func gauge[S any](name, help string, value func(S) float64) metric[S] {
 	return metric[S]{describe(name, help), prometheus.GaugeValue, value}
 }
 
-func counter[S any](name, help string, value func(S) uint64) metric[S] {
+func counter[S any](name, help string, value func(S) float64) metric[S] {
 	return metric[S]{describe(name, help), prometheus.CounterValue, value}
 }
 
 var hubMetrics = []metric[ws.Stats]{
-	gauge("connections", "Open WebSocket connections.", func(s ws.Stats) uint64 { return uint64(s.Connections) }),
-	gauge("rooms", "Rooms with connections on this node.", func(s ws.Stats) uint64 { return uint64(s.Rooms) }),
-	counter("connections_opened_total", "WebSocket connections that were opened.", func(s ws.Stats) uint64 { return s.Opened }),
-	counter("messages_total", "Messages of this node's connections that were stored.", func(s ws.Stats) uint64 { return s.Messages }),
-	counter("deliveries_total", "Messages times the connections that each was sent to.", func(s ws.Stats) uint64 { return s.Deliveries }),
-	counter("sent_bytes_total", "Bytes written to WebSocket connections, before encryption.", func(s ws.Stats) uint64 { return s.Bytes }),
+	gauge("connections", "Open WebSocket connections.", func(s ws.Stats) float64 { return float64(s.Connections) }),
+	gauge("rooms", "Rooms with connections on this node.", func(s ws.Stats) float64 { return float64(s.Rooms) }),
+	counter("connections_opened_total", "WebSocket connections that were opened.", func(s ws.Stats) float64 { return float64(s.Opened) }),
+	counter("messages_total", "Messages of this node's connections that were stored.", func(s ws.Stats) float64 { return float64(s.Messages) }),
+	counter("deliveries_total", "Messages times the connections that each was sent to.", func(s ws.Stats) float64 { return float64(s.Deliveries) }),
+	counter("sent_bytes_total", "Bytes written to WebSocket connections, before encryption.", func(s ws.Stats) float64 { return float64(s.Bytes) }),
 }
 
 // pubsubMetrics are those of stores that receive events over a pub/sub connection.
 var pubsubMetrics = []metric[room.PubSubStats]{
-	gauge("link_up", "Whether the store's connection for events is there, or not needed.", func(s room.PubSubStats) uint64 {
+	gauge("link_up", "Whether the store's connection for events is there, or not needed.", func(s room.PubSubStats) float64 {
 		if s.Up {
 			return 1
 		}
 		return 0
 	}),
-	counter("link_losses_total", "Losses of the store's connection for events.", func(s room.PubSubStats) uint64 { return s.Lost }),
-	counter("resyncs_total", "Rooms that were compared with the store after events may have been missed.", func(s room.PubSubStats) uint64 { return s.Syncs }),
-	counter("gaps_total", "Rooms in which messages were found to be lost or no longer kept.", func(s room.PubSubStats) uint64 { return s.Gaps }),
+	counter("link_losses_total", "Losses of the store's connection for events.", func(s room.PubSubStats) float64 { return float64(s.Lost) }),
+	counter("resyncs_total", "Rooms that were compared with the store after events may have been missed.", func(s room.PubSubStats) float64 { return float64(s.Syncs) }),
+	counter("gaps_total", "Rooms in which messages were found to be lost or no longer kept.", func(s room.PubSubStats) float64 { return float64(s.Gaps) }),
 }
 
 var (
@@ -79,32 +79,28 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (collector) Collect(metrics chan<- prometheus.Metric) {
 	for _, s := range openStores.all() {
-		s.collect(metrics)
-	}
-}
-
-func (s *sharedStore) collect(metrics chan<- prometheus.Metric) {
-	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value uint64, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(desc, kind, float64(value), append([]string{s.name}, labels...)...)
-	}
-	stats := s.hub.Stats()
-	for _, m := range hubMetrics {
-		send(m.desc, m.kind, m.value(stats))
-	}
-	for reason, count := range stats.Closed {
-		send(closedDesc, prometheus.CounterValue, count, reason)
-	}
-	for code, count := range stats.Refused {
-		send(refusalDesc, prometheus.CounterValue, count, "websocket", code)
-	}
-	for code, count := range s.refusals.Counts() {
-		send(refusalDesc, prometheus.CounterValue, count, "http", code)
-	}
-	send(droppedDesc, prometheus.CounterValue, s.events.dropped.Load())
-	if s.pubsub != nil {
-		stats := s.pubsub.PubSubStats()
-		for _, m := range pubsubMetrics {
+		send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+			metrics <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{s.name}, labels...)...)
+		}
+		stats := s.hub.Stats()
+		for _, m := range hubMetrics {
 			send(m.desc, m.kind, m.value(stats))
+		}
+		for reason, count := range stats.Closed {
+			send(closedDesc, prometheus.CounterValue, float64(count), reason)
+		}
+		for code, count := range stats.Refused {
+			send(refusalDesc, prometheus.CounterValue, float64(count), "websocket", code)
+		}
+		for code, count := range s.refusals.Counts() {
+			send(refusalDesc, prometheus.CounterValue, float64(count), "http", code)
+		}
+		send(droppedDesc, prometheus.CounterValue, float64(s.events.dropped.Load()))
+		if s.pubsub != nil {
+			stats := s.pubsub.PubSubStats()
+			for _, m := range pubsubMetrics {
+				send(m.desc, m.kind, m.value(stats))
+			}
 		}
 	}
 }

@@ -121,11 +121,7 @@ func (b *body) has(name string) bool {
 }
 
 // text returns a required string.
-func (b *body) text(name string) string {
-	var value string
-	b.decode(name, &value, "a string")
-	return value
-}
+func (b *body) text(name string) string { return required[string](b, name, "a string") }
 
 // optionalText returns an optional string.
 func (b *body) optionalText(name string) string {
@@ -136,9 +132,17 @@ func (b *body) optionalText(name string) string {
 }
 
 // flag returns a required boolean.
-func (b *body) flag(name string) bool {
-	var value bool
-	b.decode(name, &value, "true or false")
+func (b *body) flag(name string) bool { return required[bool](b, name, "true or false") }
+
+// required decodes a required field; kind describes its type for clients.
+func required[T any](b *body, name, kind string) (value T) {
+	switch {
+	case b.err != nil:
+	case !b.has(name):
+		b.err = invalid(name + " is missing")
+	case json.Unmarshal(b.fields[name], &value) != nil:
+		b.err = invalid(name + " must be " + kind)
+	}
 	return value
 }
 
@@ -170,18 +174,4 @@ func (b *body) credentials() room.Credentials {
 	}
 	c.SessionID = b.text("sessionId")
 	return c
-}
-
-// decode decodes a required field into value; kind describes the type for clients.
-func (b *body) decode(name string, value any, kind string) {
-	if b.err != nil {
-		return
-	}
-	if !b.has(name) {
-		b.err = invalid(name + " is missing")
-		return
-	}
-	if json.Unmarshal(b.fields[name], value) != nil {
-		b.err = invalid(name + " must be " + kind)
-	}
 }
