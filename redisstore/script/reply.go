@@ -34,26 +34,23 @@ const (
 	statusMalformed = -1 // the reply has none
 )
 
-// statusError returns the error that a status stands for.
+// statusErrors are the errors that statuses stand for. All others are malformed, or have
+// another meaning for each script.
+var statusErrors = map[int64]error{
+	statusOK:        nil,
+	statusGone:      room.ErrRoomNotFound,
+	statusRemoved:   room.ErrRemoved,
+	statusLocked:    room.ErrRoomLocked,
+	statusFull:      room.ErrRoomFull,
+	statusNoMessage: room.ErrMessageNotFound,
+	statusNotOwn:    room.ErrNotAdmin,
+}
+
 func statusError(status int64) error {
-	switch status {
-	case statusOK:
-		return nil
-	case statusGone:
-		return room.ErrRoomNotFound
-	case statusRemoved:
-		return room.ErrRemoved
-	case statusLocked:
-		return room.ErrRoomLocked
-	case statusFull:
-		return room.ErrRoomFull
-	case statusNoMessage:
-		return room.ErrMessageNotFound
-	case statusNotOwn:
-		return room.ErrNotAdmin
-	default:
-		return errMalformed
+	if err, known := statusErrors[status]; known {
+		return err
 	}
+	return errMalformed
 }
 
 // reply is the list that a script returns. An element that is missing or has another
