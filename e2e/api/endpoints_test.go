@@ -75,8 +75,7 @@ func validRequests(t *testing.T, s *harness.Site) {
 	s.API(1).Succeed(t, "/joinRoom", ben.Credentials())
 	expectBody(t, s.API(1).Succeed(t, "/lockRoom", admin.Credentials("locked", false)), `{}`)
 
-	var carla harness.Member
-	s.API(0).Succeed(t, "/joinRoom", harness.Fields{"roomId": admin.RoomID, "password": "secret words", "username": "carla"}).Decode(t, &carla)
+	carla := s.API(0).JoinRoom(t, harness.Fields{"roomId": admin.RoomID, "password": "secret words", "username": "carla"})
 	expectBody(t, s.API(0).Succeed(t, "/leaveRoom", carla.Credentials()), `{}`)
 	harness.ExpectProblem(t, s.API(1).Call(t, "/joinRoom", carla.Credentials()), 401, "invalid_session")
 	expectBody(t, s.API(1).Succeed(t, "/removeMember", admin.Credentials("memberId", "ben")), `{}`)
@@ -105,9 +104,8 @@ func expectBody(t *testing.T, got *harness.Response, body string) {
 // refusals sends requests that are well formed and refused.
 func refusals(t *testing.T, s *harness.Site) {
 	a := s.API(0)
-	var admin, guarded harness.Member
-	a.Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "username": "anna"}).Decode(t, &admin)
-	a.Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "username": "anna", "password": "p"}).Decode(t, &guarded)
+	admin := a.CreateRoom(t, harness.Fields{"roomName": "r", "username": "anna"})
+	guarded := a.CreateRoom(t, harness.Fields{"roomName": "r", "username": "anna", "password": "p"})
 	ben := a.Join(t, admin.RoomID, "ben")
 	forged := admin
 	forged.SessionID = guarded.SessionID
@@ -153,8 +151,7 @@ func names(t *testing.T, s *harness.Site) {
 		given[m.UserID] = true
 		s.API(i+1).Succeed(t, "/leaveRoom", m.Credentials())
 	}
-	var nameless harness.Member
-	s.API(0).Succeed(t, "/joinRoom", harness.Fields{"roomId": admin.RoomID, "username": ""}).Decode(t, &nameless)
+	nameless := s.API(0).JoinRoom(t, harness.Fields{"roomId": admin.RoomID, "username": ""})
 	if len(nameless.UserID) != 36 {
 		t.Errorf("without a name: %q", nameless.UserID)
 	}

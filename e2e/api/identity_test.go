@@ -77,10 +77,9 @@ func TestForwardAuth(t *testing.T) {
 // user their requests name.
 func talkAsUsers(t *testing.T, anna, ben *harness.API, annasHeader, bensHeader http.Header) {
 	t.Helper()
-	var a, b, again harness.Member
-	anna.Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "username": "ben", "ttl": 60}).Decode(t, &a)
-	ben.Succeed(t, "/joinRoom", harness.Fields{"roomId": a.RoomID, "username": "anna"}).Decode(t, &b)
-	ben.Succeed(t, "/joinRoom", harness.Fields{"roomId": a.RoomID}).Decode(t, &again)
+	a := anna.CreateRoom(t, harness.Fields{"roomName": "r", "username": "ben", "ttl": 60})
+	b := ben.JoinRoom(t, harness.Fields{"roomId": a.RoomID, "username": "anna"})
+	again := ben.JoinRoom(t, harness.Fields{"roomId": a.RoomID})
 	if a.UserID != "anna" || b.UserID != "ben" || again.UserID != "ben" || again.SessionID == b.SessionID {
 		t.Errorf("they are %s, %s and %s", a.UserID, b.UserID, again.UserID)
 	}

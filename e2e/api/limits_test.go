@@ -12,14 +12,9 @@ import (
 // TestLimits exceeds the limits of a site. Another site of the same Caddyfile has other
 // limits, and neither affects the other.
 func TestLimits(t *testing.T) {
-	for _, kind := range []string{"memory", "redis"} {
-		t.Run(kind, func(t *testing.T) {
-			store, fewRooms := "store memory", "max_rooms 2"
-			if kind == "redis" {
-				store, fewRooms = "redis "+harness.StartRedis(t).Addr(), ""
-			}
-			tight, wide, full := harness.FreeAddress(t), harness.FreeAddress(t), harness.FreeAddress(t)
-			harness.StartNode(t, "", fmt.Sprintf(`
+	harness.OnBothBackends(t, func(t *testing.T, store string, server *harness.Redis) {
+		tight, wide, full := harness.FreeAddress(t), harness.FreeAddress(t), harness.FreeAddress(t)
+		harness.StartNode(t, "", fmt.Sprintf(`
 http://%s {
 	ephemeral_chat {
 		%s
@@ -41,27 +36,24 @@ http://%s {
 		max_rooms 2
 	}
 }`, tight, store, wide, store, full), tight, wide, full)
-			limited(t, harness.NewAPI(t, "http://"+tight), harness.NewAPI(t, "http://"+wide))
-			if fewRooms != "" {
-				tooManyRooms(t, harness.NewAPI(t, "http://"+full))
-			}
-		})
-	}
+		limited(t, harness.NewAPI(t, "http://"+tight), harness.NewAPI(t, "http://"+wide))
+		if server == nil {
+			tooManyRooms(t, harness.NewAPI(t, "http://"+full))
+		}
+	})
 }
 
 // limited exceeds one limit of tight after the other, before any other limit.
 func limited(t *testing.T, tight, wide *harness.API) {
 	// Longer than max_ttl here, but not there.
 	harness.ExpectProblem(t, tight.Call(t, "/createRoom", harness.Fields{"roomName": "r", "ttl": 61}), 400, "invalid_request")
-	var long harness.Member
-	wide.Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "ttl": 61, "username": "a"}).Decode(t, &long)
+	wide.Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "ttl": 61, "username": "a"})
 
-	var open, guarded harness.Member
-	tight.Succeed(t, "/createRoom", harness.Fields{"roomName": "r"}).Decode(t, &open)
+	open := tight.CreateRoom(t, harness.Fields{"roomName": "r"})
 	if open.TTL != 60 {
 		t.Errorf("without a ttl a room lives for %d s", open.TTL)
 	}
-	tight.Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "password": "p", "username": "a"}).Decode(t, &guarded)
+	guarded := tight.CreateRoom(t, harness.Fields{"roomName": "r", "password": "p", "username": "a"})
 	tight.Succeed(t, "/createRoom", harness.Fields{"roomName": "r"})
 	expectRateLimited(t, tight.Call(t, "/createRoom", harness.Fields{"roomName": "r"}))
 	wide.Succeed(t, "/createRoom", harness.Fields{"roomName": "r"})
@@ -175,38 +167,31 @@ func TestFrameLimits(t *testing.T) {
 		k.AwaitClose(t, 4429)
 
 		for name, c := range map[string]struct {
-			kind int
-			data string
-			code int
+			joined bool
+			kind   int
+			data   string
+			code   int
 		}{
-			"no JSON":       {1, "hello", 4400},
-			"an array":      {1, "[]", 4400},
-			"binary":        {2, "{}", 4400},
-			"invalid UTF-8": {1, "{\"type\":\"message\",\"message\":\"\xff\"}", 1007},
-			"too large":     {1, `{"type":"message","message":"` + strings.Repeat("x", 64<<10) + `"}`, 1009},
+			"no JSON":                   {true, 1, "hello", 4400},
+			"an array":                  {true, 1, "[]", 4400},
+			"binary":                    {true, 2, "{}", 4400},
+			"invalid UTF-8":             {true, 1, "{\"type\":\"message\",\"message\":\"\xff\"}", 1007},
+			"too large":                 {true, 1, `{"type":"message","message":"` + strings.Repeat("x", 64<<10) + `"}`, 1009},
+			"no JSON before a join":     {false, 1, "hello", 4400},
+			"a message before a join":   {false, 1, `{"type":"message","message":"x"}`, 4401},
+			"a join without a session":  {false, 1, fmt.Sprintf(`{"type":"join","roomId":%q}`, admin.RoomID), 4401},
+			"a join to an unknown room": {false, 1, `{"type":"join","roomId":"AAAAAAAAAAAAAAAAAAAAAA","userId":"a","sessionId":"b"}`, 4404},
+			"a join to an invalid id":   {false, 1, `{"type":"join","roomId":"../x","userId":"a","sessionId":"b"}`, 4404},
+			"a join with a wrong field": {false, 1, `{"type":"join","roomId":1}`, 4400},
+			"binary before a join":      {false, 2, "", 4400},
 		} {
-			joined, _ := harness.Join(t, s.Base(0), &admin)
-			joined.SendRaw(t, c.kind, c.data)
 			t.Log(name)
-			joined.AwaitClose(t, c.code)
-		}
-		for name, c := range map[string]struct {
-			kind int
-			data string
-			code int
-		}{
-			"no JSON":        {1, "hello", 4400},
-			"another type":   {1, `{"type":"message","message":"x"}`, 4401},
-			"no session":     {1, fmt.Sprintf(`{"type":"join","roomId":%q}`, admin.RoomID), 4401},
-			"unknown room":   {1, `{"type":"join","roomId":"AAAAAAAAAAAAAAAAAAAAAA","userId":"a","sessionId":"b"}`, 4404},
-			"odd room":       {1, `{"type":"join","roomId":"../x","userId":"a","sessionId":"b"}`, 4404},
-			"a wrong field":  {1, `{"type":"join","roomId":1}`, 4400},
-			"not even a bit": {2, "", 4400},
-		} {
-			stranger := harness.Dial(t, s.Base(0))
-			stranger.SendRaw(t, c.kind, c.data)
-			t.Log(name)
-			stranger.AwaitClose(t, c.code)
+			k := harness.Dial(t, s.Base(0))
+			if c.joined {
+				k, _ = harness.Join(t, s.Base(0), &admin)
+			}
+			k.SendRaw(t, c.kind, c.data)
+			k.AwaitClose(t, c.code)
 		}
 		s.ExpectNoErrors(t)
 	})

@@ -137,8 +137,7 @@ func TestAttackFromAnotherSite(t *testing.T) {
 			count.hold(string(info.Body) == untouched, "%s to %s: %d %s", what, endpoint, info.Status, info.Body)
 		}
 	}
-	var again harness.Member
-	as.Succeed(t, "/joinRoom", harness.Fields{"roomId": admin.RoomID}).Decode(t, &again)
+	again := as.JoinRoom(t, harness.Fields{"roomId": admin.RoomID})
 	if again.Role != "admin" {
 		t.Errorf("the admin is %+v", again)
 	}

@@ -125,15 +125,15 @@ func TestAttackFloods(t *testing.T) {
 				for end, n := range stop() {
 					seen[end] += n
 				}
-				if percentile(flooded, 99) <= 2*percentile(quiet, 99)+floodAllowance && containsAll(seen, f.ends) {
+				if harness.Percentile(flooded, 99) <= 2*harness.Percentile(quiet, 99)+floodAllowance && containsAll(seen, f.ends) {
 					break
 				}
 			}
 			t.Logf("99 %% within %s, quiet %s; half within %s, quiet %s; %+.1f MiB; %v",
-				percentile(flooded, 99), percentile(quiet, 99), percentile(flooded, 50), percentile(quiet, 50),
+				harness.Percentile(flooded, 99), harness.Percentile(quiet, 99), harness.Percentile(flooded, 50), harness.Percentile(quiet, 50),
 				float64(peak-before)/(1<<20), seen)
-			if limit := 2*percentile(quiet, 99) + floodAllowance; percentile(flooded, 99) > limit {
-				t.Errorf("99 %% of the messages of others take up to %s, more than %s", percentile(flooded, 99), limit)
+			if limit := 2*harness.Percentile(quiet, 99) + floodAllowance; harness.Percentile(flooded, 99) > limit {
+				t.Errorf("99 %% of the messages of others take up to %s, more than %s", harness.Percentile(flooded, 99), limit)
 			}
 			if grown := peak - before; grown > floodMemory {
 				t.Errorf("the node has grown by %d MiB", grown>>20)
@@ -155,15 +155,6 @@ func TestAttackFloods(t *testing.T) {
 
 func containsAll(seen map[string]int, ends []string) bool {
 	return !slices.ContainsFunc(ends, func(end string) bool { return seen[end] == 0 })
-}
-
-// percentile returns the delay that n of a hundred messages do not exceed.
-func percentile(delays []time.Duration, n int) time.Duration {
-	if len(delays) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(delays))
-	return sorted[len(sorted)*n/100].Round(10 * time.Microsecond)
 }
 
 // TestAttackSilence holds connections without a join: with half of a request, with no

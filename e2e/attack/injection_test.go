@@ -511,8 +511,7 @@ func TestAttackInjectionPlaceholders(t *testing.T) {
 }`, listen, harness.Unlimited), listen)
 	base := harness.NewAPI(t, "http://"+listen)
 	for _, name := range []string{"{env.CHAT_SECRET}", "{file./etc/passwd}", "{http.request.header.Cookie}", "{system.hostname}", `\{env.CHAT_SECRET}`, "{{env.CHAT_SECRET}}", "{header.Remote-User}"} {
-		var m harness.Member
-		base.WithHeader(t, "Remote-User", name).Succeed(t, "/createRoom", harness.Fields{"roomName": name, "username": "{env.CHAT_SECRET}"}).Decode(t, &m)
+		m := base.WithHeader(t, "Remote-User", name).CreateRoom(t, harness.Fields{"roomName": name, "username": "{env.CHAT_SECRET}"})
 		if m.UserID != name || m.RoomName != name {
 			t.Errorf("%q is called %q in %q", name, m.UserID, m.RoomName)
 		}

@@ -13,8 +13,7 @@ import (
 func TestAttackNames(t *testing.T) {
 	t.Parallel()
 	harness.OnBothStores(t, harness.Unlimited, func(t *testing.T, s *harness.Site) {
-		var admin harness.Member
-		s.API(0).Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "username": "Pascal Kühn"}).Decode(t, &admin)
+		admin := s.API(0).CreateRoom(t, harness.Fields{"roomName": "r", "username": "Pascal Kühn"})
 		s.API(0).Succeed(t, "/removeMember", admin.Credentials("memberId", s.API(1).Join(t, admin.RoomID, "gone").UserID))
 		tried := 0
 		taken := map[string]bool{"Pascal Kühn": true, "gone": true}

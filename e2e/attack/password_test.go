@@ -14,10 +14,9 @@ import (
 func TestAttackPasswords(t *testing.T) {
 	t.Parallel()
 	s := harness.RedisSite(t, "")
-	var admin, other, ben harness.Member
-	s.API(0).Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "password": "right"}).Decode(t, &admin)
-	s.API(0).Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "password": "right"}).Decode(t, &other)
-	s.API(1).Succeed(t, "/joinRoom", harness.Fields{"roomId": admin.RoomID, "password": "right"}).Decode(t, &ben)
+	admin := s.API(0).CreateRoom(t, harness.Fields{"roomName": "r", "password": "right"})
+	other := s.API(0).CreateRoom(t, harness.Fields{"roomName": "r", "password": "right"})
+	ben := s.API(1).JoinRoom(t, harness.Fields{"roomId": admin.RoomID, "password": "right"})
 
 	statuses := make(map[int]int)
 	guess := func(n int, password string) int {

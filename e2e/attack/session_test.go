@@ -182,12 +182,11 @@ func TestAttackReplays(t *testing.T) {
 		}
 
 		// The next instance of a declared room has a key of its own.
-		var first, next harness.Member
-		s.API(0).Succeed(t, "/joinRoom", harness.Fields{"roomId": "lounge", "username": "anna", "password": "tea"}).Decode(t, &first)
+		first := s.API(0).JoinRoom(t, harness.Fields{"roomId": "lounge", "username": "anna", "password": "tea"})
 		old, _ := harness.Join(t, s.Base(0), &first)
 		s.API(0).Succeed(t, "/deleteRoom", first.Credentials())
 		old.AwaitClose(t, 4410)
-		s.API(1).Succeed(t, "/joinRoom", harness.Fields{"roomId": "lounge", "username": "anna", "password": "tea"}).Decode(t, &next)
+		next := s.API(1).JoinRoom(t, harness.Fields{"roomId": "lounge", "username": "anna", "password": "tea"})
 		if next.UserID != first.UserID || next.Role != "admin" {
 			t.Fatalf("in the next instance: %+v", next)
 		}

@@ -45,8 +45,7 @@ func TestAttackTimingPassword(t *testing.T) {
 	s := harness.MemorySite(t, harness.Unlimited)
 	a := s.API(0)
 	const password = "correct horse battery staple"
-	var admin harness.Member
-	a.Succeed(t, "/createRoom", harness.Fields{"roomName": "r", "password": password, "username": "anna"}).Decode(t, &admin)
+	admin := a.CreateRoom(t, harness.Fields{"roomName": "r", "password": password, "username": "anna"})
 	guess := func(password, username string) harness.Fields {
 		return harness.Fields{"roomId": admin.RoomID, "password": password, "username": username}
 	}

@@ -34,8 +34,7 @@ func TestPageHostile(t *testing.T) {
 	link := anna.CreateRoom()
 	phone := browser.Invite(t, browser.Device{Phone: true}, link, "Phone")
 	a := harness.NewAPI(t, s.Base(0))
-	var mallory harness.Member
-	a.Succeed(t, "/joinRoom", harness.Fields{"roomId": link[strings.Index(link, "#")+1:], "username": `<i>M</i>"'` + "\u202e"}).Decode(t, &mallory)
+	mallory := a.JoinRoom(t, harness.Fields{"roomId": link[strings.Index(link, "#")+1:], "username": `<i>M</i>"'` + "\u202e"})
 	k, _ := harness.Join(t, s.Base(0), &mallory)
 	for name, text := range hostile {
 		k.Publish(t, text)

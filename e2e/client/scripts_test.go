@@ -205,16 +205,12 @@ func TestClientRate(t *testing.T) {
 // TestClientRestarts restarts the node, and Redis with all its data.
 func TestClientRestarts(t *testing.T) {
 	server := harness.StartRedisWith(t, harness.RedisOptions{AOF: true})
-	listen := harness.FreeAddress(t)
-	start := func() *harness.Node {
-		sites := fmt.Sprintf("http://%s {\n\tephemeral_chat {\n\t\tredis %s\n\t}\n}\n", listen, server.Addr())
-		return harness.StartNode(t, "", sites, listen)
-	}
-	n := start()
-	runScript(t, "restart.mjs", harness.Fields{"bases": []string{"http://" + listen}}, actions{
+	s := harness.StartSite(t, server, "", server.Addr())
+	n := s.Nodes[0]
+	runScript(t, "restart.mjs", harness.Fields{"bases": s.Bases}, actions{
 		"stop node":   func([]string) any { return n.Stop(t).String() },
 		"kill node":   do(func() { n.Kill(t) }),
-		"start node":  do(func() { n = start() }),
+		"start node":  do(func() { n = n.Restart(t) }),
 		"kill redis":  do(func() { server.Kill(t) }),
 		"start redis": do(func() { server.Restart(t) }),
 	})

@@ -27,14 +27,11 @@ func TestManyRooms(t *testing.T) {
 			before = append(before, n.Goroutines(t))
 		}
 
-		var sockets [rooms][members]*harness.Socket
+		var sockets [rooms][]*harness.Socket
 		var admins [rooms]harness.Member
 		for i := range rooms {
 			admins[i] = s.API(i).Create(t, 600)
-			for j := range members {
-				m := s.API(i+j).Join(t, admins[i].RoomID, fmt.Sprint("m", j))
-				sockets[i][j], _ = harness.Join(t, s.Base(i+j), &m)
-			}
+			sockets[i] = s.JoinMany(t, admins[i].RoomID, members)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), period)
 		defer cancel()
@@ -61,10 +58,7 @@ func TestManyRooms(t *testing.T) {
 			})
 		}
 		exchanging.Wait()
-		all := slices.Concat(delays...)
-		slices.Sort(all)
-		t.Logf("%d deliveries; delay %s (median), %s (99%%), %s (longest)", len(all), all[len(all)/2].Round(10*time.Microsecond),
-			all[len(all)*99/100].Round(10*time.Microsecond), all[len(all)-1].Round(10*time.Microsecond))
+		t.Logf("delays of deliveries: %s", harness.Summary(slices.Concat(delays...)))
 		for i, room := range sockets {
 			for _, k := range room {
 				if !k.IsOpen() {

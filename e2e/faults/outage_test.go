@@ -188,33 +188,27 @@ func TestStartWithoutRedis(t *testing.T) {
 // TestDeadlineBehindOutage has a room expire while its node cannot reach Redis. It ends
 // in time, by the node's own estimate.
 func TestDeadlineBehindOutage(t *testing.T) {
-	for name, how := range map[string]harness.Outage{"refused": harness.Refused, "silent": harness.Silent} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // mostly waits
-			server := harness.StartRedis(t)
-			proxy := harness.StartProxy(t, server.Addr())
-			s := harness.StartSite(t, server, harness.Unlimited, server.Addr(), proxy.Addr())
-			admin := s.API(0).Create(t, 4)
-			ben := s.API(0).Join(t, admin.RoomID, "ben")
-			near, _ := harness.Join(t, s.Base(0), &admin)
-			far, _ := harness.Join(t, s.Base(1), &ben)
-			near.Publish(t, "hello")
-			far.AwaitText(t, "hello")
-			expires := s.API(1).Start(t, &admin)
-			proxy.Set(how)
-			for i, k := range []*harness.Socket{near, far} {
-				f := k.Await(t, "ended")
-				late := f.At.Sub(expires)
-				t.Logf("node %d: ended comes %s after the deadline", i, late.Round(time.Millisecond))
-				if f.Reason != "expired" || late < 0 || late > harness.EndTime {
-					t.Errorf("node %d: %+v, %s after the deadline", i, f, late)
-				}
-				k.AwaitClose(t, 4410)
+	harness.BehindOutage(t, func(t *testing.T, s *harness.Site, proxy *harness.Proxy, outage harness.Outage) {
+		admin := s.API(0).Create(t, 4)
+		ben := s.API(0).Join(t, admin.RoomID, "ben")
+		near, _ := harness.Join(t, s.Base(0), &admin)
+		far, _ := harness.Join(t, s.Base(1), &ben)
+		near.Publish(t, "hello")
+		far.AwaitText(t, "hello")
+		expires := s.API(1).Start(t, &admin)
+		proxy.Set(outage)
+		for i, k := range []*harness.Socket{near, far} {
+			f := k.Await(t, "ended")
+			late := f.At.Sub(expires)
+			t.Logf("node %d: ended comes %s after the deadline", i, late.Round(time.Millisecond))
+			if f.Reason != "expired" || late < 0 || late > harness.EndTime {
+				t.Errorf("node %d: %+v, %s after the deadline", i, f, late)
 			}
-			proxy.Set(harness.NoOutage)
-			harness.Until(t, harness.RecoveryTime, "node 1 works again", func() bool {
-				return s.API(1).Call(t, "/roomInfo", harness.Fields{"roomId": admin.RoomID}).Status == 404
-			})
+			k.AwaitClose(t, 4410)
+		}
+		proxy.Set(harness.NoOutage)
+		harness.Until(t, harness.RecoveryTime, "node 1 works again", func() bool {
+			return s.API(1).Call(t, "/roomInfo", harness.Fields{"roomId": admin.RoomID}).Status == 404
 		})
-	}
+	})
 }

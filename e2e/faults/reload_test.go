@@ -32,20 +32,16 @@ func (c *caddyfile) String() string {
 // TestReload reloads a node, with rooms in memory and in Redis.
 func TestReload(t *testing.T) {
 	t.Parallel() // mostly waits
-	for _, kind := range []string{"memory", "redis"} {
-		t.Run(kind, func(t *testing.T) { reloads(t, kind == "redis") })
-	}
+	harness.OnBothBackends(t, reloads)
 }
 
 // reloads takes a node through reloads that keep the chat, that fail, and that remove
 // it. With Redis, half of the clients are connected to another node.
-func reloads(t *testing.T, inRedis bool) {
-	file := &caddyfile{listen: harness.FreeAddress(t), store: "store memory", extra: harness.Unlimited, chat: true}
+func reloads(t *testing.T, store string, server *harness.Redis) {
+	file := &caddyfile{listen: harness.FreeAddress(t), store: store, extra: harness.Unlimited, chat: true}
 	base := "http://" + file.listen
 	other := base
-	if inRedis {
-		server := harness.StartRedis(t)
-		file.store = "redis " + server.Addr()
+	if server != nil {
 		other = harness.StartSite(t, server, harness.Unlimited, server.Addr()).Base(0)
 	}
 	n := harness.StartNode(t, "", file.String(), file.listen)
@@ -82,14 +78,12 @@ func reloads(t *testing.T, inRedis bool) {
 		}
 		times = append(times, time.Since(start))
 		exchange(fmt.Sprint("reload ", i))
-		var m harness.Member
-		a.Succeed(t, "/createRoom", harness.Fields{"roomName": "new"}).Decode(t, &m)
+		m := a.CreateRoom(t, harness.Fields{"roomName": "new"})
 		if m.TTL != (i+1)*60 {
 			t.Errorf("after reload %d the ttl is %d s", i, m.TTL)
 		}
 	}
-	slices.Sort(times)
-	t.Logf("a reload takes %s (median), %s (longest)", times[5].Round(time.Millisecond), times[9].Round(time.Millisecond))
+	t.Logf("times of reloads: %s", harness.Summary(times))
 
 	busy := harness.FreeAddress(t)
 	occupant, err := new(net.ListenConfig).Listen(t.Context(), "tcp", busy)
@@ -124,7 +118,7 @@ func reloads(t *testing.T, inRedis bool) {
 	}
 	lateSocket.AwaitGoingAway(t)
 	for i, k := range clients {
-		if !inRedis || i == 0 || i%2 == 1 {
+		if server == nil || i == 0 || i%2 == 1 {
 			harness.Until(t, harness.WaitTime, k.UserID()+" is closed with 1001", func() bool {
 				return k.Closing().Code == 1001
 			})
@@ -141,7 +135,7 @@ func reloads(t *testing.T, inRedis bool) {
 		t.Fatalf("reload: %v\n%s", err, output)
 	}
 	got := a.Call(t, "/roomInfo", harness.Fields{"roomId": admin.RoomID})
-	if inRedis {
+	if server != nil {
 		if got.Status != 200 {
 			t.Errorf("the room in Redis: %d %s", got.Status, got.Body)
 		}
@@ -162,12 +156,7 @@ func TestShutdown(t *testing.T) {
 	t.Parallel() // mostly waits
 	harness.OnBothStores(t, harness.Unlimited, func(t *testing.T, s *harness.Site) {
 		admin := s.API(0).Create(t, 600)
-		var sockets []*harness.Socket
-		for i := range 20 {
-			m := s.API(0).Join(t, admin.RoomID, fmt.Sprint("m", i))
-			k, _ := harness.Join(t, s.Base(0), &m)
-			sockets = append(sockets, k)
-		}
+		sockets := (&harness.Site{Bases: s.Bases[:1], APIs: s.APIs[:1]}).JoinMany(t, admin.RoomID, 20)
 		stalled := harness.OpenUnread(t, s.Base(0))
 		if err := stalled.WriteJSON(admin.Credentials("type", "join")); err != nil {
 			t.Fatal(err)

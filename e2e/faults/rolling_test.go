@@ -19,32 +19,24 @@ const leaveGrace = 3 * time.Second
 func TestRollingRestart(t *testing.T) {
 	const nodes, members = 3, 15
 	server := harness.StartRedis(t)
-	var sites, bases, addresses []string
-	running := make([]*harness.Node, nodes)
-	for i := range nodes {
-		address := harness.FreeAddress(t)
-		site := fmt.Sprintf("http://%s {\n\tephemeral_chat {\n\t\tredis %s\n%s\n\t}\n}\n", address, server.Addr(), harness.Unlimited)
-		sites, bases, addresses = append(sites, site), append(bases, "http://"+address), append(addresses, address)
-		running[i] = harness.StartNode(t, "", site, address)
-	}
-	a := harness.NewAPI(t, bases[0])
-	admin := a.Create(t, 600)
+	s := harness.StartSite(t, server, harness.Unlimited, slices.Repeat([]string{server.Addr()}, nodes)...)
+	admin := s.API(0).Create(t, 600)
 	var clients []*harness.ProtocolClient
 	for i := range members {
-		m := a.Join(t, admin.RoomID, fmt.Sprint("m", i))
-		clients = append(clients, harness.StartClient(t, m, bases[i%nodes], bases[(i+1)%nodes], bases[(i+2)%nodes]))
+		m := s.API(0).Join(t, admin.RoomID, fmt.Sprint("m", i))
+		clients = append(clients, harness.StartClient(t, m, s.Base(i), s.Base(i+1), s.Base(i+2)))
 	}
 	stopPublishing := harness.KeepPublishing(20*time.Millisecond, clients...)
 	for i := range nodes {
 		expectProgress(t, clients, 20, harness.WaitTime)
 		before := connections(clients)
-		running[i].Stop(t)
+		s.Nodes[i].Stop(t)
 		moved := func() bool {
 			return connections(clients) > before && !slices.ContainsFunc(clients, func(k *harness.ProtocolClient) bool { return !k.Connected() })
 		}
 		harness.Until(t, harness.WaitTime, "all clients are connected again", moved)
 		expectProgress(t, clients, 1, harness.WaitTime)
-		running[i] = harness.StartNode(t, "", sites[i], addresses[i])
+		s.Nodes[i] = s.Nodes[i].Restart(t)
 	}
 	expectProgress(t, clients, 20, harness.WaitTime)
 	stopPublishing()

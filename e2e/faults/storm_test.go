@@ -2,7 +2,6 @@ package faults_test
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,11 +18,8 @@ const stormTime = 30 * time.Second
 func TestReconnectStorm(t *testing.T) {
 	const rooms, members = 80, 25
 	server := harness.StartRedis(t)
-	address := harness.FreeAddress(t)
-	site := fmt.Sprintf("http://%s {\n\tephemeral_chat {\n\t\tredis %s\n%s\n\t}\n}\n", address, server.Addr(), harness.Unlimited)
-	doomed := harness.StartNode(t, "", site, address)
-	base := "http://" + address
-	a := harness.NewAPI(t, base)
+	site := harness.StartSite(t, server, harness.Unlimited, server.Addr())
+	base, a := site.Base(0), site.API(0)
 
 	var all [rooms * members]harness.Member
 	var welcomes [rooms * members]harness.Frame
@@ -53,11 +49,11 @@ func TestReconnectStorm(t *testing.T) {
 	if t.Failed() {
 		t.FailNow()
 	}
-	doomed.Kill(t)
+	site.Nodes[0].Kill(t)
 	for _, s := range sockets {
 		s.Close()
 	}
-	harness.StartNode(t, "", site, address)
+	site.Nodes[0].Restart(t)
 
 	start := time.Now()
 	took := make([]time.Duration, len(all))
@@ -80,9 +76,7 @@ func TestReconnectStorm(t *testing.T) {
 		})
 	}
 	returning.Wait()
-	slices.Sort(took)
-	t.Logf("%d clients are back after %s (median), %s (last)", len(took),
-		took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+	t.Logf("time until clients are back: %s", harness.Summary(took))
 }
 
 // join opens a socket and sends its first frame, in one attempt.

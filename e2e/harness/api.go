@@ -179,25 +179,36 @@ func (m *Member) Credentials(more ...any) Fields {
 	return f
 }
 
-// Create creates a room with a time to live in seconds.
-func (a *API) Create(t *testing.T, ttl int) (m Member) {
+// CreateRoom creates a room.
+func (a *API) CreateRoom(t *testing.T, request Fields) (m Member) {
 	t.Helper()
-	a.Succeed(t, "/createRoom", Fields{"roomName": t.Name(), "username": "admin", "ttl": ttl}).Decode(t, &m)
+	a.Succeed(t, "/createRoom", request).Decode(t, &m)
 	return m
+}
+
+// JoinRoom joins a room.
+func (a *API) JoinRoom(t *testing.T, request Fields) (m Member) {
+	t.Helper()
+	a.Succeed(t, "/joinRoom", request).Decode(t, &m)
+	return m
+}
+
+// Create creates a room with a time to live in seconds.
+func (a *API) Create(t *testing.T, ttl int) Member {
+	t.Helper()
+	return a.CreateRoom(t, Fields{"roomName": t.Name(), "username": "admin", "ttl": ttl})
 }
 
 // Join joins a room as a new member.
-func (a *API) Join(t *testing.T, roomID, username string) (m Member) {
+func (a *API) Join(t *testing.T, roomID, username string) Member {
 	t.Helper()
-	a.Succeed(t, "/joinRoom", Fields{"roomId": roomID, "username": username}).Decode(t, &m)
-	return m
+	return a.JoinRoom(t, Fields{"roomId": roomID, "username": username})
 }
 
 // Rejoin joins a room again as a member, and returns another session of the user.
-func (a *API) Rejoin(t *testing.T, m *Member) (other Member) {
+func (a *API) Rejoin(t *testing.T, m *Member) Member {
 	t.Helper()
-	a.Succeed(t, "/joinRoom", m.Credentials()).Decode(t, &other)
-	return other
+	return a.JoinRoom(t, m.Credentials())
 }
 
 // Start starts the chat, and returns the room's deadline.

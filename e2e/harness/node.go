@@ -26,7 +26,8 @@ type Node struct {
 	Admin  string   // address of its admin endpoint
 	Env    []string // more environment variables
 
-	ending sync.Once
+	addresses []string // on which it listens
+	ending    sync.Once
 }
 
 // NewNode returns a node that has not been started.
@@ -48,7 +49,16 @@ func StartNode(t *testing.T, options, sites string, addresses ...string) *Node {
 func (n *Node) Start(t *testing.T, options, sites string, addresses ...string) {
 	t.Helper()
 	n.Write(t, options, sites)
-	n.Run(t, n.Command("run", "--config", n.Config(), "--adapter", "caddyfile"), append(addresses, n.Admin)...)
+	n.addresses = append(addresses, n.Admin)
+	n.Run(t, n.Command("run", "--config", n.Config(), "--adapter", "caddyfile"), n.addresses...)
+}
+
+// Restart starts a node that has ended again, with the Caddyfile in Dir, and returns it.
+func (n *Node) Restart(t *testing.T) *Node {
+	t.Helper()
+	next := &Node{Binary: n.Binary, Dir: n.Dir, Admin: n.Admin, Env: n.Env, addresses: n.addresses}
+	next.Run(t, next.Command("run", "--config", n.Config(), "--adapter", "caddyfile"), n.addresses...)
+	return next
 }
 
 // Run starts a command as the process of the node, and waits until it listens on the

@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,14 +32,16 @@ func RawConn(t *testing.T, address string) (net.Conn, *bufio.Reader) {
 
 // RawRequest sends bytes that no HTTP client would send, and returns the first
 // response.
-func RawRequest(t *testing.T, address, request string) (*Response, error) {
+func RawRequest(t *testing.T, address, request string) *Response {
 	t.Helper()
 	conn, reader := RawConn(t, address)
-	if _, err := io.WriteString(conn, request); err != nil {
-		return nil, err
-	}
+	_, err := io.WriteString(conn, request)
 	method, _, _ := strings.Cut(request, " ")
-	return ReadRawResponse(reader, method)
+	r, readErr := ReadRawResponse(reader, method)
+	if err := errors.Join(err, readErr); err != nil {
+		t.Fatalf("%.100q: %v", request, err)
+	}
+	return r
 }
 
 // ReadRawResponse reads the response to a request with a method.

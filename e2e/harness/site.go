@@ -70,11 +70,46 @@ func (s *Site) Add(t *testing.T, n *Node, base string) {
 	s.APIs = append(s.APIs, NewAPI(t, base))
 }
 
+// JoinMany joins a room as a number of members, m0, m1 and so on, on the nodes in turn.
+func (s *Site) JoinMany(t *testing.T, roomID string, n int) (sockets []*Socket) {
+	t.Helper()
+	for i := range n {
+		m := s.API(i).Join(t, roomID, fmt.Sprint("m", i))
+		k, _ := Join(t, s.Base(i), &m)
+		sockets = append(sockets, k)
+	}
+	return sockets
+}
+
 // OnBothStores runs a test with rooms in memory and, on two nodes, in Redis.
 func OnBothStores(t *testing.T, options string, test func(t *testing.T, s *Site)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { test(t, MemorySite(t, options)) })
 	t.Run("redis", func(t *testing.T) { test(t, RedisSite(t, options)) })
+}
+
+// OnBothBackends runs a test with the option of each store, and with Redis or nil.
+func OnBothBackends(t *testing.T, test func(t *testing.T, option string, server *Redis)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) { test(t, "store memory", nil) })
+	t.Run("redis", func(t *testing.T) {
+		server := StartRedis(t)
+		test(t, "redis "+server.Addr(), server)
+	})
+}
+
+// BehindOutage runs a test for each outage of the second of two nodes: its connection to
+// Redis goes through the proxy, which the test breaks.
+func BehindOutage(t *testing.T, test func(t *testing.T, s *Site, proxy *Proxy, outage Outage)) {
+	t.Helper()
+	for name, outage := range map[string]Outage{"refused": Refused, "silent": Silent} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // mostly waits
+			server := StartRedis(t)
+			proxy := StartProxy(t, server.Addr())
+			test(t, StartSite(t, server, Unlimited, server.Addr(), proxy.Addr()), proxy, outage)
+		})
+	}
 }
 
 // ExpectNoErrors fails the test if a node has logged an error.

@@ -2,7 +2,9 @@ package harness
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,6 +49,21 @@ func Stays(t *testing.T, period time.Duration, what string, holds func() bool) {
 // Pace waits for the next step of a load that the test generates, but not longer than
 // ctx. It reports whether ctx is still not done.
 func Pace(ctx context.Context, d time.Duration) bool { return poll.Pause(ctx, d) }
+
+// Percentile returns the duration that n of a hundred do not exceed, rounded; 0 if there
+// are none.
+func Percentile(durations []time.Duration, n int) time.Duration {
+	if len(durations) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(durations))
+	return sorted[min(len(sorted)*n/100, len(sorted)-1)].Round(10 * time.Microsecond)
+}
+
+// Summary describes durations by percentiles, for logs.
+func Summary(durations []time.Duration) string {
+	return fmt.Sprintf("%d: median %s, 99%% %s, longest %s", len(durations), Percentile(durations, 50), Percentile(durations, 99), Percentile(durations, 100))
+}
 
 // FreeAddress returns a loopback address on which no program listens.
 func FreeAddress(t *testing.T) string {

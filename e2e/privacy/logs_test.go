@@ -82,9 +82,8 @@ func expectNone(t *testing.T, name, text string, secrets map[string]string) {
 func exchange(t *testing.T, a *harness.API) map[string]string {
 	t.Helper()
 	const password, guess, text, private = "open-sesame-17", "wrong-guess-93", "meet me at noon 55", "refused text 29"
-	var anna, ben harness.Member
-	a.Succeed(t, "/createRoom", harness.Fields{"roomName": "secret room", "username": "anna", "password": password, "ttl": 600}).Decode(t, &anna)
-	a.Succeed(t, "/joinRoom", harness.Fields{"roomId": anna.RoomID, "username": "ben", "password": password}).Decode(t, &ben)
+	anna := a.CreateRoom(t, harness.Fields{"roomName": "secret room", "username": "anna", "password": password, "ttl": 600})
+	ben := a.JoinRoom(t, harness.Fields{"roomId": anna.RoomID, "username": "ben", "password": password})
 	harness.ExpectProblem(t, a.Call(t, "/joinRoom", harness.Fields{"roomId": anna.RoomID, "password": guess}), 403, "wrong_password")
 	a.Post(t, "/joinRoom", fmt.Sprintf(`{"password":%q,"roomId":%q`, guess, anna.RoomID))
 

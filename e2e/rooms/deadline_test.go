@@ -2,8 +2,6 @@ package rooms_test
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,12 +26,7 @@ func endedInTime(t *testing.T, s *harness.Site) {
 	var all sync.WaitGroup
 	for i := range rooms {
 		admin := s.API(i).Create(t, 3)
-		var sockets []*harness.Socket
-		for node := range s.Nodes {
-			m := s.API(i).Join(t, admin.RoomID, fmt.Sprint("m", node))
-			k, _ := harness.Join(t, s.Base(node), &m)
-			sockets = append(sockets, k)
-		}
+		sockets := s.JoinMany(t, admin.RoomID, len(s.Nodes))
 		sockets[0].Publish(t, "the first one")
 		for node, k := range sockets {
 			expires := harness.ParseTime(t, k.Await(t, "started").ExpiresAt)
@@ -62,9 +55,7 @@ func endedInTime(t *testing.T, s *harness.Site) {
 	}
 	all.Wait()
 	for node, times := range late {
-		slices.Sort(times)
-		t.Logf("node %d: ended comes %s (median), %s (latest) after the deadline, of %d rooms",
-			node, times[len(times)/2].Round(time.Millisecond), times[len(times)-1].Round(time.Millisecond), len(times))
+		t.Logf("node %d: times from the deadlines to ended: %s", node, harness.Summary(times))
 	}
 }
 
@@ -73,14 +64,8 @@ func endedInTime(t *testing.T, s *harness.Site) {
 func endedUnderLoad(t *testing.T, s *harness.Site) {
 	admin := s.API(0).Create(t, 2)
 	var senders sync.WaitGroup
-	var expires time.Time
-	var sockets []*harness.Socket
-	for i := range 6 {
-		m := s.API(i).Join(t, admin.RoomID, fmt.Sprint("m", i))
-		k, _ := harness.Join(t, s.Base(i), &m)
-		sockets = append(sockets, k)
-	}
-	expires = s.API(0).Start(t, &admin)
+	sockets := s.JoinMany(t, admin.RoomID, 6)
+	expires := s.API(0).Start(t, &admin)
 	ctx, cancel := context.WithDeadline(t.Context(), expires.Add(2*time.Second))
 	defer cancel()
 	for _, k := range sockets {
@@ -150,12 +135,7 @@ func endedUnderLoad(t *testing.T, s *harness.Site) {
 func deleted(t *testing.T, s *harness.Site) {
 	for _, started := range []bool{false, true} {
 		admin := s.API(0).Create(t, 60)
-		var sockets []*harness.Socket
-		for i := range 4 {
-			m := s.API(i).Join(t, admin.RoomID, fmt.Sprint("m", i))
-			k, _ := harness.Join(t, s.Base(i), &m)
-			sockets = append(sockets, k)
-		}
+		sockets := s.JoinMany(t, admin.RoomID, 4)
 		if started {
 			sockets[1].Publish(t, "hello")
 			sockets[0].AwaitText(t, "hello")

@@ -19,12 +19,7 @@ func TestDeadlineOfKeys(t *testing.T) {
 	for range 3 {
 		admin := s.API(0).Create(t, 60)
 		const clients = 12
-		var sockets []*harness.Socket
-		for i := range clients {
-			m := s.API(i).Join(t, admin.RoomID, fmt.Sprint("m", i))
-			k, _ := harness.Join(t, s.Base(i), &m)
-			sockets = append(sockets, k)
-		}
+		sockets := s.JoinMany(t, admin.RoomID, clients)
 		before := s.Redis.Deadlines(t, admin.RoomID)
 		if len(before) != 4 { // room, roomUser, names, online
 			t.Errorf("keys before the start: %v", before)

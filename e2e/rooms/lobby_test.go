@@ -18,14 +18,12 @@ const (
 
 // lobbySites starts two sites with different lobby times and the same rooms. Rooms are
 // in memory on one node, or in Redis on two nodes, each with both sites.
-func lobbySites(t *testing.T, inRedis bool) (short, long *harness.Site) {
+func lobbySites(t *testing.T, store string, server *harness.Redis) (short, long *harness.Site) {
 	t.Helper()
-	short, long = new(harness.Site), new(harness.Site)
-	store, nodes := "store memory", 1
-	if inRedis {
-		server := harness.StartRedis(t)
-		short.Redis, long.Redis = server, server
-		store, nodes = "redis "+server.Addr(), 2
+	short, long = &harness.Site{Redis: server}, &harness.Site{Redis: server}
+	nodes := 1
+	if server != nil {
+		nodes = 2
 	}
 	for range nodes {
 		here, there := harness.FreeAddress(t), harness.FreeAddress(t)
@@ -53,50 +51,48 @@ http://%s {
 // TestLobby checks that a room that is not started ends after its lobby time, and
 // others do not.
 func TestLobby(t *testing.T) {
-	for _, kind := range []string{"memory", "redis"} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel() // mostly waits
-			short, long := lobbySites(t, kind == "redis")
-			var all sync.WaitGroup
-			for i := range 4 {
-				unstarted := short.API(i).Create(t, 60)
-				k, _ := harness.Join(t, short.Base(i+1), &unstarted)
-				started := short.API(i).Create(t, 600)
-				talk, _ := harness.Join(t, short.Base(i), &started)
-				talk.Publish(t, "by a message")
-				talk.AwaitText(t, "by a message")
-				begun := short.API(i).Create(t, 600)
-				short.API(i+1).Start(t, &begun)
-				patient := long.API(i).Create(t, 60)
-				queued := time.Now()
+	harness.OnBothBackends(t, func(t *testing.T, store string, server *harness.Redis) {
+		t.Parallel() // mostly waits
+		short, long := lobbySites(t, store, server)
+		var all sync.WaitGroup
+		for i := range 4 {
+			unstarted := short.API(i).Create(t, 60)
+			k, _ := harness.Join(t, short.Base(i+1), &unstarted)
+			started := short.API(i).Create(t, 600)
+			talk, _ := harness.Join(t, short.Base(i), &started)
+			talk.Publish(t, "by a message")
+			talk.AwaitText(t, "by a message")
+			begun := short.API(i).Create(t, 600)
+			short.API(i+1).Start(t, &begun)
+			patient := long.API(i).Create(t, 60)
+			queued := time.Now()
 
-				all.Go(func() {
-					f, ok := k.Wait(shortLobby+reapTime, func(f *harness.Frame) bool { return f.Type == "ended" })
-					late := f.At.Sub(queued)
-					if !ok || f.Reason != "expired" || late < shortLobby-100*time.Millisecond || late > shortLobby+reapTime {
-						t.Errorf("unstarted: %+v after %s", f, late)
+			all.Go(func() {
+				f, ok := k.Wait(shortLobby+reapTime, func(f *harness.Frame) bool { return f.Type == "ended" })
+				late := f.At.Sub(queued)
+				if !ok || f.Reason != "expired" || late < shortLobby-100*time.Millisecond || late > shortLobby+reapTime {
+					t.Errorf("unstarted: %+v after %s", f, late)
+				}
+				k.AwaitEnd()
+				if k.Closing().Code != 4410 {
+					t.Errorf("unstarted: %+v", k.Closing())
+				}
+				t.Logf("reaped %s after its lobby time", (late - shortLobby).Round(time.Millisecond))
+				harness.ExpectNoRoom(t, short.API(i), &unstarted)
+				harness.ExpectNoRoom(t, long.API(i+1), &unstarted)
+				for _, m := range []*harness.Member{&started, &begun, &patient} {
+					if got := short.API(i).Call(t, "/joinRoom", m.Credentials()); got.Status != 200 {
+						t.Errorf("reaped as well: %d %s", got.Status, got.Body)
 					}
-					k.AwaitEnd()
-					if k.Closing().Code != 4410 {
-						t.Errorf("unstarted: %+v", k.Closing())
-					}
-					t.Logf("reaped %s after its lobby time", (late - shortLobby).Round(time.Millisecond))
-					harness.ExpectNoRoom(t, short.API(i), &unstarted)
-					harness.ExpectNoRoom(t, long.API(i+1), &unstarted)
-					for _, m := range []*harness.Member{&started, &begun, &patient} {
-						if got := short.API(i).Call(t, "/joinRoom", m.Credentials()); got.Status != 200 {
-							t.Errorf("reaped as well: %d %s", got.Status, got.Body)
-						}
-					}
-				})
-			}
-			all.Wait()
-			if short.Redis != nil {
-				awaitEmptyQueue(t, short.Redis)
-			}
-			short.ExpectNoErrors(t)
-		})
-	}
+				}
+			})
+		}
+		all.Wait()
+		if server != nil {
+			awaitEmptyQueue(t, server)
+		}
+		short.ExpectNoErrors(t)
+	})
 }
 
 // awaitEmptyQueue waits until the queue of the short lobby is empty.
@@ -118,63 +114,61 @@ func awaitEmptyQueue(t *testing.T, server *harness.Redis) {
 // TestLobbyRace starts rooms at about the time at which their lobby time ends. A room
 // whose start was answered with a deadline stays.
 func TestLobbyRace(t *testing.T) {
-	for _, kind := range []string{"memory", "redis"} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel() // mostly waits
-			s, _ := lobbySites(t, kind == "redis")
-			const rooms = 60
-			var all sync.WaitGroup
-			var mu sync.Mutex
-			outcomes := make(map[int]int)
-			for i := range rooms {
-				admin := s.API(i).Create(t, 600)
-				k, _ := harness.Join(t, s.Base(i), &admin)
-				// Some start before the end, some after. In memory a room ends on time;
-				// with Redis the janitor runs every 2 s.
-				step := 4 * time.Millisecond
-				if s.Redis != nil {
-					step = 40 * time.Millisecond
+	harness.OnBothBackends(t, func(t *testing.T, store string, server *harness.Redis) {
+		t.Parallel() // mostly waits
+		s, _ := lobbySites(t, store, server)
+		const rooms = 60
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		outcomes := make(map[int]int)
+		for i := range rooms {
+			admin := s.API(i).Create(t, 600)
+			k, _ := harness.Join(t, s.Base(i), &admin)
+			// Some start before the end, some after. In memory a room ends on time;
+			// with Redis the janitor runs every 2 s.
+			step := 4 * time.Millisecond
+			if server != nil {
+				step = 40 * time.Millisecond
+			}
+			wait := shortLobby - 100*time.Millisecond + time.Duration(i)*step
+			all.Go(func() {
+				harness.Pace(t.Context(), wait)
+				var status int
+				if i%2 == 0 {
+					status = s.API(i+1).Call(t, "/startChat", admin.Credentials()).Status
+				} else {
+					status = startBySocket(k)
 				}
-				wait := shortLobby - 100*time.Millisecond + time.Duration(i)*step
-				all.Go(func() {
-					harness.Pace(t.Context(), wait)
-					var status int
-					if i%2 == 0 {
-						status = s.API(i+1).Call(t, "/startChat", admin.Credentials()).Status
-					} else {
-						status = startBySocket(k)
+				mu.Lock()
+				outcomes[status]++
+				mu.Unlock()
+				switch status {
+				case 200:
+					harness.Pace(t.Context(), reapTime)
+					if got := s.API(i).Call(t, "/roomInfo", harness.Fields{"roomId": admin.RoomID}); got.Status != 200 || got.Fields["expiresAt"] == nil {
+						t.Errorf("started, then gone: %d %s", got.Status, got.Body)
 					}
-					mu.Lock()
-					outcomes[status]++
-					mu.Unlock()
-					switch status {
-					case 200:
-						harness.Pace(t.Context(), reapTime)
-						if got := s.API(i).Call(t, "/roomInfo", harness.Fields{"roomId": admin.RoomID}); got.Status != 200 || got.Fields["expiresAt"] == nil {
-							t.Errorf("started, then gone: %d %s", got.Status, got.Body)
-						}
-						if !k.IsOpen() {
-							t.Errorf("started, then closed: %+v", k.Closing())
-						}
-					case 404:
-						harness.ExpectNoRoom(t, s.API(i), &admin)
-						k.AwaitEnd()
-						if k.Closing().Code != 4410 || k.Count("ended") != 1 {
-							t.Errorf("reaped: %+v", k.Closing())
-						}
-					default:
-						t.Errorf("answer is %d", status)
+					if !k.IsOpen() {
+						t.Errorf("started, then closed: %+v", k.Closing())
 					}
-				})
-			}
-			all.Wait()
-			t.Logf("started %d, reaped before that %d", outcomes[200], outcomes[404])
-			if outcomes[200] == 0 || outcomes[404] == 0 {
-				t.Error("there was no race")
-			}
-			s.ExpectNoErrors(t)
-		})
-	}
+				case 404:
+					harness.ExpectNoRoom(t, s.API(i), &admin)
+					k.AwaitEnd()
+					if k.Closing().Code != 4410 || k.Count("ended") != 1 {
+						t.Errorf("reaped: %+v", k.Closing())
+					}
+				default:
+					t.Errorf("answer is %d", status)
+				}
+			})
+		}
+		all.Wait()
+		t.Logf("started %d, reaped before that %d", outcomes[200], outcomes[404])
+		if outcomes[200] == 0 || outcomes[404] == 0 {
+			t.Error("there was no race")
+		}
+		s.ExpectNoErrors(t)
+	})
 }
 
 // startBySocket starts a room by its first message, and returns the status that

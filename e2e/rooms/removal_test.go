@@ -85,60 +85,54 @@ func expectInvalidSession(t *testing.T, s *harness.Site, i int, m *harness.Membe
 
 // TestRemovalBehindOutage removes a member whose node is cut off from Redis.
 func TestRemovalBehindOutage(t *testing.T) {
-	for name, how := range map[string]harness.Outage{"refused": harness.Refused, "silent": harness.Silent} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // mostly waits
-			server := harness.StartRedis(t)
-			link := harness.StartProxy(t, server.Addr())
-			s := harness.StartSite(t, server, harness.Unlimited, server.Addr(), link.Addr())
-			admin := s.API(0).Create(t, 600)
-			watcher, _ := harness.Join(t, s.Base(0), &admin)
-			ben, carla := s.API(0).Join(t, admin.RoomID, "ben"), s.API(0).Join(t, admin.RoomID, "carla")
-			bens, _ := harness.Join(t, s.Base(1), &ben)
-			carlas, _ := harness.Join(t, s.Base(1), &carla)
-			bens.Publish(t, "hello")
-			carlas.AwaitText(t, "hello")
+	harness.BehindOutage(t, func(t *testing.T, s *harness.Site, proxy *harness.Proxy, outage harness.Outage) {
+		admin := s.API(0).Create(t, 600)
+		watcher, _ := harness.Join(t, s.Base(0), &admin)
+		ben, carla := s.API(0).Join(t, admin.RoomID, "ben"), s.API(0).Join(t, admin.RoomID, "carla")
+		bens, _ := harness.Join(t, s.Base(1), &ben)
+		carlas, _ := harness.Join(t, s.Base(1), &carla)
+		bens.Publish(t, "hello")
+		carlas.AwaitText(t, "hello")
 
-			link.Set(how)
-			s.API(0).Succeed(t, "/removeMember", admin.Credentials("memberId", "ben"))
-			s.API(0).Succeed(t, "/lockRoom", admin.Credentials("locked", true))
-			watcher.Publish(t, "while node 1 is cut off")
+		proxy.Set(outage)
+		s.API(0).Succeed(t, "/removeMember", admin.Credentials("memberId", "ben"))
+		s.API(0).Succeed(t, "/lockRoom", admin.Credentials("locked", true))
+		watcher.Publish(t, "while node 1 is cut off")
 
-			// The node cannot know of the removal, but refuses every change.
-			got := s.API(1).Call(t, "/joinRoom", ben.Credentials())
-			harness.ExpectProblem(t, got, 503, "unavailable")
-			bens.Send(t, harness.Fields{"type": "message", "message": "I am still here", "id": 1})
-			if f := bens.Await(t, "error"); f.Code != "unavailable" || f.ID != 1 {
-				t.Errorf("the removed member's message: %+v", f)
-			}
-			again := harness.Dial(t, s.Base(1))
-			again.Send(t, ben.Credentials("type", "join"))
-			again.AwaitClose(t, 1013)
-			if !bens.IsOpen() || !carlas.IsOpen() {
-				t.Fatalf("closed by the outage: %+v, %+v", bens.Closing(), carlas.Closing())
-			}
+		// The node cannot know of the removal, but refuses every change.
+		got := s.API(1).Call(t, "/joinRoom", ben.Credentials())
+		harness.ExpectProblem(t, got, 503, "unavailable")
+		bens.Send(t, harness.Fields{"type": "message", "message": "I am still here", "id": 1})
+		if f := bens.Await(t, "error"); f.Code != "unavailable" || f.ID != 1 {
+			t.Errorf("the removed member's message: %+v", f)
+		}
+		again := harness.Dial(t, s.Base(1))
+		again.Send(t, ben.Credentials("type", "join"))
+		again.AwaitClose(t, 1013)
+		if !bens.IsOpen() || !carlas.IsOpen() {
+			t.Fatalf("closed by the outage: %+v, %+v", bens.Closing(), carlas.Closing())
+		}
 
-			link.Set(harness.NoOutage)
-			healed := time.Now()
-			bens.Await(t, "removed")
-			t.Logf("closed %s after the end of the outage", bens.AwaitClose(t, 4403).At.Sub(healed).Round(time.Millisecond))
-			if f := carlas.Await(t, "message"); f.Message != "while node 1 is cut off" || f.Seq != 2 {
-				t.Errorf("after the outage: %+v", f)
-			}
-			if carlas.Count("locked") != 1 {
-				carlas.Await(t, "locked")
-			}
-			carlas.Publish(t, "I can talk")
-			watcher.AwaitText(t, "I can talk")
-			if n := watcher.Count("message"); n != 3 {
-				t.Errorf("%d messages, of which one is the removed member's", n)
-			}
-			for i := range 2 {
-				expectInvalidSession(t, s, i, &ben)
-				harness.ExpectProblem(t, s.API(i).Call(t, "/joinRoom", harness.Fields{"roomId": admin.RoomID, "username": "ben"}), 403, "room_locked")
-			}
-		})
-	}
+		proxy.Set(harness.NoOutage)
+		healed := time.Now()
+		bens.Await(t, "removed")
+		t.Logf("closed %s after the end of the outage", bens.AwaitClose(t, 4403).At.Sub(healed).Round(time.Millisecond))
+		if f := carlas.Await(t, "message"); f.Message != "while node 1 is cut off" || f.Seq != 2 {
+			t.Errorf("after the outage: %+v", f)
+		}
+		if carlas.Count("locked") != 1 {
+			carlas.Await(t, "locked")
+		}
+		carlas.Publish(t, "I can talk")
+		watcher.AwaitText(t, "I can talk")
+		if n := watcher.Count("message"); n != 3 {
+			t.Errorf("%d messages, of which one is the removed member's", n)
+		}
+		for i := range 2 {
+			expectInvalidSession(t, s, i, &ben)
+			harness.ExpectProblem(t, s.API(i).Call(t, "/joinRoom", harness.Fields{"roomId": admin.RoomID, "username": "ben"}), 403, "room_locked")
+		}
+	})
 }
 
 // TestInvalidSessionBehindOutage removes a member during an outage of a node that knows
@@ -146,14 +140,14 @@ func TestRemovalBehindOutage(t *testing.T) {
 func TestInvalidSessionBehindOutage(t *testing.T) {
 	t.Parallel() // mostly waits
 	server := harness.StartRedis(t)
-	link := harness.StartProxy(t, server.Addr())
-	s := harness.StartSite(t, server, harness.Unlimited, server.Addr(), link.Addr())
+	proxy := harness.StartProxy(t, server.Addr())
+	s := harness.StartSite(t, server, harness.Unlimited, server.Addr(), proxy.Addr())
 	admin := s.API(0).Create(t, 600)
 	ben := s.API(0).Join(t, admin.RoomID, "ben")
-	link.Set(harness.Refused)
+	proxy.Set(harness.Refused)
 	s.API(0).Succeed(t, "/removeMember", admin.Credentials("memberId", "ben"))
 	harness.ExpectProblem(t, s.API(1).Call(t, "/joinRoom", ben.Credentials()), 503, "unavailable")
-	link.Set(harness.NoOutage)
+	proxy.Set(harness.NoOutage)
 	harness.Until(t, harness.WaitTime, "node 1 works again", func() bool {
 		return s.API(1).Call(t, "/roomInfo", harness.Fields{"roomId": admin.RoomID}).Status == 200
 	})

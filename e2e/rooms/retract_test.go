@@ -118,49 +118,43 @@ func retractions(k *harness.Socket, seq uint64) int {
 // TestRetractBehindOutage retracts messages while a node is cut off from Redis. Its
 // clients are notified after the outage, and receive no gap.
 func TestRetractBehindOutage(t *testing.T) {
-	for name, how := range map[string]harness.Outage{"refused": harness.Refused, "silent": harness.Silent} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // mostly waits
-			server := harness.StartRedis(t)
-			link := harness.StartProxy(t, server.Addr())
-			s := harness.StartSite(t, server, harness.Unlimited, server.Addr(), link.Addr())
-			admin := s.API(0).Create(t, 600)
-			ben := s.API(1).Join(t, admin.RoomID, "ben")
-			owner, _ := harness.Join(t, s.Base(0), &admin)
-			bens, _ := harness.Join(t, s.Base(1), &ben)
-			bens.Publish(t, "one")
-			owner.AwaitText(t, "one")
-			owner.Publish(t, "two")
-			bens.AwaitText(t, "two")
-			link.Set(how)
-			owner.Send(t, harness.Fields{"type": "retract", "seq": 2})
-			owner.Await(t, "retracted")
-			owner.Publish(t, "three")
-			owner.AwaitText(t, "three")
-			owner.Send(t, harness.Fields{"type": "retract", "seq": 3})
-			owner.Await(t, "retracted")
-			bens.Send(t, harness.Fields{"type": "retract", "seq": 1})
-			if f := bens.Await(t, "error"); f.Code != "unavailable" || f.Seq != 1 {
-				t.Errorf("while Redis is away: %+v", f)
+	harness.BehindOutage(t, func(t *testing.T, s *harness.Site, proxy *harness.Proxy, outage harness.Outage) {
+		admin := s.API(0).Create(t, 600)
+		ben := s.API(1).Join(t, admin.RoomID, "ben")
+		owner, _ := harness.Join(t, s.Base(0), &admin)
+		bens, _ := harness.Join(t, s.Base(1), &ben)
+		bens.Publish(t, "one")
+		owner.AwaitText(t, "one")
+		owner.Publish(t, "two")
+		bens.AwaitText(t, "two")
+		proxy.Set(outage)
+		owner.Send(t, harness.Fields{"type": "retract", "seq": 2})
+		owner.Await(t, "retracted")
+		owner.Publish(t, "three")
+		owner.AwaitText(t, "three")
+		owner.Send(t, harness.Fields{"type": "retract", "seq": 3})
+		owner.Await(t, "retracted")
+		bens.Send(t, harness.Fields{"type": "retract", "seq": 1})
+		if f := bens.Await(t, "error"); f.Code != "unavailable" || f.Seq != 1 {
+			t.Errorf("while Redis is away: %+v", f)
+		}
+		proxy.Set(harness.NoOutage)
+		if f := bens.Await(t, "message"); f.Seq != 3 || f.Message != "" {
+			t.Errorf("a message that was retracted meanwhile: %+v", f)
+		}
+		// The retraction that was answered "unavailable" may have been made.
+		bens.Send(t, harness.Fields{"type": "retract", "seq": 1})
+		for _, k := range []*harness.Socket{owner, bens} {
+			for _, seq := range []uint64{1, 2} {
+				harness.Until(t, harness.WaitTime, fmt.Sprint("the retraction of ", seq), func() bool { return retractions(k, seq) == 1 })
 			}
-			link.Set(harness.NoOutage)
-			if f := bens.Await(t, "message"); f.Seq != 3 || f.Message != "" {
-				t.Errorf("a message that was retracted meanwhile: %+v", f)
+			if n := k.Count("gap"); n > 0 {
+				t.Error("a gap, though no message was lost")
 			}
-			// The retraction that was answered "unavailable" may have been made.
-			bens.Send(t, harness.Fields{"type": "retract", "seq": 1})
-			for _, k := range []*harness.Socket{owner, bens} {
-				for _, seq := range []uint64{1, 2} {
-					harness.Until(t, harness.WaitTime, fmt.Sprint("the retraction of ", seq), func() bool { return retractions(k, seq) == 1 })
-				}
-				if n := k.Count("gap"); n > 0 {
-					t.Error("a gap, though no message was lost")
-				}
-			}
-			tab := s.API(1).Join(t, admin.RoomID, "carla")
-			if _, welcome := harness.Join(t, s.Base(1), &tab); !slices.Equal(welcome.Retracted, harness.Seqs{1, 2, 3}) {
-				t.Errorf("%v were retracted, want all three", welcome.Retracted)
-			}
-		})
-	}
+		}
+		tab := s.API(1).Join(t, admin.RoomID, "carla")
+		if _, welcome := harness.Join(t, s.Base(1), &tab); !slices.Equal(welcome.Retracted, harness.Seqs{1, 2, 3}) {
+			t.Errorf("%v were retracted, want all three", welcome.Retracted)
+		}
+	})
 }
