@@ -140,9 +140,9 @@ func TestEndWhileJoining(t *testing.T) {
 	}
 }
 
-// TestPostIntoDeadRoom checks that a post to an ended room ends the connection, with or
+// TestPostToEndedRoom checks that a post to an ended room ends the connection, with or
 // without an event of the room's end.
-func TestPostIntoDeadRoom(t *testing.T) {
+func TestPostToEndedRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		for _, silent := range []bool{false, true} {
 			for _, ask := range []string{"Post", "Before"} {
