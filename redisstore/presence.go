@@ -49,8 +49,9 @@ type turn struct {
 	waiting int           // callers that have it or wait for it; guarded by presence.mu
 }
 
-// recentExit is the end of a user's presence through this node, as Redis knows since at. A replica that becomes the master may not have received that, and no other node
-// knows it once this one has no connection to the room.
+// recentExit is the end of a user's presence through this node, stored in Redis at a
+// time. A replica that becomes the master may lack it, and no other node knows it once
+// this one has no feed of the room.
 type recentExit struct {
 	user roomUser
 	at   time.Duration // local time
