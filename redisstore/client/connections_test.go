@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
-	"github.com/redis/go-redis/v9"
 )
 
 // TestConnectionsAreSmall makes as many calls wait for Redis at once as the pool may have
