@@ -54,7 +54,7 @@ func searchMemory(t *testing.T, pid int, markers []*marker, report func(what, wh
 	}
 	defer func() { _ = memory.Close() }()
 	found, read := make(traces), 0
-	const piece, overlap = 4 << 20, 256
+	const piece, overlap, before = 4 << 20, 8 << 10, 5000
 	buffer := make([]byte, piece+overlap)
 	for _, m := range mappings(t, pid) {
 		for at := m.from; at < m.to; at += piece {
@@ -66,7 +66,7 @@ func searchMemory(t *testing.T, pid int, markers []*marker, report func(what, wh
 			data := buffer[:n]
 			found.search(data, markers, func(k *marker, f *form, where int) {
 				if report != nil {
-					report(k.kind+", "+f.name, fmt.Sprintf("%#x %s", at+uint64(where), m.name), data[max(0, where-200):min(len(data), where+200)])
+					report(k.kind+", "+f.name, fmt.Sprintf("%#x %s", at+uint64(where), m.name), data[max(0, where-before):min(len(data), where+200)])
 				}
 			})
 		}

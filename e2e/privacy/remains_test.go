@@ -84,7 +84,10 @@ func (s *scenario) start(t *testing.T, binary, store, memory string) {
 	shop := harness.FreeAddress(t)
 	for _, store := range addresses {
 		listen := harness.FreeAddress(t)
-		n := &harness.Node{Binary: binary, Dir: t.TempDir(), Admin: harness.FreeAddress(t), Env: []string{"GODEBUG=" + memory + "=1"}}
+		n := &harness.Node{Binary: binary, Dir: t.TempDir(), Admin: harness.FreeAddress(t)}
+		if memory == "clobberfree" {
+			n.Env = []string{"GODEBUG=clobberfree=1"}
+		}
 		n.Start(t, "\tdebug\n\tmetrics", fmt.Sprintf(`
 http://%s {
 	log {

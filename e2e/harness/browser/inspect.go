@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/page"
@@ -18,6 +19,9 @@ import (
 
 // screenshots is the folder for pictures of the page's states; "" for no pictures.
 var screenshots = os.Getenv("SCREENSHOTS")
+
+// repaintTime bounds the time until the page has the colors of an emulated scheme.
+const repaintTime = 3 * time.Second
 
 // axeSource is the script of axe-core, which checks the rules of accessibility that a
 // program can check.
@@ -51,8 +55,6 @@ func (b *Tab) Inspect(state string) {
 	device := b.user.Device
 	for _, device.Dark = range []bool{false, true} {
 		b.emulate(device)
-		// Colors change with a frame.
-		Eval[any](b, "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))")
 		name, rules := state+"-light", "[]"
 		if device.Dark {
 			name, rules = state+"-dark", "['color-contrast']" // the others do not depend on colors
@@ -60,7 +62,10 @@ func (b *Tab) Inspect(state string) {
 		if device.Phone {
 			name += "-phone"
 		}
-		for _, violation := range Eval[[]string](b, fmt.Sprintf(violations, rules)) {
+		// Colors change with the next frames.
+		var found []string
+		harness.Poll(repaintTime, func() bool { found = Eval[[]string](b, fmt.Sprintf(violations, rules)); return len(found) == 0 })
+		for _, violation := range found {
 			b.t.Errorf("%s: %s", name, violation)
 		}
 		b.screenshot(name)
