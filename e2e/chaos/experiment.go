@@ -74,8 +74,11 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		}
 		x.nodes = append(x.nodes, n)
 	}
-	if err := x.run(running); err != nil && x.journal.violationCount() == 0 {
-		return nil, err
+	if err := x.run(running); err != nil {
+		if x.journal.violationCount() == 0 {
+			return nil, err
+		}
+		x.journal.log("the experiment ends early: %v", err)
 	}
 	for _, n := range x.nodes {
 		if text := harness.Crash(n.Log()); text != "" {

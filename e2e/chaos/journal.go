@@ -121,8 +121,11 @@ func (j *journal) violate(kind, what string, context []string) {
 	now := time.Now()
 	for _, in := range j.faults {
 		if in.overlaps(now, now, 15*time.Second) {
-			context = append(context, fmt.Sprintf("fault %s on %s from %.3f to %.3f: %s",
-				in.kind, in.on, j.since(in.start), j.since(in.end), in.detail))
+			end := "now"
+			if !in.end.IsZero() {
+				end = fmt.Sprintf("%.3f", j.since(in.end))
+			}
+			context = append(context, fmt.Sprintf("fault %s on %s from %.3f to %s: %s", in.kind, in.on, j.since(in.start), end, in.detail))
 		}
 	}
 	shown := 0

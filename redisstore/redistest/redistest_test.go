@@ -2,10 +2,13 @@ package redistest_test
 
 import (
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/poll"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/redistest/redisserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,5 +47,36 @@ func TestServer(t *testing.T) {
 				t.Errorf("after the restart the key is %q (%v), want %q", got, err, want)
 			}
 		})
+	}
+}
+
+// TestPromotedServerRestarts restarts a replica that was promoted, before the Sentinels
+// replace it: it must still be the master.
+func TestPromotedServerRestarts(t *testing.T) {
+	t.Parallel()
+	s, err := redisserver.StartSentinels(t.Context(), redisserver.SentinelOptions{DownAfter: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Failover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := poll.Until(t.Context(), time.Minute, s.Healthy); err != nil {
+		t.Fatal(err)
+	}
+	promoted := s.Servers[1]
+	if err := promoted.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := promoted.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if role, err := promoted.Client().Do(t.Context(), "role").Slice(); err != nil || role[0] != "master" {
+		t.Errorf("after the restart its role is %v (%v), want master", role, err)
 	}
 }

@@ -72,13 +72,14 @@ func (s *Sentinels) start(ctx context.Context, o SentinelOptions) error {
 		if o.Password != "" {
 			args = append(args, "--masterauth", o.Password)
 		}
+		config := "# for CONFIG REWRITE\n"
 		if i == 0 {
 			master = announced
 		} else {
-			args = append(args, "--replicaof", fmt.Sprint("127.0.0.1 ", master))
+			config = fmt.Sprintf("replicaof 127.0.0.1 %d\n", master)
 		}
 		options := Options{Dir: subdirectory(o.Dir, "redis", i), Password: o.Password, TLS: o.TLS, Args: args}
-		server, err := start(ctx, &Server{options: options, port: port})
+		server, err := start(ctx, &Server{options: options, port: port, config: config})
 		if err != nil {
 			return err
 		}
@@ -104,7 +105,7 @@ func (s *Sentinels) start(ctx context.Context, o SentinelOptions) error {
 	for i := range 3 {
 		sentinel, err := start(ctx, &Server{
 			options:  Options{Dir: subdirectory(o.Dir, "sentinel", i), Password: o.SentinelPassword, TLS: o.TLS, Args: o.SentinelArgs},
-			sentinel: strings.Join(lines, "\n") + "\n",
+			sentinel: true, config: strings.Join(lines, "\n") + "\n",
 		})
 		if err != nil {
 			return err

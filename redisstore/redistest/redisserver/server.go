@@ -56,7 +56,8 @@ type Server struct {
 	options  Options
 	dir      string
 	port     int
-	sentinel string // initial configuration file of a Sentinel; "" for other servers
+	sentinel bool
+	config   string // initial content of the file that Sentinels rewrite; "" for no file
 
 	mu      sync.Mutex
 	process *process.Process // nil while it is not running
@@ -201,18 +202,23 @@ func (s *Server) signal(signal syscall.Signal) error {
 	return s.process.Signal(signal)
 }
 
-// arguments returns those of redis-server. A Sentinel needs a file, which it
-// rewrites.
-func (s *Server) arguments() ([]string, error) {
-	args := []string{"--save", ""}
-	if s.sentinel != "" {
-		file := filepath.Join(s.dir, "sentinel.conf")
+// arguments returns those of redis-server. A Sentinel rewrites its configuration file,
+// and with each failover those of its servers, so that a promoted server restarts as
+// a master.
+func (s *Server) arguments() (args []string, err error) {
+	if s.config != "" {
+		file := filepath.Join(s.dir, "redis.conf")
 		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
-			if err := os.WriteFile(file, []byte(s.sentinel), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(s.config), 0o600); err != nil {
 				return nil, err
 			}
 		}
-		args = []string{file, "--sentinel"}
+		args = append(args, file)
+	}
+	if s.sentinel {
+		args = append(args, "--sentinel")
+	} else {
+		args = append(args, "--save", "")
 	}
 	args = append(args, "--dir", s.dir, "--daemonize", "no", "--bind", "127.0.0.1")
 	port := strconv.Itoa(s.port)
