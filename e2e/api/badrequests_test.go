@@ -139,9 +139,7 @@ func otherOrigins(t *testing.T, s *harness.Site) {
 
 	header := harness.JSONHeader()
 	header.Set("Origin", a.Base)
-	if got := a.Do(t, http.MethodPost, "/roomInfo", header, strings.NewReader(body)); got.Status != http.StatusOK {
-		t.Errorf("from the site itself: %d %s", got.Status, got.Body)
-	}
+	harness.ExpectStatus(t, "from the site itself", a.Do(t, http.MethodPost, "/roomInfo", header, strings.NewReader(body)), http.StatusOK)
 	k, _, err := harness.OpenSocket(t.Context(), harness.WebSocketURL(a.Base), http.Header{"Origin": {a.Base}}, nil)
 	if err != nil {
 		t.Fatalf("WebSocket from the site itself: %v", err)

@@ -12,11 +12,8 @@ import (
 
 // TestGuardedCreate lets only users with a password create rooms, and all clients join.
 func TestGuardedCreate(t *testing.T) {
-	listen := harness.GuardedSite(t)
-	base := harness.NewAPI(t, "http://"+listen+"/chat")
-	if got := base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}); got.Status != http.StatusUnauthorized {
-		t.Errorf("without a password: %d %s", got.Status, got.Body)
-	}
+	base := harness.GuardedSite(t)
+	harness.ExpectStatus(t, "without a password", base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), http.StatusUnauthorized)
 	admin := base.WithHeader(t, "Authorization", harness.BasicAuth("anna")).Create(t, 60)
 	ben := base.Join(t, admin.RoomID, "ben")
 	k, _ := harness.Join(t, base.Base, &ben)
@@ -26,21 +23,12 @@ func TestGuardedCreate(t *testing.T) {
 
 // TestBasicAuth takes the users of a chat from basic_auth.
 func TestBasicAuth(t *testing.T) {
-	listen := harness.FreeAddress(t)
-	harness.StartNode(t, "", fmt.Sprintf(`http://%s {
-	basic_auth {
-		anna %[2]s
-		ben %[2]s
+	_, base := harness.Serve(t, "", fmt.Sprintf(`basic_auth {
+		anna %[1]s
+		ben %[1]s
 	}
-	ephemeral_chat /chat/* {
-		user {http.auth.user.id}
-		%[3]s
-	}
-}`, listen, harness.PasswordHash(t), harness.Unlimited), listen)
-	base := harness.NewAPI(t, "http://"+listen+"/chat")
-	if got := base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}); got.Status != http.StatusUnauthorized {
-		t.Errorf("without a password: %d %s", got.Status, got.Body)
-	}
+	%[2]s`, harness.PasswordHash(t), harness.Chat("user {http.auth.user.id}", harness.Unlimited)))
+	harness.ExpectStatus(t, "without a password", base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), http.StatusUnauthorized)
 	anna, ben := base.WithHeader(t, "Authorization", harness.BasicAuth("anna")), base.WithHeader(t, "Authorization", harness.BasicAuth("ben"))
 	talkAsUsers(t, anna, ben, http.Header{"Authorization": {harness.BasicAuth("anna")}}, http.Header{"Authorization": {harness.BasicAuth("ben")}})
 }
@@ -54,18 +42,11 @@ func TestForwardAuth(t *testing.T) {
 		}
 	}))
 	t.Cleanup(service.Close)
-	listen := harness.FreeAddress(t)
-	harness.StartNode(t, "", fmt.Sprintf(`http://%s {
-	forward_auth %s {
+	_, base := harness.Serve(t, "", fmt.Sprintf(`forward_auth %s {
 		uri /
 		copy_headers Remote-User
 	}
-	ephemeral_chat /chat/* {
-		user {header.Remote-User}
-		%s
-	}
-}`, listen, strings.TrimPrefix(service.URL, "http://"), harness.Unlimited), listen)
-	base := harness.NewAPI(t, "http://"+listen+"/chat")
+	%s`, strings.TrimPrefix(service.URL, "http://"), harness.Chat("user {header.Remote-User}", harness.Unlimited)))
 	harness.ExpectProblem(t, base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), http.StatusUnauthorized, "not_signed_in")
 	forged := base.WithHeader(t, "Remote-User", "anna")
 	harness.ExpectProblem(t, forged.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), http.StatusUnauthorized, "not_signed_in")

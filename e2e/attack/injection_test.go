@@ -372,18 +372,8 @@ func TestAttackInjectionLogs(t *testing.T) {
 	controls := []string{"\n" + forged, "\r\n" + forged, orders, "\u009b31mforged", "\u0085" + forged, "\x7fforged", "a\x00forged", "\vforged"}
 
 	server := harness.StartRedis(t)
-	listen := harness.FreeAddress(t)
-	n := harness.StartNode(t, "\tdebug\n\tlog {\n\t\tformat console\n\t}", fmt.Sprintf(`http://%s {
-	log {
-		output file access.log
-		format console
-	}
-	ephemeral_chat {
-		redis %s
-		%s
-	}
-}`, listen, server.Addr(), harness.Unlimited), listen)
-	a := harness.NewAPI(t, "http://"+listen)
+	n, a := harness.Serve(t, "\tdebug\n\tlog {\n\t\tformat console\n\t}",
+		"log {\n\t\toutput file access.log\n\t\tformat console\n\t}\n\t"+harness.Chat("redis "+server.Addr(), harness.Unlimited))
 	operator := harness.NewAPI(t, "http://"+n.Admin+"/ephemeral_chat")
 	before := n.Metrics(t)
 	admin := a.Create(t, 600)
@@ -502,14 +492,7 @@ func TestAttackInjectionLogs(t *testing.T) {
 // Caddy. The server does not replace them.
 func TestAttackInjectionPlaceholders(t *testing.T) {
 	t.Setenv("CHAT_SECRET", "told-by-the-environment")
-	listen := harness.FreeAddress(t)
-	harness.StartNode(t, "", fmt.Sprintf(`http://%s {
-	ephemeral_chat {
-		user "{header.Remote-User}"
-		%s
-	}
-}`, listen, harness.Unlimited), listen)
-	base := harness.NewAPI(t, "http://"+listen)
+	_, base := harness.Serve(t, "", harness.Chat(`user "{header.Remote-User}"`, harness.Unlimited))
 	for _, name := range []string{"{env.CHAT_SECRET}", "{file./etc/passwd}", "{http.request.header.Cookie}", "{system.hostname}", `\{env.CHAT_SECRET}`, "{{env.CHAT_SECRET}}", "{header.Remote-User}"} {
 		m := base.WithHeader(t, "Remote-User", name).CreateRoom(t, harness.Fields{"roomName": name, "username": "{env.CHAT_SECRET}"})
 		if m.UserID != name || m.RoomName != name {

@@ -188,10 +188,9 @@ func TestAttackStoreSecrets(t *testing.T) {
 	// Responses and logs while Redis accepts the node, and while it refuses.
 	for what, password := range map[string]string{"right": secret, "wrong": secret + "x"} {
 		t.Setenv("EPHEMERAL_CHAT_REDIS", "redis://:"+password+"@"+server.Addr())
-		listen := harness.FreeAddress(t)
-		n := harness.StartNode(t, "\tdebug\n\tmetrics", fmt.Sprintf("http://%s {\n\tephemeral_chat {\n\t\tredis {env.EPHEMERAL_CHAT_REDIS}\n\t}\n}", listen), listen)
+		n, site := harness.Serve(t, "\tdebug\n\tmetrics", harness.Chat("redis {env.EPHEMERAL_CHAT_REDIS}"))
 		outputs := map[string]string{}
-		site, operator := harness.NewAPI(t, "http://"+listen), harness.NewAPI(t, "http://"+n.Admin)
+		operator := harness.NewAPI(t, "http://"+n.Admin)
 		for _, endpoint := range harness.Endpoints {
 			got := site.Call(t, endpoint, harness.Fields{"roomName": "n", "roomId": "x", "userId": "x", "sessionId": "x", "memberId": "x", "locked": true})
 			outputs[endpoint] = fmt.Sprint(got.Header, string(got.Body))

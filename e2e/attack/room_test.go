@@ -101,9 +101,7 @@ func roomIDs(t *testing.T, s *harness.Site) {
 		}
 	}
 	for node := range 2 {
-		if got := s.API(node).Call(t, "/joinRoom", admin.Credentials()); got.Status != http.StatusOK {
-			t.Errorf("the room has gone: %d %s", got.Status, got.Body)
-		}
+		harness.ExpectStatus(t, "the room has gone", s.API(node).Call(t, "/joinRoom", admin.Credentials()), http.StatusOK)
 	}
 	for _, n := range s.Nodes {
 		for _, line := range n.LoggedErrors() {

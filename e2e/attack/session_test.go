@@ -130,9 +130,7 @@ func TestAttackRoles(t *testing.T) {
 			}
 		}
 		s.ExpectUnchanged(t, before, &admin)
-		if got := s.API(0).Call(t, "/joinRoom", victim.Credentials()); got.Status != http.StatusOK {
-			t.Errorf("the victim is out: %d %s", got.Status, got.Body)
-		}
+		harness.ExpectStatus(t, "the victim is out", s.API(0).Call(t, "/joinRoom", victim.Credentials()), http.StatusOK)
 		s.ExpectNoErrors(t)
 	})
 }

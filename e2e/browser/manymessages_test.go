@@ -89,29 +89,13 @@ func TestPageManyMessages(t *testing.T) {
 	// Typing while another member publishes a hundred messages a second.
 	b.Click("button", "To the newest message")
 	b.Find("textbox", "Message").Click()
-	busy, quiet := make(chan struct{}), make(chan struct{})
-	// Ends with the typing; the test waits for it.
-	go func() {
-		defer close(quiet)
-		ticker := time.NewTicker(10 * time.Millisecond)
-		defer ticker.Stop()
-		for i := 0; ; i++ {
-			select {
-			case <-busy:
-				return
-			case <-ticker.C:
-				if k.Write(harness.Fields{"type": "message", "message": fmt.Sprint("meanwhile ", i)}) != nil {
-					return
-				}
-			}
-		}
-	}()
+	writer := harness.StartClient(t, s.API(0).Join(t, admin.RoomID, "writer"), s.Base(0))
+	stopPublishing := harness.KeepPublishing(10*time.Millisecond, writer)
 	typed := "I type while others publish, and every letter appears at once."
 	for _, letter := range typed {
 		b.Type(string(letter))
 	}
-	close(busy)
-	<-quiet
+	stopPublishing()
 	if got := b.Find("textbox", "Message").Value; got != typed {
 		t.Errorf("typed %q, there is %q", typed, got)
 	}

@@ -123,9 +123,7 @@ func TestOperation(t *testing.T) {
 	if got := operator.Do(t, http.MethodPost, "/rooms", nil, nil); got.Status != 405 || got.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("POST on the rooms: %d %v", got.Status, got.Header)
 	}
-	if got := operator.Do(t, http.MethodDelete, "/rooms/"+anna.RoomID, nil, nil); got.Status != 204 {
-		t.Errorf("deleting the room: %d %s", got.Status, got.Body)
-	}
+	harness.ExpectStatus(t, "deleting the room", operator.Do(t, http.MethodDelete, "/rooms/"+anna.RoomID, nil, nil), 204)
 	for _, s := range []*harness.Socket{annas, bens} {
 		if f := s.Await(t, "ended"); f.Reason != "deleted" {
 			t.Errorf("ended: %+v", f)

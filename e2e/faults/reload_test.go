@@ -29,6 +29,24 @@ func (c *caddyfile) String() string {
 	return fmt.Sprintf("http://%s {\nlog {\noutput file access.log\n}\nencode\n%s\n}\n%s", c.listen, chat, c.more)
 }
 
+// reload loads the Caddyfile by caddy reload.
+func (c *caddyfile) reload(t *testing.T, n *harness.Node) {
+	t.Helper()
+	n.Write(t, "", c.String())
+	if output, err := n.Reload(t); err != nil {
+		t.Fatalf("reload: %v\n%s", err, output)
+	}
+}
+
+// load loads the Caddyfile by the admin endpoint.
+func (c *caddyfile) load(t *testing.T, n *harness.Node) {
+	t.Helper()
+	n.Write(t, "", c.String())
+	if r := n.Load(t); r.Status != http.StatusOK {
+		t.Fatalf("reload: %d %s", r.Status, r.Body)
+	}
+}
+
 // TestReload reloads a node, with rooms in memory and in Redis.
 func TestReload(t *testing.T) {
 	t.Parallel() // mostly waits
@@ -112,10 +130,7 @@ func reloads(t *testing.T, store string, server *harness.Redis) {
 	harness.CheckTranscripts(t, clients...)
 
 	file.chat, file.more = false, ""
-	n.Write(t, "", file.String())
-	if output, err := n.Reload(t); err != nil {
-		t.Fatalf("reload: %v\n%s", err, output)
-	}
+	file.reload(t, n)
 	lateSocket.AwaitGoingAway(t)
 	for i, k := range clients {
 		if server == nil || i == 0 || i%2 == 1 {
@@ -130,10 +145,7 @@ func reloads(t *testing.T, store string, server *harness.Redis) {
 
 	// After another reload the chat is back, and with Redis the room.
 	file.chat = true
-	n.Write(t, "", file.String())
-	if output, err := n.Reload(t); err != nil {
-		t.Fatalf("reload: %v\n%s", err, output)
-	}
+	file.reload(t, n)
 	got := a.Call(t, "/roomInfo", harness.Fields{"roomId": admin.RoomID})
 	if server != nil {
 		if got.Status != 200 {
@@ -232,10 +244,7 @@ func TestReloadToUnreachableRedis(t *testing.T) {
 	k, _ := harness.Join(t, a.Base, &old)
 
 	file.store = "redis " + server.Addr()
-	n.Write(t, "", file.String())
-	if got := n.Load(t); got.Status != http.StatusOK {
-		t.Fatalf("reload: %d %s", got.Status, got.Body)
-	}
+	file.load(t, n)
 	k.AwaitClose(t, 1001) // its rooms are in the old store
 	refused := a.Call(t, "/createRoom", harness.Fields{"roomName": "r"})
 	harness.ExpectProblem(t, refused, http.StatusServiceUnavailable, "unavailable")

@@ -92,10 +92,7 @@ func TestManyReloads(t *testing.T) {
 
 	// A connection keeps the limits of the configuration under which it was opened.
 	file.extra = harness.Unlimited + "\nmax_message 8"
-	n.Write(t, "", file.String())
-	if got := n.Load(t); got.Status != http.StatusOK {
-		t.Fatalf("reload: %d %s", got.Status, got.Body)
-	}
+	file.load(t, n)
 	late := a.Join(t, admins[0].RoomID, "late")
 	lateSocket, _ := harness.Join(t, a.Base, &late)
 	lateSocket.Send(t, harness.Fields{"type": "message", "message": "nine bytes"})
@@ -107,18 +104,12 @@ func TestManyReloads(t *testing.T) {
 
 	// Without the directive the rooms end.
 	file.chat = false
-	n.Write(t, "", file.String())
-	if got := n.Load(t); got.Status != http.StatusOK {
-		t.Fatalf("reload: %d %s", got.Status, got.Body)
-	}
+	file.load(t, n)
 	for _, k := range append(sockets, lateSocket) {
 		k.AwaitGoingAway(t)
 	}
 	file.chat, file.extra = true, harness.Unlimited
-	n.Write(t, "", file.String())
-	if got := n.Load(t); got.Status != http.StatusOK {
-		t.Fatalf("reload: %d %s", got.Status, got.Body)
-	}
+	file.load(t, n)
 	harness.ExpectProblem(t, a.Call(t, "/roomInfo", harness.Fields{"roomId": admins[0].RoomID}), http.StatusNotFound, "room_not_found")
 
 	for i := range admins {

@@ -25,19 +25,16 @@ func BasicAuth(user string) string {
 	return request.Header.Get("Authorization")
 }
 
-// GuardedSite starts a site at which only anna, by her password, creates rooms, and
-// returns its address. The chat is at /chat.
-func GuardedSite(t *testing.T) string {
+// GuardedSite starts a site at which only anna, by her password, creates rooms. It
+// returns a client of the chat at /chat.
+func GuardedSite(t *testing.T) *API {
 	t.Helper()
-	listen := FreeAddress(t)
-	StartNode(t, "", fmt.Sprintf(`http://%s {
-	@create path /chat/createRoom
+	_, a := Serve(t, "", fmt.Sprintf(`@create path /chat/createRoom
 	basic_auth @create {
 		anna %s
 	}
 	ephemeral_chat /chat/* {
 		%s
-	}
-}`, listen, PasswordHash(t), Unlimited), listen)
-	return listen
+	}`, PasswordHash(t), Unlimited))
+	return NewAPI(t, a.Base+"/chat")
 }

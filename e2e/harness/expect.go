@@ -19,6 +19,14 @@ func ExpectProblem(t *testing.T, r *Response, status int, code string) {
 	}
 }
 
+// ExpectStatus fails the test unless the response has a status.
+func ExpectStatus(t *testing.T, what string, r *Response, status int) {
+	t.Helper()
+	if r.Status != status {
+		t.Errorf("%s: %d %s", what, r.Status, r.Body)
+	}
+}
+
 // ExpectNoRoom fails the test unless every endpoint responds that the room does not
 // exist.
 func ExpectNoRoom(t *testing.T, a *API, m *Member) {

@@ -55,11 +55,24 @@ func StartSite(t *testing.T, server *Redis, options string, redisAddresses ...st
 		if address != "" {
 			store = "redis " + address
 		}
-		listen := FreeAddress(t)
-		sites := fmt.Sprintf("http://%s {\n\tephemeral_chat {\n\t\t%s\n\t\t%s\n\t}\n}\n", listen, store, strings.TrimSpace(options))
-		s.Add(t, StartNode(t, "", sites, listen), "http://"+listen)
+		n, a := Serve(t, "", Chat(store, strings.TrimSpace(options)))
+		s.Add(t, n, a.Base)
 	}
 	return s
+}
+
+// Chat returns the directive of a chat with options.
+func Chat(options ...string) string {
+	return "ephemeral_chat {\n\t\t" + strings.Join(options, "\n\t\t") + "\n\t}"
+}
+
+// Serve starts a node with a site of directives at a free address. It returns the node
+// and a client of the site.
+func Serve(t *testing.T, options, directives string) (*Node, *API) {
+	t.Helper()
+	listen := FreeAddress(t)
+	n := StartNode(t, options, fmt.Sprintf("http://%s {\n\t%s\n}", listen, directives), listen)
+	return n, NewAPI(t, "http://"+listen)
 }
 
 // Add adds a node and its mount point.

@@ -24,24 +24,13 @@ func TestNothingSecretIsLogged(t *testing.T) {
 				t.Setenv("EPHEMERAL_CHAT_REDIS_PASSWORD", "redis-secret-71")
 				store = "redis redis://:{env.EPHEMERAL_CHAT_REDIS_PASSWORD}@" + server.Addr()
 			}
-			listen := harness.FreeAddress(t)
-			n := harness.StartNode(t, "\tdebug", fmt.Sprintf(`
-http://%s {
-	log {
-		output file access.log
-		format json
-	}
-	ephemeral_chat {
-		%s
-	}
-}`, listen, store), listen)
-			base := "http://" + listen
-			secrets := exchange(t, harness.NewAPI(t, base))
+			n, a := harness.Serve(t, "\tdebug", "log {\n\t\toutput file access.log\n\t\tformat json\n\t}\n\t"+harness.Chat(store))
+			secrets := exchange(t, a)
 			if server != nil {
 				secrets["password of Redis"] = "redis-secret-71"
 				// Logs of an outage are searched too.
 				server.Kill(t)
-				harness.ExpectProblem(t, harness.NewAPI(t, base).Call(t, "/createRoom", harness.Fields{"roomName": "r"}), 503, "unavailable")
+				harness.ExpectProblem(t, a.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), 503, "unavailable")
 			}
 			n.Stop(t)
 

@@ -81,9 +81,7 @@ func TestLobby(t *testing.T) {
 				harness.ExpectNoRoom(t, short.API(i), &unstarted)
 				harness.ExpectNoRoom(t, long.API(i+1), &unstarted)
 				for _, m := range []*harness.Member{&started, &begun, &patient} {
-					if got := short.API(i).Call(t, "/joinRoom", m.Credentials()); got.Status != 200 {
-						t.Errorf("reaped as well: %d %s", got.Status, got.Body)
-					}
+					harness.ExpectStatus(t, "reaped as well", short.API(i).Call(t, "/joinRoom", m.Credentials()), 200)
 				}
 			})
 		}
