@@ -3,7 +3,6 @@ package chaos
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 const (
@@ -83,38 +82,21 @@ func (x *experiment) checkGrowth() {
 	}
 }
 
-// writeGrowth writes some samples of each node's process that has most of them, and
-// their growth.
+// writeGrowth writes the growth of the processes with enough samples.
 func (r *Report) writeGrowth(line func(format string, args ...any)) {
-	longest := make(map[string]*Process)
-	var nodes []string
+	judged := false
 	for _, p := range r.Processes {
-		if longest[p.Node] == nil {
-			nodes = append(nodes, p.Node)
-		}
-		if longest[p.Node] == nil || len(p.Samples) > len(longest[p.Node].Samples) {
-			longest[p.Node] = p
-		}
-	}
-	for _, name := range nodes {
-		n := len(longest[name].Samples)
-		for i, s := range longest[name].Samples {
-			if i <= 2 || i >= n-3 || i%max(1, n/10) == 0 {
-				line("  %s, sample %3d: %s", name, i+1, s)
-			}
-		}
-	}
-	for _, name := range nodes {
-		p := longest[name]
 		growth := p.Growth()
 		if growth == nil {
-			line("  %s: growth is not judged by %d samples of a process, but by %d or more", name, len(p.Samples), minSamples)
 			continue
 		}
-		words := make([]string, 0, len(growth))
+		judged = true
+		line("  %s, last of %d samples: %s", p.Node, len(p.Samples), p.Samples[len(p.Samples)-1])
 		for _, g := range growth {
-			words = append(words, g.String())
+			line("    %s", g)
 		}
-		line("  %s, by %d samples: %s", name, len(p.Samples), strings.Join(words, ", "))
+	}
+	if !judged {
+		line("  growth is not judged: no process has %d samples", minSamples)
 	}
 }
