@@ -30,7 +30,7 @@ func TestBasicAuth(t *testing.T) {
 	%[2]s`, harness.PasswordHash(t), harness.Chat("user {http.auth.user.id}", harness.Unlimited)))
 	harness.ExpectStatus(t, "without a password", base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), http.StatusUnauthorized)
 	anna, ben := base.WithHeader(t, "Authorization", harness.BasicAuth("anna")), base.WithHeader(t, "Authorization", harness.BasicAuth("ben"))
-	talkAsUsers(t, anna, ben, http.Header{"Authorization": {harness.BasicAuth("anna")}}, http.Header{"Authorization": {harness.BasicAuth("ben")}})
+	chatAsUsers(t, anna, ben, http.Header{"Authorization": {harness.BasicAuth("anna")}}, http.Header{"Authorization": {harness.BasicAuth("ben")}})
 }
 
 // TestForwardAuth takes the users of a chat from another service, which knows them by
@@ -50,13 +50,13 @@ func TestForwardAuth(t *testing.T) {
 	harness.ExpectProblem(t, base.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), http.StatusUnauthorized, "not_signed_in")
 	forged := base.WithHeader(t, "Remote-User", "anna")
 	harness.ExpectProblem(t, forged.Call(t, "/createRoom", harness.Fields{"roomName": "r"}), http.StatusUnauthorized, "not_signed_in")
-	talkAsUsers(t, base.WithHeader(t, "Cookie", "who=anna"), base.WithHeader(t, "Cookie", "who=ben"),
+	chatAsUsers(t, base.WithHeader(t, "Cookie", "who=anna"), base.WithHeader(t, "Cookie", "who=ben"),
 		http.Header{"Cookie": {"who=anna"}}, http.Header{"Cookie": {"who=ben"}})
 }
 
-// talkAsUsers has anna and ben join, rejoin and talk. They keep their names, whatever
+// chatAsUsers has anna and ben join, rejoin and chat. They keep their names, whatever
 // user their requests name.
-func talkAsUsers(t *testing.T, anna, ben *harness.API, annasHeader, bensHeader http.Header) {
+func chatAsUsers(t *testing.T, anna, ben *harness.API, annasHeader, bensHeader http.Header) {
 	t.Helper()
 	a := anna.CreateRoom(t, harness.Fields{"roomName": "r", "username": "ben", "ttl": 60})
 	b := ben.JoinRoom(t, harness.Fields{"roomId": a.RoomID, "username": "anna"})
@@ -66,18 +66,18 @@ func talkAsUsers(t *testing.T, anna, ben *harness.API, annasHeader, bensHeader h
 	}
 	harness.ExpectProblem(t, ben.Call(t, "/deleteRoom", a.Credentials()), http.StatusUnauthorized, "invalid_session")
 	var sockets []*harness.Socket
-	for _, who := range []struct {
+	for _, user := range []struct {
 		m      harness.Member
 		header http.Header
 	}{{a, annasHeader}, {b, bensHeader}} {
-		k := harness.Open(t, harness.WebSocketURL(anna.Base), who.header, nil)
-		k.Send(t, who.m.Credentials("type", "join", "userId", "other"))
+		k := harness.Open(t, harness.WebSocketURL(anna.Base), user.header, nil)
+		k.Send(t, user.m.Credentials("type", "join", "userId", "other"))
 		k.Await(t, "welcome")
 		sockets = append(sockets, k)
 	}
 	sockets[1].Publish(t, "hello")
 	if f := sockets[0].AwaitText(t, "hello"); f.UserID != "ben" {
-		t.Errorf("ben speaks as %s", f.UserID)
+		t.Errorf("ben publishes as %s", f.UserID)
 	}
 	k := harness.Open(t, harness.WebSocketURL(anna.Base), bensHeader, nil)
 	k.Send(t, a.Credentials("type", "join"))

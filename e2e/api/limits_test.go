@@ -51,7 +51,7 @@ func limited(t *testing.T, tight, wide *harness.API) {
 
 	open := tight.CreateRoom(t, harness.Fields{"roomName": "r"})
 	if open.TTL != 60 {
-		t.Errorf("without a ttl a room lives for %d s", open.TTL)
+		t.Errorf("without a ttl a room has %d s", open.TTL)
 	}
 	guarded := tight.CreateRoom(t, harness.Fields{"roomName": "r", "password": "p", "username": "a"})
 	tight.Succeed(t, "/createRoom", harness.Fields{"roomName": "r"})

@@ -161,7 +161,7 @@ func expectText(t *testing.T, b *browser.Tab, where string) {
 // spoken records the texts for screen readers, and the data that the page shares by the
 // system.
 const spoken = `
-	window.said = []
+	window.spoken = []
 	window.shared = null
 	navigator.share = async data => { shared = data }
 	addEventListener('DOMContentLoaded', () => {
@@ -171,9 +171,9 @@ const spoken = `
 			new MutationObserver(() => {
 				const voice = [...chat.shadowRoot.children].find(e => e.matches('[role=status]'))
 				for (const e of voice?.querySelectorAll('*') ?? []) {
-					if (e.localName !== 'p' || e.attributes.length > 0) said.push('MORE THAN TEXT ' + e.outerHTML)
+					if (e.localName !== 'p' || e.attributes.length > 0) spoken.push('MORE THAN TEXT ' + e.outerHTML)
 				}
-				if (voice && voice.textContent !== said.at(-1)) said.push(voice.textContent)
+				if (voice && voice.textContent !== spoken.at(-1)) spoken.push(voice.textContent)
 			}).observe(chat.shadowRoot, { childList: true, subtree: true })
 		}
 		listen()
@@ -275,7 +275,7 @@ func TestAttackInjectionPage(t *testing.T) {
 		awaitSpoken(t, anna, name, "removed")
 		anna.AwaitGone("button", "Cancel")
 	}
-	for _, line := range browser.Eval[[]string](anna, "said") {
+	for _, line := range browser.Eval[[]string](anna, "spoken") {
 		if strings.HasPrefix(line, "MORE THAN TEXT") {
 			t.Errorf("a screen reader is given %s", line)
 		}
@@ -285,14 +285,14 @@ func TestAttackInjectionPage(t *testing.T) {
 // awaitSpoken waits for a text for screen readers that contains a name and a phrase.
 func awaitSpoken(t *testing.T, b *browser.Tab, name, phrase string) {
 	t.Helper()
-	var said []string
+	var lines []string
 	if !harness.Poll(harness.WaitTime, func() bool {
-		said = browser.Eval[[]string](b, "said")
-		return slices.ContainsFunc(said, func(line string) bool {
+		lines = browser.Eval[[]string](b, "spoken")
+		return slices.ContainsFunc(lines, func(line string) bool {
 			return strings.Contains(plain(line), plain(name)) && strings.Contains(line, phrase)
 		})
 	}) {
-		t.Fatalf("%s %s is not among the texts for screen readers: %q", name, phrase, said)
+		t.Fatalf("%s %s is not among the texts for screen readers: %q", name, phrase, lines)
 	}
 }
 
@@ -491,7 +491,7 @@ func TestAttackInjectionLogs(t *testing.T) {
 // TestAttackInjectionPlaceholders has users whose names at the site are placeholders of
 // Caddy. The server does not replace them.
 func TestAttackInjectionPlaceholders(t *testing.T) {
-	t.Setenv("CHAT_SECRET", "told-by-the-environment")
+	t.Setenv("CHAT_SECRET", "set-in-the-environment")
 	_, base := harness.Serve(t, "", harness.Chat(`user "{header.Remote-User}"`, harness.Unlimited))
 	for _, name := range []string{"{env.CHAT_SECRET}", "{file./etc/passwd}", "{http.request.header.Cookie}", "{system.hostname}", `\{env.CHAT_SECRET}`, "{{env.CHAT_SECRET}}", "{header.Remote-User}"} {
 		m := base.WithHeader(t, "Remote-User", name).CreateRoom(t, harness.Fields{"roomName": name, "username": "{env.CHAT_SECRET}"})

@@ -103,7 +103,7 @@ func TestAttackRoles(t *testing.T) {
 		s.API(1).Succeed(t, "/leaveRoom", dora.Credentials())
 		before := s.State(t, &admin)
 		for _, attacker := range []struct {
-			who    string
+			name   string
 			m      harness.Member
 			status int
 			code   string
@@ -120,12 +120,12 @@ func TestAttackRoles(t *testing.T) {
 				for _, endpoint := range adminEndpoints {
 					// The server ignores the role in a request.
 					got := s.API(node).Call(t, endpoint, attacker.m.Credentials("memberId", "victim", "locked", true, "role", "admin", "admin", true))
-					count.refused(attacker.who+" at "+endpoint, got, attacker.status, attacker.code)
+					count.refused(attacker.name+" at "+endpoint, got, attacker.status, attacker.code)
 				}
 				if attacker.closed > 0 {
 					k := harness.Dial(t, s.Base(node))
 					k.Send(t, attacker.m.Credentials("type", "join", "role", "admin"))
-					count.closed(attacker.who+" by WebSocket", k, attacker.closed)
+					count.closed(attacker.name+" by WebSocket", k, attacker.closed)
 				}
 			}
 		}

@@ -40,9 +40,9 @@ func TestPageHostile(t *testing.T) {
 		k.Publish(t, text)
 		anna.AwaitMessage(mallory.UserID, text)
 		phone.AwaitMessage(mallory.UserID, text)
-		for who, b := range map[string]*browser.Tab{"broad": anna, "phone": phone} {
+		for device, b := range map[string]*browser.Tab{"broad": anna, "phone": phone} {
 			if overflow := browser.Eval[string](b, boxed); overflow != "" {
-				t.Errorf("%s, %s: %s", name, who, overflow)
+				t.Errorf("%s, %s: %s", name, device, overflow)
 			}
 		}
 	}

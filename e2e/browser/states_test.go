@@ -69,7 +69,7 @@ func (w *walk) conversation() {
 	carla := browser.Invite(w.t, browser.Device{}, w.link, "")
 	anna := w.anna
 	for _, m := range []struct {
-		who  *browser.Tab
+		tab  *browser.Tab
 		text string
 	}{
 		{anna, "Who brings what on Saturday? 🧺"},
@@ -81,7 +81,7 @@ func (w *walk) conversation() {
 		{w.ben, "מה השעה? נפגשים ב־14:00 ליד העץ"},
 		{anna, "Two o'clock, by the oak"},
 	} {
-		m.who.Publish(m.text)
+		m.tab.Publish(m.text)
 		anna.AwaitMessage("", m.text)
 	}
 	w.ben.Find("textbox", "Message").Click()

@@ -199,12 +199,12 @@ func TestTwoImplementations(t *testing.T) {
 	s.ExpectNoErrors(t)
 }
 
-func expectExpired(t *testing.T, who string, f *harness.Frame, at, expires time.Time) {
+func expectExpired(t *testing.T, what string, f *harness.Frame, at, expires time.Time) {
 	t.Helper()
 	late := at.Sub(expires)
-	t.Logf("%s: ended comes %s after the deadline", who, late.Round(time.Millisecond))
+	t.Logf("%s: ended comes %s after the deadline", what, late.Round(time.Millisecond))
 	if f.Reason != "expired" || late < 0 || late > harness.EndTime {
-		t.Errorf("%s: %+v, %s after the deadline", who, f, late)
+		t.Errorf("%s: %+v, %s after the deadline", what, f, late)
 	}
 }
 

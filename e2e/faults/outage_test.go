@@ -16,7 +16,7 @@ func TestRedisKilled(t *testing.T) {
 	admin := s.API(0).Create(t, 600)
 	clients := []*harness.ProtocolClient{harness.StartClient(t, admin, s.Base(0))}
 	for i := range 6 {
-		m := s.API(i).Join(t, admin.RoomID, fmt.Sprint("talker", i))
+		m := s.API(i).Join(t, admin.RoomID, fmt.Sprint("client", i))
 		clients = append(clients, harness.StartClient(t, m, s.Base(i)))
 	}
 	// A room without messages has to survive as well.
@@ -32,7 +32,7 @@ func TestRedisKilled(t *testing.T) {
 			for endpoint, request := range map[string]harness.Fields{
 				"/createRoom": {"roomName": "r"}, "/roomInfo": {"roomId": admin.RoomID}, "/joinRoom": {"roomId": admin.RoomID},
 				"/startChat": admin.Credentials(), "/deleteRoom": admin.Credentials(), "/leaveRoom": admin.Credentials(),
-				"/lockRoom": admin.Credentials("locked", true), "/removeMember": admin.Credentials("memberId", "talker1"),
+				"/lockRoom": admin.Credentials("locked", true), "/removeMember": admin.Credentials("memberId", "client1"),
 			} {
 				got := s.API(i).Call(t, endpoint, request)
 				harness.ExpectProblem(t, got, 503, "unavailable")

@@ -115,7 +115,7 @@ func (a *API) Do(t *testing.T, method, path string, header http.Header, body io.
 }
 
 func (a *API) send(request *http.Request) (*Response, error) {
-	response, err := a.Client.Do(request)
+	response, err := a.Client.Do(request) //nolint:bodyclose // ReadResponse closes it
 	if err != nil {
 		return nil, err
 	}

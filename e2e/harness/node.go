@@ -193,7 +193,7 @@ func (n *Node) AdminGet(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
+	response, err := client.Do(request) //nolint:bodyclose // ReadResponse closes it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 // Outage is a way in which a network fails.
 type Outage int
 
+// The outages of a Proxy.
 const (
 	NoOutage Outage = iota
 	Refused         // connections are reset, and new ones closed

@@ -46,7 +46,7 @@ func RawRequest(t *testing.T, address, request string) *Response {
 
 // ReadRawResponse reads the response to a request with a method.
 func ReadRawResponse(reader *bufio.Reader, method string) (*Response, error) {
-	response, err := http.ReadResponse(reader, &http.Request{Method: method})
+	response, err := http.ReadResponse(reader, &http.Request{Method: method}) //nolint:bodyclose // ReadResponse closes it
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func OpenSocket(ctx context.Context, url string, header http.Header, trust *tls.
 
 func openSocket(ctx context.Context, url string, header http.Header, trust *tls.Config, o ClientOptions) (*Socket, *Response, error) {
 	dialer := websocket.Dialer{HandshakeTimeout: WaitTime, TLSClientConfig: trust}
-	conn, response, err := dialer.DialContext(ctx, url, header)
+	conn, response, err := dialer.DialContext(ctx, url, header) //nolint:bodyclose // ReadResponse closes it
 	var r *Response
 	if response != nil {
 		r, _ = ReadResponse(response) // as much of a body as gorilla/websocket keeps

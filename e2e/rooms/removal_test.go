@@ -123,8 +123,8 @@ func TestRemovalBehindOutage(t *testing.T) {
 		if carlas.Count("locked") != 1 {
 			carlas.Await(t, "locked")
 		}
-		carlas.Publish(t, "I can talk")
-		watcher.AwaitText(t, "I can talk")
+		carlas.Publish(t, "I can publish")
+		watcher.AwaitText(t, "I can publish")
 		if n := watcher.Count("message"); n != 3 {
 			t.Errorf("%d messages, of which one is the removed member's", n)
 		}
