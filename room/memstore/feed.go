@@ -18,10 +18,9 @@ type feed struct {
 	exited  map[string]uint64 // highest order that Exit was called with
 }
 
-// Enter implements room.Feed.
 func (f *feed) Enter(_ context.Context, p room.Presence, maxOnline int) (lastID uint64, err error) {
 	in := f.room
-	if _, err := in.lock(); err != nil {
+	if err := in.lock(); err != nil {
 		return 0, err
 	}
 	defer in.mu.Unlock()
@@ -51,10 +50,9 @@ func (f *feed) Enter(_ context.Context, p room.Presence, maxOnline int) (lastID 
 	return lastID, nil
 }
 
-// Exit implements room.Feed.
 func (f *feed) Exit(_ context.Context, userID string, order uint64) {
 	in := f.room
-	if _, err := in.lock(); err != nil {
+	if in.lock() != nil {
 		return
 	}
 	defer in.mu.Unlock()
@@ -83,10 +81,9 @@ func (f *feed) drop(userID string) {
 	in.publish(room.Event{Kind: room.EventLeft, UserID: userID})
 }
 
-// Typing implements room.Feed.
 func (f *feed) Typing(_ context.Context, userID string) error {
 	in := f.room
-	if _, err := in.lock(); err != nil {
+	if err := in.lock(); err != nil {
 		return err
 	}
 	defer in.mu.Unlock()
@@ -94,7 +91,6 @@ func (f *feed) Typing(_ context.Context, userID string) error {
 	return nil
 }
 
-// Close implements room.Feed.
 func (f *feed) Close() {
 	in := f.room
 	in.mu.Lock() // not lock, which would end a due room and call this watcher

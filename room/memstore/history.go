@@ -1,6 +1,11 @@
 package memstore
 
-import "github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
+import (
+	"context"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/room/message"
+)
 
 // history holds the newest messages of a room, as frames, in a ring that grows as
 // needed. The zero value is empty.
@@ -69,36 +74,18 @@ func (h *history) grow(keep int) {
 	h.ring, h.head = ring, 0
 }
 
-// run is a run of consecutive messages of a history.
-type run struct {
-	first  uint64 // zero if there are no frames
-	frames [][]byte
-}
-
-// entries returns the entries of the run. It copies every message, so callers
-// unlock the room first.
-func (r run) entries() [][]byte {
-	if len(r.frames) == 0 {
-		return nil
-	}
-	entries := make([][]byte, len(r.frames))
-	for i, frame := range r.frames {
-		entries[i] = message.EntryOfFrame(frame)
-	}
-	return entries
-}
-
-// before returns the newest messages below the number before, or of all if before is
-// zero: within both limits, but at least one message if any matches.
-func (h *history) before(before uint64, limit, maxBytes int) run {
+// before finds the newest messages below the number before, or of all if before is
+// zero: within both limits, but at least one message if any matches. It returns how
+// many places after the oldest they start and end.
+func (h *history) before(before uint64, limit, maxBytes int) (start, end int) {
 	if h.count == 0 || before != 0 && before <= h.first {
-		return run{}
+		return 0, 0
 	}
-	end := h.count // index after the last message of the run
+	end = h.count
 	if before != 0 && before <= h.newest() {
 		end = int(before - h.first) //nolint:gosec // G115: between 1 and count
 	}
-	start := end
+	start = end
 	for start > 0 && end-start < max(limit, 1) {
 		maxBytes -= len(h.frame(start-1)) - frameSurplus
 		if maxBytes < 0 && start < end {
@@ -106,20 +93,18 @@ func (h *history) before(before uint64, limit, maxBytes int) run {
 		}
 		start--
 	}
-	return h.run(start, end)
+	return start, end
 }
 
-// after returns the oldest messages above the number after: within the limit, but at
-// least one message if any matches.
-func (h *history) after(after uint64, maxBytes int) run {
+// after is before for the oldest messages above the number after.
+func (h *history) after(after uint64, maxBytes int) (start, end int) {
 	if h.count == 0 || after >= h.newest() {
-		return run{}
+		return 0, 0
 	}
-	start := 0
 	if after >= h.first {
 		start = int(after-h.first) + 1 //nolint:gosec // G115: below count
 	}
-	end := start
+	end = start
 	for end < h.count {
 		maxBytes -= len(h.frame(end)) - frameSurplus
 		if maxBytes < 0 && end > start {
@@ -127,14 +112,90 @@ func (h *history) after(after uint64, maxBytes int) run {
 		}
 		end++
 	}
-	return h.run(start, end)
+	return start, end
 }
 
-// run returns the messages from index start up to but not including end.
-func (h *history) run(start, end int) run {
-	frames := make([][]byte, 0, end-start)
-	for i := start; i < end; i++ {
-		frames = append(frames, h.frame(i))
+// Post implements room.Store.
+func (s *Store) Post(_ context.Context, instanceID string, post room.Post) (room.Receipt, error) {
+	in, err := s.lock(instanceID)
+	if err != nil {
+		return room.Receipt{}, err
 	}
-	return run{first: h.first + uint64(start), frames: frames} //nolint:gosec // G115: start is not negative
+	defer in.mu.Unlock()
+	if in.memberships[post.UserID] == room.WasRemoved {
+		return room.Receipt{}, room.ErrRemoved
+	}
+	if post.ID != 0 {
+		if in.sent[post.Session] < post.Known {
+			return room.Receipt{Lost: true}, nil
+		}
+		if post.ID <= in.sent[post.Session] {
+			return room.Receipt{Duplicate: true}, nil
+		}
+		in.sent[post.Session] = post.ID
+	}
+	began := in.start()
+	in.room.Seq++
+	frame := message.Frame(in.room.Seq, post.Body)
+	in.history.add(in.room.Seq, frame, post.History)
+	in.publish(room.Event{Kind: room.EventMessage, Seq: in.room.Seq, Frame: frame})
+	return room.Receipt{Seq: in.room.Seq, Began: began}, nil
+}
+
+// Retract implements room.Store.
+func (s *Store) Retract(_ context.Context, instanceID string, r room.Retraction) error {
+	in, err := s.lock(instanceID)
+	if err != nil {
+		return err
+	}
+	defer in.mu.Unlock()
+	if in.memberships[r.UserID] == room.WasRemoved {
+		return room.ErrRemoved
+	}
+	frame := in.history.message(r.Seq)
+	switch {
+	case frame == nil || r.Epoch != "" && r.Epoch != in.room.Epoch:
+		return room.ErrMessageNotFound
+	case !r.Any && !message.IsSentBy(*frame, r.UserID):
+		return room.ErrNotAdmin
+	case message.IsRetracted(*frame):
+		return nil
+	}
+	*frame = message.WithoutText(*frame)
+	in.dropRetractions()
+	in.retracted.Add(r.Seq)
+	in.publish(room.Event{Kind: room.EventRetracted, Seq: r.Seq, Oldest: in.history.oldest()})
+	return nil
+}
+
+// Before implements room.Store.
+func (s *Store) Before(_ context.Context, instanceID string, before uint64, limit, maxBytes int) (room.Page, error) {
+	return s.page(instanceID, func(h *history) (start, end int) { return h.before(before, limit, maxBytes) })
+}
+
+// After implements room.Store.
+func (s *Store) After(_ context.Context, instanceID string, after uint64, maxBytes int) (room.Page, error) {
+	return s.page(instanceID, func(h *history) (start, end int) { return h.after(after, maxBytes) })
+}
+
+// page returns a page of the messages that find finds.
+func (s *Store) page(instanceID string, find func(*history) (start, end int)) (room.Page, error) {
+	in, err := s.lock(instanceID)
+	if err != nil {
+		return room.Page{}, err
+	}
+	page := room.Page{Oldest: in.history.oldest(), Newest: in.room.Seq, Epoch: in.room.Epoch}
+	start, end := find(&in.history)
+	if start < end {
+		page.First = in.history.first + uint64(start) //nolint:gosec // G115: start is not negative
+		page.Entries = make([][]byte, 0, end-start)
+	}
+	for i := start; i < end; i++ {
+		page.Entries = append(page.Entries, in.history.frame(i))
+	}
+	in.mu.Unlock()
+	for i, frame := range page.Entries { // after the unlock: it copies every message
+		page.Entries[i] = message.EntryOfFrame(frame)
+	}
+	return page, nil
 }
