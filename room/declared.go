@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,10 +51,7 @@ func NewDeclaredRoom(d Declaration, limits Limits) (*DeclaredRoom, error) {
 	if d.TTL == 0 {
 		d.TTL = limits.TTL
 	}
-	if err := validTTL(d.TTL, limits); err != nil {
-		return nil, fmt.Errorf("room %s: %w", d.ID, err)
-	}
-	if err := validPassword(d.Password); err != nil {
+	if err := cmp.Or(validTTL(d.TTL, limits), validPassword(d.Password)); err != nil {
 		return nil, fmt.Errorf("room %s: %w", d.ID, err)
 	}
 	if err := validPassword(d.AdminPassword); err != nil {
@@ -66,45 +64,35 @@ func NewDeclaredRoom(d Declaration, limits Limits) (*DeclaredRoom, error) {
 }
 
 // nextInstance returns a new instance. The instances of one configuration share
-// the password hashes; all else is new.
-func (d *DeclaredRoom) nextInstance(ctx context.Context) (Room, error) {
-	password, adminPassword, err := d.hashes(ctx)
-	if err != nil {
-		return Room{}, err
-	}
-	return Room{
-		ID: d.declared.ID, Instance: newInstance(), Name: d.declared.Name, TTL: d.declared.TTL,
-		Key: randomBytes(keySize), Epoch: newEpoch(),
-		Password: password, AdminPassword: adminPassword,
-	}, nil
-}
-
-// hashes returns the password hashes, which the first call computes: it takes
+// the password hashes; all else is new. The first call computes the hashes: it takes
 // time that loading a configuration should not. Both share one salt, so that one
 // hash of a given password can be compared with either.
-func (d *DeclaredRoom) hashes(ctx context.Context) (password, adminPassword []byte, err error) {
+func (d *DeclaredRoom) nextInstance(ctx context.Context) (Room, error) {
 	select {
 	case d.token <- struct{}{}:
 		defer func() { <-d.token }()
 	case <-ctx.Done():
-		return nil, nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		return Room{}, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 	}
-	if d.hashed {
-		return d.password, d.adminPassword, nil
-	}
-	salt := randomBytes(saltSize)
-	if d.declared.Password != "" {
-		if password, err = hashWith(ctx, salt, d.declared.Password); err != nil {
-			return nil, nil, err
+	if !d.hashed {
+		salt := randomBytes(saltSize)
+		password, err := hashPassword(ctx, d.declared.Password, salt)
+		if err != nil {
+			return Room{}, err
 		}
-	}
-	if d.declared.AdminPassword != "" {
-		if adminPassword, err = hashWith(ctx, salt, d.declared.AdminPassword); err != nil {
-			return nil, nil, err
+		adminPassword, err := hashPassword(ctx, d.declared.AdminPassword, salt)
+		if err != nil {
+			return Room{}, err
 		}
+		d.hashed, d.password, d.adminPassword = true, password, adminPassword
 	}
-	d.hashed, d.password, d.adminPassword = true, password, adminPassword
-	return password, adminPassword, nil
+	return Room{
+		// The instance is random, not a timestamp: two instances may begin within a
+		// millisecond, and clocks may step back.
+		ID: d.declared.ID, Instance: randomText(6), Name: d.declared.Name, TTL: d.declared.TTL,
+		Key: randomBytes(keySize), Epoch: newEpoch(),
+		Password: d.password, AdminPassword: d.adminPassword,
+	}, nil
 }
 
 // info returns the public facts of the room while it has no instance.

@@ -17,10 +17,6 @@ func NewNonce() string { return randomText(12) }
 // newEpoch returns an id for a numbering of messages.
 func newEpoch() string { return randomText(6) }
 
-// newInstance returns an id for an instance of a declared room. It is random, not a
-// timestamp: two instances may begin within a millisecond, and clocks may step back.
-func newInstance() string { return randomText(6) }
-
 // InstanceID returns the id by which a Store knows one instance of a room:
 // "<roomID>:<instance>" for a declared room. A created room has one instance, and
 // its InstanceID is the room's id.

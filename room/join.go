@@ -48,7 +48,7 @@ func (r *Rooms) Join(ctx context.Context, req JoinRequest) (Admission, error) {
 }
 
 func (r *Rooms) join(ctx context.Context, req JoinRequest, ids []string) (Admission, error) {
-	room, membership, err := r.find(ctx, req)
+	room, membership, err := r.find(ctx, req.RoomID, req.User)
 	var role Role
 	opened := false
 	if d, ok := r.declaredIfMissing(req.RoomID, err); ok {
@@ -87,16 +87,6 @@ func (r *Rooms) join(ctx context.Context, req JoinRequest, ids []string) (Admiss
 	return admission, nil
 }
 
-// find returns the room and the user's membership: NotMember, unless the site has
-// signed the user in.
-func (r *Rooms) find(ctx context.Context, req JoinRequest) (Room, Membership, error) {
-	if r.limits.SignedIn {
-		return r.member(ctx, req.RoomID, req.User)
-	}
-	room, err := r.load(ctx, req.RoomID)
-	return room, NotMember, err
-}
-
 // readmit admits a signed-in user that is a member already, without a password,
 // and also when the room is locked.
 func readmit(ctx context.Context, room *Room, membership Membership, req JoinRequest) (Admission, error) {
@@ -107,12 +97,9 @@ func readmit(ctx context.Context, room *Room, membership Membership, req JoinReq
 	if req.User == room.Admin {
 		role = RoleAdmin
 	} else if len(room.AdminPassword) > 0 && req.Password != "" {
-		isAdmin, err := checkGuarded(ctx, room, req.Password, req.Guard)
-		if err != nil && !errors.Is(err, ErrWrongPassword) {
+		var err error
+		if role, err = checkGuarded(ctx, room, req); err != nil && !errors.Is(err, ErrWrongPassword) {
 			return Admission{}, err
-		}
-		if isAdmin {
-			role = RoleAdmin
 		}
 	}
 	a := admit(*room, req.User, role)
@@ -128,28 +115,24 @@ func roleOf(ctx context.Context, room *Room, req JoinRequest) (Role, error) {
 	if len(room.Password) == 0 && (len(room.AdminPassword) == 0 || req.Password == "") {
 		return RoleMember, nil
 	}
-	isAdmin, err := checkGuarded(ctx, room, req.Password, req.Guard)
-	switch {
-	case err != nil:
-		return "", err
-	case isAdmin:
-		return RoleAdmin, nil
-	default:
-		return RoleMember, nil
-	}
+	return checkGuarded(ctx, room, req)
 }
 
-// checkGuarded checks a password and reports whether it is the admin password.
-func checkGuarded(ctx context.Context, room *Room, password string, guard Guard) (isAdmin bool, err error) {
+// checkGuarded checks the password and returns the role that it is for, RoleMember if
+// it is wrong.
+func checkGuarded(ctx context.Context, room *Room, req JoinRequest) (role Role, err error) {
 	done := func(bool) {}
-	if guard != nil {
-		if done, err = guard(); err != nil {
-			return false, err
+	if req.Guard != nil {
+		if done, err = req.Guard(); err != nil {
+			return "", err
 		}
 	}
-	matching, err := checkPassword(ctx, password, room.Password, room.AdminPassword)
+	matching, err := checkPassword(ctx, req.Password, room.Password, room.AdminPassword)
 	done(errors.Is(err, ErrWrongPassword))
-	return matching == 1, err
+	if matching == 1 {
+		return RoleAdmin, err
+	}
+	return RoleMember, err
 }
 
 // candidates returns the userIds that a new member may get, in order of

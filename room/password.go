@@ -37,14 +37,12 @@ var (
 	queueing = make(chan struct{}, maxHashing)
 )
 
-// hashPassword returns a random salt followed by the argon2id hash of a password.
-// ErrUnavailable if too many hashes are waiting.
-func hashPassword(ctx context.Context, password string) ([]byte, error) {
-	return hashWith(ctx, randomBytes(saltSize), password)
-}
-
-// hashWith is hashPassword with a given salt.
-func hashWith(ctx context.Context, salt []byte, password string) ([]byte, error) {
+// hashPassword returns the salt followed by the argon2id hash of a password, or nil
+// if the password is empty. ErrUnavailable if too many hashes are waiting.
+func hashPassword(ctx context.Context, password string, salt []byte) ([]byte, error) {
+	if password == "" {
+		return nil, nil
+	}
 	sum, err := argon(ctx, password, salt)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,17 +107,12 @@ func (r *Rooms) Create(ctx context.Context, req CreateRequest) (Admission, error
 	if req.TTL != nil {
 		ttl = *req.TTL
 	}
-	if err := validTTL(ttl, r.limits); err != nil {
-		return Admission{}, invalid(err)
-	}
-	if err := validPassword(req.Password); err != nil {
+	if err := cmp.Or(validTTL(ttl, r.limits), validPassword(req.Password)); err != nil {
 		return Admission{}, invalid(err)
 	}
 	room := Room{ID: NewID(), Name: name, Admin: ids[0], TTL: ttl, Key: randomBytes(keySize), Epoch: newEpoch(), SignedIn: r.limits.SignedIn}
-	if req.Password != "" {
-		if room.Password, err = hashPassword(ctx, req.Password); err != nil {
-			return Admission{}, err
-		}
+	if room.Password, err = hashPassword(ctx, req.Password, randomBytes(saltSize)); err != nil {
+		return Admission{}, err
 	}
 	if err := r.store.Create(ctx, room, r.createLimits()); err != nil {
 		return Admission{}, err
@@ -138,7 +134,7 @@ type Info struct {
 // Info returns the public information about a room. A declared room of this site
 // has it also while it has no instance.
 func (r *Rooms) Info(ctx context.Context, roomID string) (Info, error) {
-	room, err := r.load(ctx, roomID)
+	room, _, err := r.find(ctx, roomID, "")
 	if d, ok := r.declaredIfMissing(roomID, err); ok {
 		return d.info(), nil
 	}
@@ -148,27 +144,20 @@ func (r *Rooms) Info(ctx context.Context, roomID string) (Info, error) {
 	return Info{len(room.Password) > 0, room.Locked, room.StartedAt, room.Deadline}, nil
 }
 
-// member returns the room and a user's membership in it.
-func (r *Rooms) member(ctx context.Context, roomID, userID string) (Room, Membership, error) {
+// find returns the room and the user's membership in it, without a user NotMember.
+func (r *Rooms) find(ctx context.Context, roomID, userID string) (room Room, membership Membership, err error) {
 	if !ValidID(roomID) {
 		return Room{}, NotMember, ErrRoomNotFound
 	}
-	room, membership, err := r.store.Member(ctx, roomID, userID)
+	if userID == "" {
+		room, err = r.store.Load(ctx, roomID)
+	} else {
+		room, membership, err = r.store.Member(ctx, roomID, userID)
+	}
 	if err != nil {
 		return Room{}, NotMember, err
 	}
 	return room, membership, r.Admits(room.SignedIn)
-}
-
-func (r *Rooms) load(ctx context.Context, roomID string) (Room, error) {
-	if !ValidID(roomID) {
-		return Room{}, ErrRoomNotFound
-	}
-	room, err := r.store.Load(ctx, roomID)
-	if err != nil {
-		return Room{}, err
-	}
-	return room, r.Admits(room.SignedIn)
 }
 
 // Admits returns an error unless this site and the room agree on whether users are
@@ -200,7 +189,7 @@ func (r *Rooms) Rejoin(ctx context.Context, c Credentials) (Admission, error) {
 // Authenticate returns the member with these credentials. ErrInvalidSession if the
 // session is not valid, ErrRemoved if it is and its user is no longer a member.
 func (r *Rooms) Authenticate(ctx context.Context, c Credentials) (Member, error) {
-	room, membership, err := r.member(ctx, c.RoomID, c.UserID)
+	room, membership, err := r.find(ctx, c.RoomID, c.UserID)
 	if err != nil {
 		return Member{}, err
 	}

@@ -32,7 +32,7 @@ var sessionEncoding = base64.RawURLEncoding.Strict()
 func NewSession(key []byte, roomID, userID string, role Role) string {
 	b := make([]byte, 0, sessionSize)
 	b = append(b, randomBytes(nonceSize)...)
-	b = append(b, roleByte(role))
+	b = append(b, role[0]) // its first letter, a or m
 	b = append(b, sessionMAC(key, roomID, userID, b)...)
 	return sessionEncoding.EncodeToString(b)
 }
@@ -53,17 +53,10 @@ func VerifySession(key []byte, roomID, userID, sessionID string) (Session, error
 		return Session{}, ErrInvalidSession
 	}
 	role := RoleMember
-	if head[nonceSize] == roleByte(RoleAdmin) {
+	if head[nonceSize] == RoleAdmin[0] {
 		role = RoleAdmin
 	}
 	return Session{Role: role, Tag: sessionTag(b)}, nil
-}
-
-func roleByte(role Role) byte {
-	if role == RoleAdmin {
-		return 'a'
-	}
-	return 'm'
 }
 
 // sessionMAC authenticates room, user and head (nonce and role). A length precedes
