@@ -44,8 +44,8 @@ func (Protocol) Next(payload []byte) (load.Event, []byte) {
 	switch {
 	case len(line) == 0:
 		return load.Event{}, rest
-	case string(line) == "{}":
-		return load.Event{Kind: load.EventPing}, rest
+	case string(line) == "{}": // a ping, and the answer to it
+		return load.Event{Kind: load.EventPing, Text: line}, rest
 	case bytes.Contains(line, failure):
 		return load.Event{Kind: load.EventRefused, Text: line}, rest
 	case bytes.Contains(line, pub):
@@ -55,6 +55,3 @@ func (Protocol) Next(payload []byte) (load.Event, []byte) {
 	}
 	return load.Event{}, rest
 }
-
-// Pong answers a ping.
-func (Protocol) Pong() []byte { return []byte("{}") }

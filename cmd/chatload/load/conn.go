@@ -61,7 +61,7 @@ type conn struct {
 // connect opens the connection and joins. It starts a reader, which run.reading
 // counts, and which ends when the connection is closed.
 func (c *conn) connect(ctx context.Context) error {
-	network, rest, err := dial(ctx, c.node+c.run.protocol.Path(), c.run.options.tlsConfig())
+	network, err := dial(ctx, c.node+c.run.protocol.Path(), c.run.options.tlsConfig())
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (c *conn) connect(ctx context.Context) error {
 	if c.stalled {
 		shrinkReceiveBuffer(network)
 	}
-	c.buffer = append(make([]byte, 0, max(firstBuffer, len(rest))), rest...)
+	c.buffer = make([]byte, 0, firstBuffer)
 	c.joined = make(chan error, 1)
 	c.run.reading.Go(c.read)
 	if err := c.sendFrame(opText, c.member.Join); err != nil {
@@ -234,7 +234,7 @@ func (c *conn) handlePayload(payload []byte, now int64) (messages int, done bool
 			c.refused.Add(1)
 			c.run.noteRefusal(string(e.Text))
 		case EventPing:
-			if err := c.sendFrame(opText, c.run.protocol.Pong()); err != nil {
+			if err := c.sendFrame(opText, e.Text); err != nil {
 				return messages, done, err
 			}
 		case EventOther:

@@ -7,16 +7,15 @@ import (
 
 // idle keeps connections open that send nothing, and measures their memory.
 func (r *run) idle(ctx context.Context, result *Result) error {
-	memory := func(field func(*Memory) *int64) error {
-		return r.meter.memory(ctx, r.options.MemoryWait, &result.Memory, field)
-	}
-	if err := memory(func(m *Memory) *int64 { return &m.Before }); err != nil {
+	before, err := r.meter.stableSizes(ctx, r.options.MemoryWait)
+	if err != nil {
 		return err
 	}
 	if err := r.join(ctx, result); err != nil {
 		return err
 	}
-	if err := memory(func(m *Memory) *int64 { return &m.Connected }); err != nil {
+	connected, err := r.meter.stableSizes(ctx, r.options.MemoryWait)
+	if err != nil {
 		return err
 	}
 	begin, err := r.snapshot()
@@ -33,7 +32,20 @@ func (r *run) idle(ctx context.Context, result *Result) error {
 	result.setWindow(r, begin, end)
 	r.close()
 	result.setTotals(r)
-	return memory(func(m *Memory) *int64 { return &m.Left })
+	left, err := r.meter.stableSizes(ctx, r.options.MemoryWait)
+	if err != nil {
+		return err
+	}
+	for i, process := range r.meter.processes {
+		result.Memory = append(result.Memory, Memory{
+			Process:       process.Name,
+			Before:        before[i],
+			Connected:     connected[i],
+			Left:          left[i],
+			PerConnection: float64(connected[i]-before[i]) / float64(len(r.conns)),
+		})
+	}
+	return nil
 }
 
 // storm only connects all members.

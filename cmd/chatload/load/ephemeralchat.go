@@ -128,9 +128,6 @@ func (EphemeralChat) Next(payload []byte) (Event, []byte) {
 	return Event{}, nil
 }
 
-// Pong is not used: Next returns no EventPing.
-func (EphemeralChat) Pong() []byte { return nil }
-
 // NumberAfter returns the number that follows the first occurrence of a key, or 0.
 // The key cannot occur within a JSON string, where its quotation marks are escaped.
 func NumberAfter(payload, key []byte) uint64 {

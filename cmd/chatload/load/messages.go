@@ -32,12 +32,16 @@ func (r *run) exchange(ctx context.Context, result *Result) error {
 	if err == nil {
 		err = r.measure(ctx, result)
 	}
+	var sizes []int64
 	if err == nil {
-		err = r.meter.memory(ctx, 0, &result.Memory, func(m *Memory) *int64 { return &m.Connected })
+		sizes, err = readAll(r.meter.processes, memoryOf)
 	}
 	stop()
 	if err != nil {
 		return err
+	}
+	for i, size := range sizes {
+		result.Memory = append(result.Memory, Memory{Process: r.meter.processes[i].Name, Connected: size})
 	}
 	if err := r.drain(ctx); err != nil {
 		return err

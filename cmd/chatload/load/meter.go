@@ -48,15 +48,19 @@ func newMeter(o *Options) (*meter, error) {
 // cpu returns the CPU time of each process, in user and system mode, with a
 // resolution of 10 ms.
 func (m *meter) cpu() ([]time.Duration, error) {
-	times := make([]time.Duration, 0, len(m.processes))
-	for _, p := range m.processes {
-		spent, err := cpuOf(strconv.Itoa(p.PID))
-		if err != nil {
+	return readAll(m.processes, cpuOf)
+}
+
+// readAll reads a quantity of each process.
+func readAll[T any](processes []Process, read func(pid string) (T, error)) ([]T, error) {
+	values := make([]T, len(processes))
+	for i, p := range processes {
+		var err error
+		if values[i], err = read(strconv.Itoa(p.PID)); err != nil {
 			return nil, err
 		}
-		times = append(times, spent)
 	}
-	return times, nil
+	return values, nil
 }
 
 func cpuOf(pid string) (time.Duration, error) {
@@ -116,27 +120,12 @@ func spent(before, after []time.Duration) time.Duration {
 	return total
 }
 
-// memory waits until the processes' memory is stable, at most for a time, and stores
-// it in a field of each. Without processes it does nothing.
-func (m *meter) memory(ctx context.Context, wait time.Duration, into *[]Memory, field func(*Memory) *int64) error {
-	sizes, err := m.stableSizes(ctx, wait)
-	if err != nil {
-		return err
-	}
-	for i, size := range sizes {
-		if len(*into) == i {
-			*into = append(*into, Memory{Process: m.processes[i].Name})
-		}
-		*field(&(*into)[i]) = size
-	}
-	return nil
-}
-
 // stableSizes returns the processes' lowest sizes once they have not fallen by more
-// than 1 % for stableFor. Meanwhile it lets them collect garbage, because Go returns
-// freed memory to the system in the background, after the next collections.
+// than 1 % for stableFor, or after the longest time to wait. Meanwhile it lets them
+// collect garbage, because Go returns freed memory to the system in the background,
+// after the next collections. Without processes it does not wait.
 func (m *meter) stableSizes(ctx context.Context, atMost time.Duration) ([]int64, error) {
-	lowest, err := m.sizes()
+	lowest, err := readAll(m.processes, memoryOf)
 	if err != nil || len(lowest) == 0 {
 		return nil, err
 	}
@@ -150,7 +139,7 @@ func (m *meter) stableSizes(ctx context.Context, atMost time.Duration) ([]int64,
 		if err := wait(ctx, checkInterval); err != nil {
 			return nil, err
 		}
-		now, err := m.sizes()
+		now, err := readAll(m.processes, memoryOf)
 		if err != nil {
 			return nil, err
 		}
@@ -164,22 +153,10 @@ func (m *meter) stableSizes(ctx context.Context, atMost time.Duration) ([]int64,
 	return lowest, nil
 }
 
-// sizes returns the proportional set size of each process, in bytes: its resident
+// memoryOf returns the proportional set size of a process, in bytes: its resident
 // memory, with each shared page divided by the number of its processes.
-func (m *meter) sizes() ([]int64, error) {
-	sizes := make([]int64, 0, len(m.processes))
-	for _, p := range m.processes {
-		size, err := memoryOf(p.PID)
-		if err != nil {
-			return nil, err
-		}
-		sizes = append(sizes, size)
-	}
-	return sizes, nil
-}
-
-func memoryOf(pid int) (int64, error) {
-	path := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
+func memoryOf(pid string) (int64, error) {
+	path := "/proc/" + pid + "/smaps_rollup"
 	text, err := os.ReadFile(path) //nolint:gosec // the user names the process
 	if err != nil {
 		return 0, fmt.Errorf("load: memory of a process: %w", err)
@@ -221,4 +198,29 @@ func sum(sizes []int64) (total int64) {
 		total += size
 	}
 	return total
+}
+
+// snapshot is the counters of a run at one time.
+type snapshot struct {
+	at                    int64 // nanoseconds since the start
+	sent, received, reads uint64
+	servers               []time.Duration // CPU time of each process of the server
+	// CPU time of this process and of the whole machine, and the most that the
+	// machine could have spent; 0 if unknown.
+	client, busy, all time.Duration
+}
+
+func (r *run) snapshot() (*snapshot, error) {
+	s := &snapshot{at: r.now(), received: r.received()}
+	for _, room := range r.rooms {
+		s.sent += room.sent.Load()
+	}
+	for _, c := range r.conns {
+		s.reads += c.reads.Load()
+	}
+	s.client, _ = cpuOf("self") // unknown except on Linux
+	s.busy, s.all = machine()
+	var err error
+	s.servers, err = r.meter.cpu()
+	return s, err
 }

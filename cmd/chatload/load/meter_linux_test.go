@@ -1,7 +1,6 @@
 package load_test
 
 import (
-	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -30,7 +29,7 @@ func TestCPUOf(t *testing.T) {
 
 func TestMemoryOf(t *testing.T) {
 	t.Parallel()
-	before, err := load.MemoryOf(os.Getpid())
+	before, err := load.MemoryOf("self")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +38,7 @@ func TestMemoryOf(t *testing.T) {
 	for i := 0; i < size; i += 4096 {
 		block[i] = 1
 	}
-	after, err := load.MemoryOf(os.Getpid())
+	after, err := load.MemoryOf("self")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +53,7 @@ func TestUnknownProcess(t *testing.T) {
 	if _, err := load.CPUOf("0"); err == nil {
 		t.Error("process 0 has CPU time")
 	}
-	if _, err := load.MemoryOf(0); err == nil {
+	if _, err := load.MemoryOf("0"); err == nil {
 		t.Error("process 0 has memory")
 	}
 }

@@ -16,8 +16,6 @@ type Protocol interface {
 	// Next parses the first event in the payload of a text frame and returns the
 	// rest of the payload.
 	Next(payload []byte) (Event, []byte)
-	// Pong is the payload of the answer to EventPing.
-	Pong() []byte
 }
 
 // Member holds the payloads of the text frames that a member of a room sends.
@@ -34,8 +32,8 @@ type Event struct {
 	// Seq is the number of the message in its room; with EventJoined that of the
 	// newest message.
 	Seq uint64
-	// Text contains the text of the message, with EventMessage, or the reason, with
-	// EventRefused.
+	// Text contains the text of the message, with EventMessage; is the reason, with
+	// EventRefused; or is the payload of the answer, with EventPing.
 	Text []byte
 }
 
@@ -48,5 +46,5 @@ const (
 	EventJoined            // the connection is a member of its room
 	EventMessage           // a member has sent a message
 	EventRefused           // the server did not accept a frame of this member
-	EventPing              // the server expects Pong, in addition to the pings of the WebSocket
+	EventPing              // the server expects an answer, in addition to the pings of the WebSocket
 )

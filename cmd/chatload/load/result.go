@@ -128,11 +128,6 @@ func (r *Result) setTotals(run *run) {
 	if run.disconnectedBy != nil {
 		r.DisconnectedBy = run.disconnectedBy.Error()
 	}
-	for i := range r.Memory {
-		if m := &r.Memory[i]; m.Before > 0 {
-			m.PerConnection = float64(m.Connected-m.Before) / float64(r.Connections)
-		}
-	}
 }
 
 func latencyOf(h *Histogram) Latency {
