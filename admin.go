@@ -17,6 +17,7 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/instrument"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
+	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
 // adminPath is the path of the chat in Caddy's admin API.
@@ -97,25 +98,12 @@ func answerAdmin(w http.ResponseWriter, value any) error {
 // storeStats are the statistics of a store and its connections on this node, since it
 // was opened.
 type storeStats struct {
-	Name        string                       `json:"name"`
-	Module      caddy.ModuleID               `json:"module"`
-	Connections int                          `json:"connections"`
-	Rooms       int                          `json:"rooms"`
-	Opened      uint64                       `json:"connections_opened"`
-	Closed      map[string]uint64            `json:"connections_closed"`
-	Messages    uint64                       `json:"messages"`
-	Deliveries  uint64                       `json:"deliveries"`
-	SentBytes   uint64                       `json:"sent_bytes"`
-	Refusals    map[string]map[string]uint64 `json:"refusals"`
-	Calls       map[string]instrument.Stats  `json:"store_calls"`
-	Link        *linkStats                   `json:"link,omitempty"`
-}
-
-type linkStats struct {
-	Up      bool   `json:"up"`
-	Losses  uint64 `json:"losses"`
-	Resyncs uint64 `json:"resyncs"`
-	Gaps    uint64 `json:"gaps"`
+	Name   string         `json:"name"`
+	Module caddy.ModuleID `json:"module"`
+	ws.Stats
+	Refusals map[string]map[string]uint64 `json:"refusals"`
+	Calls    map[string]instrument.Stats  `json:"store_calls"`
+	Link     *room.PubSubStats            `json:"link,omitempty"`
 }
 
 func statsOf(selected []*sharedStore) ([]storeStats, error) {
@@ -125,23 +113,10 @@ func statsOf(selected []*sharedStore) ([]storeStats, error) {
 		if err != nil {
 			return nil, err
 		}
-		hub := s.hub.Stats()
-		stats := storeStats{
-			Name:        s.name,
-			Module:      s.key.module,
-			Connections: hub.Connections,
-			Rooms:       hub.Rooms,
-			Opened:      hub.Opened,
-			Closed:      hub.Closed,
-			Messages:    hub.Messages,
-			Deliveries:  hub.Deliveries,
-			SentBytes:   hub.Bytes,
-			Refusals:    map[string]map[string]uint64{"http": s.refusals.Counts(), "websocket": hub.Refused},
-			Calls:       calls,
-		}
+		stats := storeStats{Name: s.name, Module: s.key.module, Stats: s.hub.Stats(), Calls: calls}
+		stats.Refusals = map[string]map[string]uint64{"http": s.refusals.Counts(), "websocket": stats.Refused}
 		if s.pubsub != nil {
-			link := s.pubsub.PubSubStats()
-			stats.Link = &linkStats{Up: link.Up, Losses: link.Lost, Resyncs: link.Syncs, Gaps: link.Gaps}
+			stats.Link = new(s.pubsub.PubSubStats())
 		}
 		all = append(all, stats)
 	}
@@ -150,13 +125,10 @@ func statsOf(selected []*sharedStore) ([]storeStats, error) {
 
 // roomStats are the statistics of a room with connections on this node.
 type roomStats struct {
-	ID          string  `json:"id"`
-	Store       string  `json:"store"`
-	Connections int     `json:"connections"`
-	Online      int     `json:"online"`
-	StartedAt   *string `json:"started_at"`
-	ExpiresAt   *string `json:"expires_at"`
-	Seq         uint64  `json:"seq"`
+	ws.RoomStats
+	Store     string  `json:"store"`
+	StartedAt *string `json:"started_at"` // instead of those of RoomStats
+	ExpiresAt *string `json:"expires_at"`
 }
 
 // roomsOf returns the rooms, those with the most connections first.
@@ -164,15 +136,7 @@ func roomsOf(selected []*sharedStore) []roomStats {
 	all := make([]roomStats, 0)
 	for _, s := range selected {
 		for _, r := range s.hub.Rooms() {
-			all = append(all, roomStats{
-				ID:          r.ID,
-				Store:       s.name,
-				Connections: r.Connections,
-				Online:      r.Online,
-				StartedAt:   api.FormatTime(r.StartedAt),
-				ExpiresAt:   api.FormatTime(r.Deadline),
-				Seq:         r.Seq,
-			})
+			all = append(all, roomStats{r, s.name, api.FormatTime(r.StartedAt), api.FormatTime(r.Deadline)})
 		}
 	}
 	slices.SortFunc(all, func(a, b roomStats) int {

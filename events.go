@@ -17,40 +17,31 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
-// The events that Caddy's events app emits for the chat. docs/run.md documents
-// their data, which never includes messages, passwords or sessions.
-const (
-	eventRoomCreated   = "room_created"
-	eventRoomStarted   = "room_started"
-	eventRoomEnded     = "room_ended"
-	eventMemberJoined  = "member_joined"
-	eventMemberRemoved = "member_removed"
-)
-
-// The methods of api.Observer and ws.Observer.
+// The methods of api.Observer and ws.Observer. They emit the events that docs/run.md
+// documents. The data of events never includes messages, passwords or sessions.
 
 func (s *sharedStore) RoomCreated(roomID, userID string, ttl time.Duration) {
-	s.emit(eventRoomCreated, roomID, userID, "ttl", int64(ttl/time.Second))
+	s.emit("room_created", roomID, userID, "ttl", int64(ttl/time.Second))
 }
 
 func (s *sharedStore) RoomStarted(roomID, userID string, ttl time.Duration) {
-	s.emit(eventRoomStarted, roomID, userID, "ttl", int64(ttl/time.Second))
+	s.emit("room_started", roomID, userID, "ttl", int64(ttl/time.Second))
 }
 
 func (s *sharedStore) RoomDeleted(roomID, userID string) {
-	s.emit(eventRoomEnded, roomID, userID, "reason", string(room.EndDeleted))
+	s.emit("room_ended", roomID, userID, "reason", string(room.EndDeleted))
 }
 
 func (s *sharedStore) RoomExpired(roomID string) {
-	s.emit(eventRoomEnded, roomID, "", "reason", string(room.EndExpired))
+	s.emit("room_ended", roomID, "", "reason", string(room.EndExpired))
 }
 
 func (s *sharedStore) MemberJoined(roomID, userID string) {
-	s.emit(eventMemberJoined, roomID, userID, "", nil)
+	s.emit("member_joined", roomID, userID, "", nil)
 }
 
 func (s *sharedStore) MemberRemoved(roomID, userID, by string) {
-	s.emit(eventMemberRemoved, roomID, userID, "by", by)
+	s.emit("member_removed", roomID, userID, "by", by)
 }
 
 // emit emits an event of a room, with a user and one more value if they are not empty.
@@ -102,9 +93,8 @@ type queuedEvent struct {
 // configuration until the next reload.
 type emitter struct {
 	// Fixed.
-	dispatcher *eventDispatcher
-	ctx        caddy.Context // of the handler; canceled when the configuration ends
-	app        *caddyevents.App
+	ctx caddy.Context // of the handler; canceled when the configuration ends
+	app *caddyevents.App
 
 	started bool // guarded by the dispatcher's mu
 }
@@ -124,9 +114,14 @@ func (d *eventDispatcher) attach(ctx caddy.Context) (*emitter, error) {
 	if errors.Is(err, caddy.ErrNotConfigured) || err == nil && !ok {
 		return nil, nil //nolint:nilnil // no events app means no handlers
 	}
-	e := &emitter{dispatcher: d, ctx: ctx, app: app}
+	e := &emitter{ctx: ctx, app: app}
 	if err == nil {
-		err = app.On("started", e)
+		err = app.On("started", onEvent(func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			e.started = true
+			d.changed.Signal()
+		}))
 	}
 	if err != nil {
 		return nil, err
@@ -137,12 +132,12 @@ func (d *eventDispatcher) attach(ctx caddy.Context) (*emitter, error) {
 	return e, nil
 }
 
-// Handle implements caddyevents.Handler for the event "started" of the configuration.
-func (e *emitter) Handle(context.Context, caddy.Event) error {
-	e.dispatcher.mu.Lock()
-	defer e.dispatcher.mu.Unlock()
-	e.started = true
-	e.dispatcher.changed.Signal()
+// onEvent handles an event of a configuration by a function.
+type onEvent func()
+
+// Handle implements caddyevents.Handler.
+func (call onEvent) Handle(context.Context, caddy.Event) error {
+	call()
 	return nil
 }
 
@@ -223,5 +218,5 @@ func (d *eventDispatcher) close() error {
 var (
 	_ api.Observer        = (*sharedStore)(nil)
 	_ ws.Observer         = (*sharedStore)(nil)
-	_ caddyevents.Handler = (*emitter)(nil)
+	_ caddyevents.Handler = onEvent(nil)
 )

@@ -7,8 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/instrument"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/ws"
 )
 
 // collector collects the statistics of all open stores as metrics. It has no state: one
@@ -16,63 +14,37 @@ import (
 // of labels are from fixed lists, or names of stores.
 type collector struct{}
 
+// descs are those of all metrics below.
+var descs []*prometheus.Desc
+
 func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("caddy_ephemeral_chat_"+name, help, append([]string{"store"}, labels...), nil)
-}
-
-// metric is a metric with one value for each store, read from S.
-type metric[S any] struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func(S) float64
-}
-
-func gauge[S any](name, help string, value func(S) float64) metric[S] {
-	return metric[S]{describe(name, help), prometheus.GaugeValue, value}
-}
-
-func counter[S any](name, help string, value func(S) float64) metric[S] {
-	return metric[S]{describe(name, help), prometheus.CounterValue, value}
-}
-
-var hubMetrics = []metric[ws.Stats]{
-	gauge("connections", "Open WebSocket connections.", func(s ws.Stats) float64 { return float64(s.Connections) }),
-	gauge("rooms", "Rooms with connections on this node.", func(s ws.Stats) float64 { return float64(s.Rooms) }),
-	counter("connections_opened_total", "WebSocket connections that were opened.", func(s ws.Stats) float64 { return float64(s.Opened) }),
-	counter("messages_total", "Messages of this node's connections that were stored.", func(s ws.Stats) float64 { return float64(s.Messages) }),
-	counter("deliveries_total", "Messages times the connections that each was sent to.", func(s ws.Stats) float64 { return float64(s.Deliveries) }),
-	counter("sent_bytes_total", "Bytes written to WebSocket connections, before encryption.", func(s ws.Stats) float64 { return float64(s.Bytes) }),
-}
-
-// pubsubMetrics are those of stores that receive events over a pub/sub connection.
-var pubsubMetrics = []metric[room.PubSubStats]{
-	gauge("link_up", "Whether the store's connection for events is there, or not needed.", func(s room.PubSubStats) float64 {
-		if s.Up {
-			return 1
-		}
-		return 0
-	}),
-	counter("link_losses_total", "Losses of the store's connection for events.", func(s room.PubSubStats) float64 { return float64(s.Lost) }),
-	counter("resyncs_total", "Rooms that were compared with the store after events may have been missed.", func(s room.PubSubStats) float64 { return float64(s.Syncs) }),
-	counter("gaps_total", "Rooms in which messages were found to be lost or no longer kept.", func(s room.PubSubStats) float64 { return float64(s.Gaps) }),
+	desc := prometheus.NewDesc("caddy_ephemeral_chat_"+name, help, append([]string{"store"}, labels...), nil)
+	descs = append(descs, desc)
+	return desc
 }
 
 var (
-	closedDesc  = describe("connections_closed_total", "WebSocket connections that have ended, by reason.", "reason")
-	refusalDesc = describe("refusals_total", "Requests and WebSocket frames that were refused, by code.", "via", "code")
-	droppedDesc = describe("events_dropped_total", "Events that were dropped because their handlers are too slow.")
+	connectionsDesc = describe("connections", "Open WebSocket connections.")
+	roomsDesc       = describe("rooms", "Rooms with connections on this node.")
+	openedDesc      = describe("connections_opened_total", "WebSocket connections that were opened.")
+	closedDesc      = describe("connections_closed_total", "WebSocket connections that have ended, by reason.", "reason")
+	messagesDesc    = describe("messages_total", "Messages of this node's connections that were stored.")
+	deliveriesDesc  = describe("deliveries_total", "Messages times the connections that each was sent to.")
+	sentDesc        = describe("sent_bytes_total", "Bytes written to WebSocket connections, before encryption.")
+	refusalDesc     = describe("refusals_total", "Requests and WebSocket frames that were refused, by code.", "via", "code")
+	droppedDesc     = describe("events_dropped_total", "Events that were dropped because their handlers are too slow.")
+
+	// Of stores that receive events over a pub/sub connection.
+	linkUpDesc     = describe("link_up", "Whether the store's connection for events is there, or not needed.")
+	linkLossesDesc = describe("link_losses_total", "Losses of the store's connection for events.")
+	resyncsDesc    = describe("resyncs_total", "Rooms that were compared with the store after events may have been missed.")
+	gapsDesc       = describe("gaps_total", "Rooms in which messages were found to be lost or no longer kept.")
 )
 
 // Describe implements prometheus.Collector.
-func (collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, m := range hubMetrics {
-		descs <- m.desc
-	}
-	for _, m := range pubsubMetrics {
-		descs <- m.desc
-	}
-	for _, desc := range []*prometheus.Desc{closedDesc, refusalDesc, droppedDesc} {
-		descs <- desc
+func (collector) Describe(to chan<- *prometheus.Desc) {
+	for _, desc := range descs {
+		to <- desc
 	}
 }
 
@@ -82,25 +54,36 @@ func (collector) Collect(metrics chan<- prometheus.Metric) {
 		send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
 			metrics <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{s.name}, labels...)...)
 		}
+		count := func(desc *prometheus.Desc, value uint64, labels ...string) {
+			send(desc, prometheus.CounterValue, float64(value), labels...)
+		}
 		stats := s.hub.Stats()
-		for _, m := range hubMetrics {
-			send(m.desc, m.kind, m.value(stats))
+		send(connectionsDesc, prometheus.GaugeValue, float64(stats.Connections))
+		send(roomsDesc, prometheus.GaugeValue, float64(stats.Rooms))
+		count(openedDesc, stats.Opened)
+		count(messagesDesc, stats.Messages)
+		count(deliveriesDesc, stats.Deliveries)
+		count(sentDesc, stats.Bytes)
+		for reason, n := range stats.Closed {
+			count(closedDesc, n, reason)
 		}
-		for reason, count := range stats.Closed {
-			send(closedDesc, prometheus.CounterValue, float64(count), reason)
+		for code, n := range stats.Refused {
+			count(refusalDesc, n, "websocket", code)
 		}
-		for code, count := range stats.Refused {
-			send(refusalDesc, prometheus.CounterValue, float64(count), "websocket", code)
+		for code, n := range s.refusals.Counts() {
+			count(refusalDesc, n, "http", code)
 		}
-		for code, count := range s.refusals.Counts() {
-			send(refusalDesc, prometheus.CounterValue, float64(count), "http", code)
-		}
-		send(droppedDesc, prometheus.CounterValue, float64(s.events.dropped.Load()))
+		count(droppedDesc, s.events.dropped.Load())
 		if s.pubsub != nil {
 			stats := s.pubsub.PubSubStats()
-			for _, m := range pubsubMetrics {
-				send(m.desc, m.kind, m.value(stats))
+			up := 0.0
+			if stats.Up {
+				up = 1
 			}
+			send(linkUpDesc, prometheus.GaugeValue, up)
+			count(linkLossesDesc, stats.Lost)
+			count(resyncsDesc, stats.Syncs)
+			count(gapsDesc, stats.Gaps)
 		}
 	}
 }

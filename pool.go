@@ -1,7 +1,6 @@
 package ephemeralchat
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,18 +82,11 @@ func (s *sharedStore) closeOnExit(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("the events app is a %T", loaded)
 	}
-	return app.On("stopping", exitHandler{s.hub})
-}
-
-// exitHandler handles the event "stopping", which Caddy emits at reloads as well.
-type exitHandler struct{ hub *ws.Hub }
-
-// Handle implements caddyevents.Handler.
-func (e exitHandler) Handle(context.Context, caddy.Event) error {
-	if caddy.Exiting() {
-		e.hub.Close()
-	}
-	return nil
+	return app.On("stopping", onEvent(func() {
+		if caddy.Exiting() { // Caddy emits the event at reloads as well
+			s.hub.Close()
+		}
+	}))
 }
 
 // Named is an optional interface of stores. Metrics and the admin API show the name
@@ -175,7 +167,4 @@ func (l *storeList) all() []*sharedStore {
 func currentLogger() *zap.Logger { return caddy.Log().Named(moduleID) }
 
 // Interface guards
-var (
-	_ caddy.Destructor    = (*sharedStore)(nil)
-	_ caddyevents.Handler = exitHandler{}
-)
+var _ caddy.Destructor = (*sharedStore)(nil)

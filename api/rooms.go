@@ -38,9 +38,6 @@ func FormatTime(t time.Time) *string {
 	return new(message.FormatTime(t))
 }
 
-// done is the answer of endpoints that return no values.
-type done struct{}
-
 func admissionOf(a room.Admission) admission {
 	return admission{
 		RoomID:    a.Room.ID,
@@ -135,7 +132,7 @@ func (h *Handler) deleteRoom(r *http.Request, b *body) (any, error) {
 		return nil, err
 	}
 	h.config.Observer.RoomDeleted(credentials.RoomID, credentials.UserID)
-	return done{}, nil
+	return struct{}{}, nil
 }
 
 func (h *Handler) removeMember(r *http.Request, b *body) (any, error) {
@@ -147,7 +144,7 @@ func (h *Handler) removeMember(r *http.Request, b *body) (any, error) {
 		return nil, err
 	}
 	h.config.Observer.MemberRemoved(credentials.RoomID, member, credentials.UserID)
-	return done{}, nil
+	return struct{}{}, nil
 }
 
 func (h *Handler) lockRoom(r *http.Request, b *body) (any, error) {
@@ -155,7 +152,7 @@ func (h *Handler) lockRoom(r *http.Request, b *body) (any, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	return done{}, h.config.Rooms.SetLocked(r.Context(), credentials, locked)
+	return struct{}{}, h.config.Rooms.SetLocked(r.Context(), credentials, locked)
 }
 
 func (h *Handler) leaveRoom(r *http.Request, b *body) (any, error) {
@@ -167,7 +164,7 @@ func (h *Handler) leaveRoom(r *http.Request, b *body) (any, error) {
 		return nil, err
 	}
 	h.config.Observer.MemberRemoved(credentials.RoomID, credentials.UserID, credentials.UserID)
-	return done{}, nil
+	return struct{}{}, nil
 }
 
 // info is the answer of roomInfo, which needs no session.

@@ -14,12 +14,12 @@ type PubSub interface {
 type PubSubStats struct {
 	// Up is false while events may be missed: the node watches rooms, and the
 	// connection is lost or cannot be made.
-	Up bool
+	Up bool `json:"up"`
 	// Lost counts the losses of the connection.
-	Lost uint64
+	Lost uint64 `json:"losses"`
 	// Syncs counts comparisons of a room with the store, after events of the room
 	// were missed or had become doubtful.
-	Syncs uint64
+	Syncs uint64 `json:"resyncs"`
 	// Gaps counts comparisons that found messages lost for good (EventGap).
-	Gaps uint64
+	Gaps uint64 `json:"gaps"`
 }

@@ -12,20 +12,21 @@ import (
 // Stats are the state of a hub, and its counters since it was made.
 type Stats struct {
 	// Connections are open now, Rooms have connections now.
-	Connections, Rooms int
+	Connections int `json:"connections"`
+	Rooms       int `json:"rooms"`
 	// Opened is how many connections were opened.
-	Opened uint64
+	Opened uint64 `json:"connections_opened"`
 	// Messages is how many messages of this hub's connections were stored.
-	Messages uint64
+	Messages uint64 `json:"messages"`
 	// Deliveries is how many times the fan-out queued a message for a connection;
 	// messages of a welcome, a replay or the history do not count.
-	Deliveries uint64
+	Deliveries uint64 `json:"deliveries"`
 	// Bytes were written to connections, before encryption.
-	Bytes uint64
+	Bytes uint64 `json:"sent_bytes"`
 	// Closed is how many connections have ended, by CloseReasons.
-	Closed map[string]uint64
+	Closed map[string]uint64 `json:"connections_closed"`
 	// Refused is how many frames were answered with an error frame, by its code.
-	Refused map[string]uint64
+	Refused map[string]uint64 `json:"-"`
 }
 
 // counters are the counters of a hub. The fan-out adds to them once per flush, and not
@@ -59,13 +60,14 @@ func (h *Hub) Stats() Stats {
 
 // RoomStats are the state of a room with connections, as its hub knows it.
 type RoomStats struct {
-	ID string
+	ID string `json:"id"`
 	// Connections are those to this hub, Online the users online on any node.
-	Connections, Online int
+	Connections int `json:"connections"`
+	Online      int `json:"online"`
 	// StartedAt and Deadline are zero until the room starts.
-	StartedAt, Deadline time.Time
+	StartedAt, Deadline time.Time `json:"-"`
 	// Seq is the number of the newest message.
-	Seq uint64
+	Seq uint64 `json:"seq"`
 }
 
 // Rooms returns the rooms that have connections, in no order.
