@@ -149,7 +149,17 @@ func curve(s *Section, c *suite.Curve) []byte {
 			for i, point := range c.Points {
 				points[i] = plotter.XY{X: float64(i), Y: value(s.metrics(point.Scenario.Name, t.name))}
 			}
-			addLine(p, name, points, color, dashed)
+			line, dots, err := plotter.NewLinePoints(points)
+			if err != nil {
+				panic(err) // only for values that are no numbers
+			}
+			line.Color, dots.Color = color, color
+			line.Width, dots.Shape, dots.Radius = 1.5, draw.CircleGlyph{}, 2.5
+			if dashed {
+				line.Dashes = []vg.Length{4, 3}
+			}
+			p.Add(line, dots)
+			p.Legend.Add(name, line)
 		}
 		line(cost, t.short, colors[t.name], false, value)
 		if t.name == "ours-redis" && !c.PerDelivery {
@@ -194,43 +204,20 @@ func linear(axis *plot.Axis) {
 		step /= 2
 	}
 	axis.Min, axis.Max = 0, step*math.Ceil(axis.Max/step)
-	var marks []float64
+	var marks plot.ConstantTicks
 	for n := 0.0; n*step <= axis.Max; n++ {
-		marks = append(marks, n*step)
+		marks = append(marks, plot.Tick{Value: n * step, Label: humanize.Ftoa(n * step)})
 	}
-	axis.Tick.Marker = ticks(marks)
+	axis.Tick.Marker = marks
 }
 
 // logarithmic extends an axis to powers of ten and makes it logarithmic.
 func logarithmic(axis *plot.Axis) {
 	low, high := int(math.Floor(math.Log10(axis.Min))), int(math.Ceil(math.Log10(axis.Max)))
 	axis.Min, axis.Max, axis.Scale = math.Pow10(low), math.Pow10(high), plot.LogScale{}
-	var marks []float64
-	for e := low; e <= high; e++ {
-		marks = append(marks, math.Pow10(e))
-	}
-	axis.Tick.Marker = ticks(marks)
-}
-
-func ticks(values []float64) plot.ConstantTicks {
 	var marks plot.ConstantTicks
-	for _, v := range values {
-		marks = append(marks, plot.Tick{Value: v, Label: humanize.Ftoa(v)})
+	for e := low; e <= high; e++ {
+		marks = append(marks, plot.Tick{Value: math.Pow10(e), Label: humanize.Ftoa(math.Pow10(e))})
 	}
-	return marks
-}
-
-// addLine adds a line with points and a legend.
-func addLine(p *plot.Plot, name string, points plotter.XYs, color color.Color, dashed bool) {
-	line, dots, err := plotter.NewLinePoints(points)
-	if err != nil {
-		panic(err) // only for values that are no numbers
-	}
-	line.Color, dots.Color = color, color
-	line.Width, dots.Shape, dots.Radius = 1.5, draw.CircleGlyph{}, 2.5
-	if dashed {
-		line.Dashes = []vg.Length{4, 3}
-	}
-	p.Add(line, dots)
-	p.Legend.Add(name, line)
+	axis.Tick.Marker = marks
 }

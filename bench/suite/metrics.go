@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/cmd/chatload/load"
@@ -54,23 +55,15 @@ func metricsOf(r *load.Result) Metrics {
 	return m
 }
 
-// values returns pointers to all numbers.
-func (m *Metrics) values() []*float64 {
-	return []*float64{
-		&m.Delivery, &m.Post, &m.RedisPost, &m.Deliveries, &m.P50, &m.P99, &m.Max,
-		&m.PerRead, &m.Connection, &m.Left, &m.Faults, &m.Late, &m.Client, &m.Others,
-	}
-}
-
 // medianOf returns the median of each number, and the most faults.
 func medianOf(list []Metrics) Metrics {
 	var result Metrics
-	for i, value := range result.values() {
+	for i, field := range reflect.ValueOf(&result).Elem().Fields() {
 		var all []float64
-		for j := range list {
-			all = append(all, *list[j].values()[i])
+		for _, m := range list {
+			all = append(all, reflect.ValueOf(m).FieldByIndex(i.Index).Float())
 		}
-		*value = median(all)
+		field.SetFloat(median(all))
 	}
 	for i := range list {
 		result.Faults = max(result.Faults, list[i].Faults)
