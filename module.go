@@ -145,6 +145,8 @@ type Handler struct {
 	api     *api.Handler
 	page    func() *web.File // made for the first request
 	emitter *emitter         // nil without an events app
+
+	acquired bool // Cleanup must release shared
 }
 
 // CaddyModule returns the Caddy module information.
@@ -184,6 +186,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.shared, err = acquireStore(h.store); err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
+	h.acquired = true
 	if h.emitter, err = h.shared.events.attach(ctx); err != nil {
 		return fmt.Errorf("events: %w", err)
 	}
@@ -238,9 +241,10 @@ func (h *Handler) Validate() error {
 // Cleanup releases the store if Provision has acquired it: Caddy calls Cleanup after a
 // failed Provision as well.
 func (h *Handler) Cleanup() error {
-	if h.shared == nil {
+	if !h.acquired {
 		return nil
 	}
+	h.acquired = false
 	h.shared.events.detach(h.emitter)
 	return h.shared.release()
 }
