@@ -21,8 +21,10 @@ type clientFrame struct {
 	RoomID    string
 	UserID    string
 	SessionID string
-	After     *uint64
-	Epoch     string
+	// After is the number of the last message that the client has received, nil if it
+	// does not resume, and Epoch the epoch of that number, empty for the current one.
+	After *uint64
+	Epoch string
 
 	// message
 	ID      *uint64

@@ -92,23 +92,18 @@ func closeFrame(code int, reason string) *frame {
 	return newFrame(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason[:min(len(reason), 123)]))
 }
 
-// closeFrameOf returns the close frame of an error.
+// closeFrameOf returns the close frame of an error. That of apierror.ErrGoingAway asks
+// a client to reconnect after a random time, so that not all clients do at once.
 func closeFrameOf(err error) *frame {
-	if errors.Is(err, apierror.ErrGoingAway) {
-		return goingAwayFrame()
-	}
 	e := apierror.Of(err)
-	if e.Close == 0 {
+	switch {
+	case errors.Is(err, apierror.ErrGoingAway):
+		after := rand.N(retrySpread) //nolint:gosec // G404: spreads load, guards nothing
+		e.Code = fmt.Sprintf("retry=%d", after.Milliseconds())
+	case e.Close == 0:
 		e = apierror.Of(room.ErrInternal)
 	}
 	return closeFrame(e.Close, e.Code)
-}
-
-// goingAwayFrame asks a client to reconnect after a random time, so that not all
-// clients do at once.
-func goingAwayFrame() *frame {
-	after := rand.N(retrySpread) //nolint:gosec // G404: spreads load, guards nothing
-	return closeFrame(apierror.Of(apierror.ErrGoingAway).Close, fmt.Sprintf("retry=%d", after.Milliseconds()))
 }
 
 // closeCode returns the code of the close frame among frames, zero if there is none

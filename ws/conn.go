@@ -47,8 +47,11 @@ type conn struct {
 	retractLimiter limiter
 	typingSent     time.Time // last typing event
 	extended       time.Time // last extendReadDeadline
-	errorFrames    errorCount
-	refused        refusedIDs
+	errorsSince    time.Time // begin of the errorWindow
+	errorCount     int       // error frames within it
+	// refused has why messages were refused for good, so that a client that resends
+	// one gets the same answer and no ack. Beyond maxRefused it forgets the oldest.
+	refused []refusal
 	// lastAccepted is the highest id of the session that is known to be stored.
 	lastAccepted uint64
 	// firstUnacked and lastUnacked are the lowest and the highest id that were answered
@@ -104,9 +107,6 @@ func (c *conn) send(f *frame) {
 		go c.writeQueue(nil, 0) // see startWriting
 	}
 }
-
-// sendJSON sends one of the server's frames.
-func (c *conn) sendJSON(v any) { c.send(jsonFrame(v)) }
 
 // enqueue queues a frame. If it returns true, the caller must call flush or
 // writeQueue. If the queue is full, it closes the connection with

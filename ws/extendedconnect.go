@@ -51,6 +51,8 @@ func upgradeRequest(r *http.Request) *http.Request {
 // streamConn is a stream as a net.Conn: it reads the body of the request and writes
 // the body of the response. To the rest of the package it is a hijacked connection.
 type streamConn struct {
+	net.Conn // nil: no caller asks for the addresses
+
 	body   io.ReadCloser
 	writer http.ResponseWriter // for the head of the response, which wrappers record
 	// reads controls writer, and sets read deadlines: Caddy's time-out of reads must
@@ -60,8 +62,6 @@ type streamConn struct {
 	// writes, which wraps it, does not allow a deadline to be set during a write.
 	bottom http.ResponseWriter
 	writes *http.ResponseController
-	local  net.Addr
-	remote net.Addr
 	ended  chan struct{} // closed by Close
 
 	closing sync.Once
@@ -76,13 +76,11 @@ type streamConn struct {
 
 func newStreamConn(w http.ResponseWriter, r *http.Request) *streamConn {
 	bottom := serverWriter(w)
-	s := &streamConn{
+	return &streamConn{
 		body: r.Body, writer: w, reads: http.NewResponseController(w),
 		bottom: bottom, writes: http.NewResponseController(bottom),
-		remote: streamAddr(r.RemoteAddr), ended: make(chan struct{}),
+		ended: make(chan struct{}),
 	}
-	s.local, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return s
 }
 
 // streamWriter is the response before the stream is hijacked. It has no Unwrap:
@@ -92,15 +90,13 @@ type streamWriter struct {
 	conn *streamConn
 }
 
-// Hijack implements http.Hijacker.
 func (w *streamWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w.conn, bufio.NewReadWriter(bufio.NewReader(w.conn), bufio.NewWriter(w.conn)), nil
 }
 
-// Read implements net.Conn.
 func (s *streamConn) Read(p []byte) (int, error) { return s.body.Read(p) }
 
-// Write implements net.Conn. The first write is the head of the response to the
+// Write writes to the stream. The first write is the head of the response to the
 // upgrade, which ends with an empty line; a stream answers with status 200 instead.
 func (s *streamConn) Write(p []byte) (int, error) {
 	s.writing.Lock()
@@ -123,7 +119,7 @@ func (s *streamConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements net.Conn. The stream ends when the handler returns.
+// Close returns when no write is in progress. The stream ends when the handler returns.
 func (s *streamConn) Close() error {
 	s.closing.Do(func() {
 		s.deadlines.Lock()
@@ -141,13 +137,6 @@ func (s *streamConn) Close() error {
 	return nil
 }
 
-// LocalAddr implements net.Conn.
-func (s *streamConn) LocalAddr() net.Addr { return s.local }
-
-// RemoteAddr implements net.Conn.
-func (s *streamConn) RemoteAddr() net.Addr { return s.remote }
-
-// SetDeadline implements net.Conn.
 func (s *streamConn) SetDeadline(t time.Time) error {
 	if err := s.SetReadDeadline(t); err != nil {
 		return err
@@ -155,12 +144,10 @@ func (s *streamConn) SetDeadline(t time.Time) error {
 	return s.SetWriteDeadline(t)
 }
 
-// SetReadDeadline implements net.Conn.
 func (s *streamConn) SetReadDeadline(t time.Time) error {
 	return s.setDeadline(s.reads.SetReadDeadline, t)
 }
 
-// SetWriteDeadline implements net.Conn.
 func (s *streamConn) SetWriteDeadline(t time.Time) error {
 	return s.setDeadline(s.writes.SetWriteDeadline, t)
 }
@@ -173,11 +160,3 @@ func (s *streamConn) setDeadline(set func(time.Time) error, t time.Time) error {
 	}
 	return set(t)
 }
-
-// streamAddr is the address of a client as net/http writes it.
-type streamAddr string
-
-// Network implements net.Addr.
-func (streamAddr) Network() string { return "stream" }
-
-func (a streamAddr) String() string { return string(a) }

@@ -1,7 +1,6 @@
 package ws
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
@@ -22,7 +21,7 @@ const (
 // handleHistory answers a request for older messages.
 func (c *conn) handleHistory(f *clientFrame) error {
 	if !c.historyLimiter.allow(historyRate, historyBurst) {
-		return c.refuseMessage(room.ErrRateLimited, 0)
+		return c.refuse(room.ErrRateLimited, 0, 0)
 	}
 	before, limit := uint64(0), defaultHistory
 	if f.Before != nil {
@@ -33,22 +32,17 @@ func (c *conn) handleHistory(f *clientFrame) error {
 	}
 	page, err := c.hub.store.Before(c.startCall(), c.room.id, before, limit, pageSize)
 	c.endCall()
-	switch {
-	case err == nil:
-		head := historyFrame{"history", hasOlder(&page)}
-		f := pageFrame(head, &page)
-		c.room.mu.Lock()
-		defer c.room.mu.Unlock()
-		if c.room.redact(&page) {
-			f = pageFrame(head, &page)
-		}
-		c.send(f)
-	case errors.Is(err, room.ErrRoomNotFound):
-		c.awaitEnd()
-	default:
-		c.logFailure("reading the history", err)
-		c.sendError(err, 0, 0)
+	if err != nil {
+		return c.handleStoreError("reading the history", err, 0, 0)
 	}
+	head := historyFrame{"history", hasOlder(&page)}
+	answer := pageFrame(head, &page)
+	c.room.mu.Lock()
+	defer c.room.mu.Unlock()
+	if c.room.redact(&page) {
+		answer = pageFrame(head, &page)
+	}
+	c.send(answer)
 	return nil
 }
 
@@ -59,15 +53,15 @@ func hasOlder(page *room.Page) bool { return page.First > page.Oldest && page.Ol
 // and is counted apart from them.
 func (c *conn) handleRetract(f *clientFrame) error {
 	if f.Seq == nil {
-		return c.refuseMessage(fmt.Errorf("%w: seq is missing", apierror.ErrInvalidFrame), 0)
+		return c.refuse(fmt.Errorf("%w: seq is missing", apierror.ErrInvalidFrame), 0, 0)
 	}
 	if !c.retractLimiter.allow(c.settings.MessageRate, c.settings.MessageBurst) {
 		return c.refuse(room.ErrRateLimited, 0, *f.Seq)
 	}
 	err := c.settings.Rooms.Retract(c.startCall(), c.room.id, c.userID, c.session.Role, *f.Seq, f.Epoch)
 	c.endCall()
-	if err != nil && c.handleStoreError("retracting a message", err, 0, *f.Seq) {
-		return c.refuse(err, 0, *f.Seq)
+	if err != nil {
+		return c.handleStoreError("retracting a message", err, 0, *f.Seq)
 	}
 	return nil // the event of the retraction is the answer
 }

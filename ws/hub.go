@@ -127,25 +127,15 @@ func (h *Hub) Close() {
 		hr.stopLeaveTimers()
 	}
 	for _, c := range conns {
-		c.close(awayGrace, goingAwayFrame())
+		c.close(awayGrace, closeFrameOf(apierror.ErrGoingAway))
 	}
-	ended := make(chan struct{})
-	// It ends with the connections, which abort below makes sure of.
-	go func() {
-		h.running.Wait()
-		close(ended)
-	}()
-	timer := time.NewTimer(awayGrace)
+	timer := time.AfterFunc(awayGrace, func() {
+		for _, c := range conns {
+			c.abort()
+		}
+	})
 	defer timer.Stop()
-	select {
-	case <-ended:
-		return
-	case <-timer.C:
-	}
-	for _, c := range conns {
-		c.abort()
-	}
-	<-ended
+	h.running.Wait()
 }
 
 // add registers a connection, unless its client has too many.

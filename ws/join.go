@@ -26,18 +26,9 @@ const (
 	maxEpochReads = 20
 )
 
-// joinState is a connection that has entered a room and waits for its welcome.
-type joinState struct {
-	lastID uint64 // the highest id of the session that is stored
-	// after is the number of the last message that the client has received, nil if it
-	// does not resume, and epoch the epoch of that number, empty for the current one.
-	after *uint64
-	epoch string
-}
-
-// joinByQuery joins by the query of the request. It returns nil if the query holds no
-// join, and fails when the request or ctx ends.
-func (c *conn) joinByQuery(ctx context.Context, r *http.Request) (*joinState, error) {
+// joinByQuery joins by the query of the request, and returns it as a frame. It returns
+// nil if the query holds no join, and fails when the request or ctx ends.
+func (c *conn) joinByQuery(ctx context.Context, r *http.Request) (*clientFrame, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, fmt.Errorf("%w: malformed query", room.ErrInvalidRequest)
@@ -61,11 +52,12 @@ func (c *conn) joinByQuery(ctx context.Context, r *http.Request) (*joinState, er
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.Context(), cancel)() //nolint:contextcheck // either of the two contexts ends it
-	return c.enter(ctx, &f)
+	return &f, c.enter(ctx, &f)
 }
 
-// join joins by the first frame. It returns nil if it has closed the connection.
-func (c *conn) join(ctx context.Context) *joinState {
+// join joins by the first frame, and returns it. It returns nil if it has closed the
+// connection.
+func (c *conn) join(ctx context.Context) *clientFrame {
 	_ = c.out.SetReadDeadline(time.Now().Add(joinTimeout))
 	var f clientFrame
 	err := c.read(func(data []byte) (err error) {
@@ -78,25 +70,22 @@ func (c *conn) join(ctx context.Context) *joinState {
 		}
 		return err
 	})
-	if err != nil {
-		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-			err = apierror.ErrJoinTimeout
-		}
-		c.fail(err)
-		return nil
+	if err == nil {
+		c.holdQueue() // the welcome is the first frame
+		err = c.enter(ctx, &f)
+	} else if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		err = apierror.ErrJoinTimeout
 	}
-	c.holdQueue() // the welcome is the first frame
-	joined, err := c.enter(ctx, &f)
 	if err != nil {
 		c.fail(err)
 		return nil
 	}
-	return joined
+	return &f
 }
 
 // enter checks the session of a join and enters the room. The caller undoes it by
 // unregister and release.
-func (c *conn) enter(ctx context.Context, f *clientFrame) (*joinState, error) {
+func (c *conn) enter(ctx context.Context, f *clientFrame) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if c.settings.UserID != "" {
@@ -104,26 +93,25 @@ func (c *conn) enter(ctx context.Context, f *clientFrame) (*joinState, error) {
 	}
 	session, instanceID, err := c.authenticate(ctx, f)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	hr, err := c.hub.acquire(ctx, instanceID, c.settings.FlushInterval)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.room, c.userID, c.session = hr, f.UserID, session
 	if err := hr.register(c); err != nil {
 		c.hub.release(hr)
-		return nil, err
+		return err
 	}
 	presence := room.Presence{UserID: c.userID, SocketID: c.socketID, Session: session.Tag, Order: c.order}
-	lastID, err := hr.feed.Enter(ctx, presence, c.settings.Rooms.Limits().MaxMembers)
+	c.lastAccepted, err = hr.feed.Enter(ctx, presence, c.settings.Rooms.Limits().MaxMembers)
 	hr.confirmEnter(c, err)
 	if err != nil {
 		hr.unregister(c) //nolint:contextcheck // the store learns of the exit after the request has ended
 		c.hub.release(hr)
-		return nil, err
 	}
-	return &joinState{lastID: lastID, after: f.After, epoch: f.Epoch}, nil
+	return err
 }
 
 // authenticate checks the session of a join, and returns the instance of the room that
@@ -146,8 +134,7 @@ func (c *conn) authenticate(ctx context.Context, f *clientFrame) (session room.S
 
 // welcome sends the first frame of a connection that has entered the room, and adds
 // the connection to the fan-out.
-func (c *conn) welcome(ctx context.Context, joined *joinState) error {
-	c.lastAccepted = joined.lastID
+func (c *conn) welcome(ctx context.Context, joined *clientFrame) error {
 	hr := c.room
 	for range maxEpochReads {
 		page, gap, err := hr.firstPage(ctx, joined)
@@ -169,7 +156,7 @@ func (c *conn) welcome(ctx context.Context, joined *joinState) error {
 			}
 			continue
 		}
-		head := hr.welcomeHead(c, &page, joined.lastID, now)
+		head := hr.welcomeHead(c, &page, now)
 		head.Gap = gap
 		cursor := page.Last()
 		if cursor == 0 {
@@ -194,7 +181,7 @@ func (c *conn) welcome(ctx context.Context, joined *joinState) error {
 }
 
 // welcomeHead returns a welcome without its messages. mu is held.
-func (hr *hubRoom) welcomeHead(c *conn, page *room.Page, lastID uint64, now time.Time) welcomeFrame {
+func (hr *hubRoom) welcomeHead(c *conn, page *room.Page, now time.Time) welcomeFrame {
 	head := welcomeFrame{
 		Type:        "welcome",
 		SocketID:    c.socketID,
@@ -205,7 +192,7 @@ func (hr *hubRoom) welcomeHead(c *conn, page *room.Page, lastID uint64, now time
 		Now:         message.FormatTime(now),
 		Epoch:       hr.state.Epoch,
 		Seq:         max(hr.state.Seq, page.Newest),
-		LastID:      lastID,
+		LastID:      c.lastAccepted,
 		MaxMessage:  c.settings.Rooms.Limits().MaxMessage,
 		MessageRate: newMessageRate(&c.settings),
 		More:        hasOlder(page),

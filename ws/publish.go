@@ -2,19 +2,20 @@ package ws
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
-// maxRefusedIDs is how many ids of refused messages a connection remembers.
-const maxRefusedIDs = 128
+// maxRefused is how many refused messages a connection remembers.
+const maxRefused = 128
 
 // handleMessage stores a message, or answers why not. id is the sender's number of it,
 // zero for none.
 func (c *conn) handleMessage(id uint64, text string) error {
 	c.noteEchoed()
-	if reason := c.refused.reasons[id]; reason != nil {
-		return c.refuseMessage(reason, id)
+	if reason := c.refusedFor(id); reason != nil {
+		return c.refuse(reason, id, 0)
 	}
 	if id > 0 && id <= c.lastAccepted {
 		return c.handleResent(id, text)
@@ -28,7 +29,7 @@ func (c *conn) handleMessage(id uint64, text string) error {
 	}
 	// The first attempt of a resent message has been counted.
 	if resent := id > 0 && id == c.firstUnacked; !resent && !c.messageLimiter.allow(c.settings.MessageRate, c.settings.MessageBurst) {
-		return c.refuseMessage(room.ErrRateLimited, id)
+		return c.refuse(room.ErrRateLimited, id, 0)
 	}
 	return c.store(id, c.lastAccepted, text)
 }
@@ -67,14 +68,11 @@ func (c *conn) store(id, known uint64, text string) error {
 		receipt, err = c.publish(id, 0, text)
 	}
 	if err != nil {
-		if c.handleStoreError(operation, err, id, 0) {
-			return c.refuseMessage(err, id)
-		}
-		if id > c.lastAccepted {
+		if id > c.lastAccepted && !isFinal(err) {
 			c.firstUnacked = id
 			c.lastUnacked = max(c.lastUnacked, id)
 		}
-		return nil
+		return c.handleStoreError(operation, err, id, 0)
 	}
 	c.lastAccepted = max(c.lastAccepted, id)
 	if receipt.Duplicate {
@@ -100,7 +98,7 @@ func (c *conn) publish(id, known uint64, text string) (room.Receipt, error) {
 	return c.settings.Rooms.Post(c.startCall(), c.room.id, c.userID, c.session.Tag, id, known, text)
 }
 
-func (c *conn) ack(id uint64) { c.sendJSON(ackFrame{"ack", id}) }
+func (c *conn) ack(id uint64) { c.send(jsonFrame(ackFrame{"ack", id})) }
 
 // noteAnswered removes an id from the range to resend, after its final answer.
 func (c *conn) noteAnswered(id uint64) {
@@ -128,33 +126,28 @@ func (c *conn) noteEchoed() {
 	}
 }
 
-// refuseMessage is refuse for a frame that may be a message with an id. From now on,
-// the id is refused for the same reason.
-func (c *conn) refuseMessage(err error, id uint64) error {
-	c.refused.add(id, err)
-	c.noteAnswered(id)
-	return c.refuse(err, id, 0)
+// refusal is the reason for which the message with this id was refused.
+type refusal struct {
+	id     uint64
+	reason error
 }
 
-// refusedIDs remembers why messages were refused for good, so that a client that
-// resends one gets the same answer and no ack. Beyond maxRefusedIDs it forgets the
-// oldest.
-type refusedIDs struct {
-	reasons map[uint64]error
-	ids     []uint64 // in the order of their refusal
+// refusedFor returns the reason for which an id was refused, nil if it was not.
+func (c *conn) refusedFor(id uint64) error {
+	for _, r := range c.refused {
+		if r.id == id {
+			return r.reason
+		}
+	}
+	return nil
 }
 
-func (r *refusedIDs) add(id uint64, reason error) {
-	if id == 0 || r.reasons[id] != nil {
+func (c *conn) noteRefused(id uint64, reason error) {
+	if id == 0 || c.refusedFor(id) != nil {
 		return
 	}
-	if r.reasons == nil {
-		r.reasons = make(map[uint64]error)
+	if len(c.refused) == maxRefused {
+		c.refused = slices.Delete(c.refused, 0, 1)
 	}
-	if len(r.ids) == maxRefusedIDs {
-		delete(r.reasons, r.ids[0])
-		r.ids = r.ids[1:]
-	}
-	r.reasons[id] = reason
-	r.ids = append(r.ids, id)
+	c.refused = append(c.refused, refusal{id, reason})
 }

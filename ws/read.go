@@ -30,7 +30,7 @@ const (
 
 // run starts a connection after its upgrade. ctx is the one that c.cancel ends; joined
 // is nil if the client has yet to join.
-func (c *conn) run(ctx context.Context, joined *joinState) {
+func (c *conn) run(ctx context.Context, joined *clientFrame) {
 	c.setHandlers()
 	if joined == nil {
 		c.releaseQueue(nil)
@@ -79,15 +79,10 @@ func (c *conn) readLoop() {
 	}
 }
 
-// frameLimit is the size in bytes of the largest frame that a client may send. JSON
-// may need several bytes for one byte of the message.
-func (s *Settings) frameLimit() int64 {
-	return max(minFrameLimit, 4*int64(s.Rooms.Limits().MaxMessage))
-}
-
 // setHandlers sets the handlers of control frames. Their answers go through the queue.
 func (c *conn) setHandlers() {
-	c.ws.SetReadLimit(c.settings.frameLimit())
+	// JSON may need several bytes for one byte of the message.
+	c.ws.SetReadLimit(max(minFrameLimit, 4*int64(c.settings.Rooms.Limits().MaxMessage)))
 	c.ws.SetPingHandler(func(payload string) error {
 		if c.room != nil { // pings do not extend joinTimeout
 			c.extendReadDeadline()
@@ -155,7 +150,7 @@ func (c *conn) read(handle func(data []byte) error) error {
 func (c *conn) handle(data []byte) error {
 	f, err := decodeFrame(data)
 	if errors.Is(err, apierror.ErrInvalidFrame) {
-		return c.refuseMessage(err, f.id())
+		return c.refuse(err, f.id(), 0)
 	}
 	if err != nil {
 		return err
@@ -174,7 +169,7 @@ func (c *conn) handle(data []byte) error {
 		c.send(pongFrame)
 		return nil
 	default:
-		return c.refuseMessage(apierror.ErrUnknownType, f.id())
+		return c.refuse(apierror.ErrUnknownType, f.id(), 0)
 	}
 }
 
@@ -188,31 +183,28 @@ func (c *conn) handleTyping() {
 }
 
 // handleStoreError answers a failed store call about the message with an id of its
-// own or with a number, each zero for none. It reports whether the error is final:
-// whether the frame must be refused, by the caller.
-func (c *conn) handleStoreError(operation string, err error, id, seq uint64) (final bool) {
+// own or with a number, each zero for none.
+func (c *conn) handleStoreError(operation string, err error, id, seq uint64) error {
 	switch {
 	case errors.Is(err, room.ErrRoomNotFound):
 		c.awaitEnd()
 	case errors.Is(err, room.ErrRemoved):
 		c.closeRemoved()
 	case isFinal(err):
-		return true
+		return c.refuse(err, id, seq)
 	default:
 		c.logFailure(operation, err)
 		c.sendError(err, id, seq)
 	}
-	return false
+	return nil
 }
 
 // awaitEnd waits for the event of the room's end, which closes the connection with the
 // reason. If none comes, it closes the connection itself.
 func (c *conn) awaitEnd() {
-	timer := time.NewTimer(endTimeout)
-	defer timer.Stop()
-	select {
-	case <-c.room.gone:
-	case <-timer.C:
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	if await(ctx, c.room.gone) != nil {
 		c.closeEnded(room.EndDeleted)
 	}
 }
@@ -222,32 +214,23 @@ func (c *conn) awaitEnd() {
 func (c *conn) sendError(err error, id, seq uint64) {
 	e := apierror.Of(err)
 	c.hub.counters.refused.Add(e)
-	c.sendJSON(errorFrame{"error", e.Code, apierror.Message(err), id, seq})
+	c.send(jsonFrame(errorFrame{"error", e.Code, apierror.Message(err), id, seq}))
 }
 
 // refuse sends an error frame that counts towards maxErrors, and ends the connection
-// if that is exceeded.
+// if that is exceeded. From now on, a message with this id is refused for the same
+// reason.
 func (c *conn) refuse(err error, id, seq uint64) error {
+	c.noteRefused(id, err)
+	c.noteAnswered(id)
 	c.sendError(err, id, seq)
-	if c.errorFrames.add(time.Now()) {
+	if now := time.Now(); now.Sub(c.errorsSince) > errorWindow {
+		c.errorsSince, c.errorCount = now, 0
+	}
+	if c.errorCount++; c.errorCount > maxErrors {
 		return apierror.ErrTooFast
 	}
 	return nil
-}
-
-// errorCount counts the error frames of a connection.
-type errorCount struct {
-	since time.Time
-	count int
-}
-
-// add counts one and reports whether there are too many.
-func (e *errorCount) add(now time.Time) bool {
-	if now.Sub(e.since) > errorWindow {
-		e.since, e.count = now, 0
-	}
-	e.count++
-	return e.count > maxErrors
 }
 
 // isFinal reports whether a message that failed with err must not be resent: it would

@@ -19,16 +19,16 @@ const (
 
 // firstPage reads the messages of a welcome. gap reports whether the client has missed
 // messages that are not kept any more.
-func (hr *hubRoom) firstPage(ctx context.Context, joined *joinState) (page room.Page, gap bool, err error) {
+func (hr *hubRoom) firstPage(ctx context.Context, joined *clientFrame) (page room.Page, gap bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if joined.after != nil {
-		after := *joined.after
+	if joined.After != nil {
+		after := *joined.After
 		page, err = hr.hub.store.After(ctx, hr.id, after, pageSize)
 		if err != nil {
 			return page, false, err
 		}
-		if (joined.epoch == "" || joined.epoch == page.Epoch) && after <= page.Newest {
+		if (joined.Epoch == "" || joined.Epoch == page.Epoch) && after <= page.Newest {
 			return page, page.First > after+1, nil
 		}
 		gap = true // its numbers are of another epoch
