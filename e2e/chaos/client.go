@@ -49,6 +49,7 @@ func (r *room) startClient(ctx context.Context, member *harness.Member) {
 	}
 	ctx, c.cancel = context.WithCancel(ctx)
 	first := c.random.IntN(len(x.nodes))
+	c.mu.Lock() // which keeps the functions below from reading ProtocolClient before it is set
 	c.ProtocolClient = harness.RunClient(ctx, harness.ClientOptions{
 		Member: c.member, ResendDelay: between(c.random, 50*time.Millisecond, 400*time.Millisecond), ReadTimeout: readTimeout,
 		URL: func(attempt int) string {
@@ -70,6 +71,7 @@ func (r *room) startClient(ctx context.Context, member *harness.Member) {
 			return over
 		},
 	})
+	c.mu.Unlock()
 	// Ends with ctx, or when the client has ended; the room waits for it.
 	r.running.Go(func() { c.post(ctx) })
 	r.mu.Lock()
