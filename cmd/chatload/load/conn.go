@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 const (
@@ -253,4 +256,23 @@ func (c *conn) deliver(text []byte, now int64) {
 		c.latency.Record(time.Duration(now - sent))
 	}
 	c.room.delivered(slot)
+}
+
+// dialTimeout bounds a connection's opening, including the upgrade, and a request.
+const dialTimeout = 30 * time.Second
+
+var errUpgrade = errors.New("load: the server does not upgrade to a WebSocket")
+
+// dial opens a WebSocket and returns the connection below it. A server sends nothing
+// before the first frame of a member, so no bytes follow its answer to the upgrade.
+func dial(ctx context.Context, address string, config *tls.Config) (net.Conn, error) {
+	dialer := websocket.Dialer{TLSClientConfig: config, HandshakeTimeout: dialTimeout}
+	ws, answer, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(address, "http"), nil)
+	switch {
+	case errors.Is(err, websocket.ErrBadHandshake):
+		return nil, fmt.Errorf("%w: %w: %q", errUpgrade, err, answer.Status)
+	case err != nil:
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	return ws.NetConn(), nil
 }

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,11 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// tick is the unit of CPU time in /proc/<pid>/stat: USER_HZ, which is 100 on
-// every architecture that Go runs on.
-const tick = time.Second / 100
+	"github.com/prometheus/procfs"
+)
 
 // Memory that has not fallen for stableFor is stable; every checkInterval the meter
 // collects garbage and reads it.
@@ -52,63 +49,46 @@ func (m *meter) cpu() ([]time.Duration, error) {
 }
 
 // readAll reads a quantity of each process.
-func readAll[T any](processes []Process, read func(pid string) (T, error)) ([]T, error) {
+func readAll[T any](processes []Process, read func(pid int) (T, error)) ([]T, error) {
 	values := make([]T, len(processes))
 	for i, p := range processes {
 		var err error
-		if values[i], err = read(strconv.Itoa(p.PID)); err != nil {
+		if values[i], err = read(p.PID); err != nil {
 			return nil, err
 		}
 	}
 	return values, nil
 }
 
-func cpuOf(pid string) (time.Duration, error) {
-	text, err := os.ReadFile("/proc/" + pid + "/stat") //nolint:gosec // the user names the process
+func cpuOf(pid int) (time.Duration, error) {
+	process, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0, fmt.Errorf("load: CPU time of a process: %w", err)
 	}
-	// The name of the program, in parentheses, may contain any characters.
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("load: /proc/%s/stat: too few fields", pid)
+	stat, err := process.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("load: CPU time of a process: %w", err)
 	}
-	ticks := int64(0)
-	for _, field := range fields[11:13] { // user and system
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("load: /proc/%s/stat: %w", pid, err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * tick, nil
+	return inSeconds(stat.CPUTime()), nil
 }
+
+func inSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // machine returns the CPU time that this machine has spent since its start, and the
 // most that it could have spent; 0 where that is unknown. Time that the host of a
 // virtual machine takes away counts as spent.
 func machine() (busy, all time.Duration) {
-	text, err := os.ReadFile("/proc/stat")
+	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return 0, 0
 	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	// cpu user nice system idle iowait irq softirq steal, and guests, which user
-	// includes.
-	for i, field := range strings.Fields(first) {
-		if i == 0 || i > 8 {
-			continue
-		}
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, 0
-		}
-		all += time.Duration(n) * tick
-		if i != 4 && i != 5 {
-			busy += time.Duration(n) * tick
-		}
+	stat, err := fs.Stat()
+	if err != nil {
+		return 0, 0
 	}
-	return busy, all
+	c := stat.CPUTotal // its User includes its Guest, and Nice includes GuestNice
+	spent := c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ + c.Steal
+	return inSeconds(spent), inSeconds(spent + c.Idle + c.Iowait)
 }
 
 // spent returns the CPU time of all processes together between two readings.
@@ -155,8 +135,8 @@ func (m *meter) stableSizes(ctx context.Context, atMost time.Duration) ([]int64,
 
 // memoryOf returns the proportional set size of a process, in bytes: its resident
 // memory, with each shared page divided by the number of its processes.
-func memoryOf(pid string) (int64, error) {
-	path := "/proc/" + pid + "/smaps_rollup"
+func memoryOf(pid int) (int64, error) {
+	path := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
 	text, err := os.ReadFile(path) //nolint:gosec // the user names the process
 	if err != nil {
 		return 0, fmt.Errorf("load: memory of a process: %w", err)
@@ -218,7 +198,7 @@ func (r *run) snapshot() (*snapshot, error) {
 	for _, c := range r.conns {
 		s.reads += c.reads.Load()
 	}
-	s.client, _ = cpuOf("self") // unknown except on Linux
+	s.client, _ = cpuOf(os.Getpid()) // unknown except on Linux
 	s.busy, s.all = machine()
 	var err error
 	s.servers, err = r.meter.cpu()

@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -10,13 +11,13 @@ import (
 
 func TestCPUOf(t *testing.T) {
 	t.Parallel()
-	before, err := load.CPUOf("self")
+	before, err := load.CPUOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Busy until the clock shows it.
 	for begin := time.Now(); time.Since(begin) < 10*time.Second; {
-		after, err := load.CPUOf("self")
+		after, err := load.CPUOf(os.Getpid())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +30,7 @@ func TestCPUOf(t *testing.T) {
 
 func TestMemoryOf(t *testing.T) {
 	t.Parallel()
-	before, err := load.MemoryOf("self")
+	before, err := load.MemoryOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func TestMemoryOf(t *testing.T) {
 	for i := 0; i < size; i += 4096 {
 		block[i] = 1
 	}
-	after, err := load.MemoryOf("self")
+	after, err := load.MemoryOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,10 +51,10 @@ func TestMemoryOf(t *testing.T) {
 
 func TestUnknownProcess(t *testing.T) {
 	t.Parallel()
-	if _, err := load.CPUOf("0"); err == nil {
+	if _, err := load.CPUOf(0); err == nil {
 		t.Error("process 0 has CPU time")
 	}
-	if _, err := load.MemoryOf("0"); err == nil {
+	if _, err := load.MemoryOf(0); err == nil {
 		t.Error("process 0 has memory")
 	}
 }

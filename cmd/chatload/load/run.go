@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // histograms is the number of latency histograms that connections share: few, to
@@ -190,28 +192,15 @@ func (r *run) connect(ctx context.Context, took *Histogram) error {
 	return nil
 }
 
-// each calls do for 0 to n-1, in parallel goroutines, and returns the first error.
+// each calls do for 0 to n-1, in parallel goroutines, and returns the first error,
+// after which calls get a canceled context.
 func each(ctx context.Context, n, parallel int, do func(ctx context.Context, i int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(n, parallel) {
-		// Ends after the last number or the first error; waited for below.
-		workers.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				if err := do(ctx, i); err != nil {
-					cancel(err)
-				}
-			}
-		})
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i := range n {
+		group.Go(func() error { return do(ctx, i) }) // Wait waits for it
 	}
-	workers.Wait()
-	return context.Cause(ctx)
+	return group.Wait()
 }
 
 // wait waits for a duration.
