@@ -7,14 +7,14 @@ import (
 
 // idle keeps connections open that send nothing, and measures their memory.
 func (r *run) idle(ctx context.Context, result *Result) error {
-	before, err := r.meter.stableSizes(ctx, r.options.MemoryWait)
+	before, err := r.stableSizes(ctx)
 	if err != nil {
 		return err
 	}
 	if err := r.join(ctx, result); err != nil {
 		return err
 	}
-	connected, err := r.meter.stableSizes(ctx, r.options.MemoryWait)
+	connected, err := r.stableSizes(ctx)
 	if err != nil {
 		return err
 	}
@@ -32,11 +32,11 @@ func (r *run) idle(ctx context.Context, result *Result) error {
 	result.setWindow(r, begin, end)
 	r.close()
 	result.setTotals(r)
-	left, err := r.meter.stableSizes(ctx, r.options.MemoryWait)
+	left, err := r.stableSizes(ctx)
 	if err != nil {
 		return err
 	}
-	for i, process := range r.meter.processes {
+	for i, process := range r.options.Processes {
 		result.Memory = append(result.Memory, Memory{
 			Process:       process.Name,
 			Before:        before[i],

@@ -16,38 +16,23 @@ type EphemeralChat struct{}
 // Path is the path of the WebSocket.
 func (EphemeralChat) Path() string { return "ws" }
 
-// admission is the answer to createRoom and joinRoom.
-type admission struct {
-	RoomID    string `json:"roomId"`
-	UserID    string `json:"userId"`
-	SessionID string `json:"sessionId"`
-}
-
 // Open creates a room and joins it. The admin is the first of its members.
 func (EphemeralChat) Open(ctx context.Context, client *http.Client, base string, number, members int) ([]Member, error) {
-	var admin admission
-	err := call(ctx, client, base+"createRoom", map[string]string{"roomName": fmt.Sprintf("load %d", number)}, &admin)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Member, 0, members)
-	list = append(list, newMember(admin))
-	for len(list) < members {
-		var joined admission
-		if err := call(ctx, client, base+"joinRoom", map[string]string{"roomId": admin.RoomID}, &joined); err != nil {
+	endpoint, request := "createRoom", map[string]string{"roomName": fmt.Sprintf("load %d", number)}
+	list := make([]Member, members)
+	for i := range list {
+		var answer struct{ RoomID, UserID, SessionID string }
+		if err := call(ctx, client, base+endpoint, request, &answer); err != nil {
 			return nil, err
 		}
-		list = append(list, newMember(joined))
+		list[i] = Member{
+			Join:   fmt.Appendf(nil, `{"type":"join","roomId":%q,"userId":%q,"sessionId":%q}`, answer.RoomID, answer.UserID, answer.SessionID),
+			Before: []byte(`{"type":"message","message":"`),
+			After:  []byte(`"}`),
+		}
+		endpoint, request = "joinRoom", map[string]string{"roomId": answer.RoomID}
 	}
 	return list, nil
-}
-
-func newMember(a admission) Member {
-	return Member{
-		Join:   fmt.Appendf(nil, `{"type":"join","roomId":%q,"userId":%q,"sessionId":%q}`, a.RoomID, a.UserID, a.SessionID),
-		Before: []byte(`{"type":"message","message":"`),
-		After:  []byte(`"}`),
-	}
 }
 
 // call posts a request to an endpoint.

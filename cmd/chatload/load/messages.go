@@ -36,14 +36,14 @@ func (r *run) exchange(ctx context.Context, result *Result) error {
 	}
 	var sizes []int64
 	if err == nil {
-		sizes, err = readAll(r.meter.processes, memoryOf)
+		sizes, err = readAll(r.options.Processes, memoryOf)
 	}
 	stop()
 	if err != nil {
 		return err
 	}
 	for i, size := range sizes {
-		result.Memory = append(result.Memory, Memory{Process: r.meter.processes[i].Name, Connected: size})
+		result.Memory = append(result.Memory, Memory{Process: r.options.Processes[i].Name, Connected: size})
 	}
 	if err := r.drain(ctx); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (r *run) fill(ctx context.Context) error {
 	if r.options.Fill == 0 {
 		return nil
 	}
-	r.progress.line("sending %d messages to each room", r.options.Fill)
+	r.progress("sending %d messages to each room", r.options.Fill)
 	for _, room := range r.rooms {
 		slots := room.slots
 		room.slots = make([]slot, min(fillInFlight, r.options.Fill))
@@ -142,7 +142,7 @@ func (r *run) measure(ctx context.Context, result *Result) error {
 			if err != nil {
 				return err
 			}
-			r.progress.line("%s of %s: %.0f deliveries/s, p99 %s so far",
+			r.progress("%s of %s: %.0f deliveries/s, p99 %s so far",
 				time.Duration(now.at-begin.at).Round(time.Second), r.options.Duration,
 				float64(now.received-last.received)/time.Duration(now.at-last.at).Seconds(),
 				r.latencies().Quantile(0.99).Round(10*time.Microsecond))

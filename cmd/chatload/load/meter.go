@@ -26,28 +26,6 @@ type Process struct {
 	PID  int
 }
 
-// meter reads the CPU time and the memory of the server's processes.
-type meter struct {
-	processes []Process
-	gc        []string // URLs that make the processes collect garbage
-	client    *http.Client
-}
-
-// newMeter returns an error if a process does not exist.
-func newMeter(o *Options) (*meter, error) {
-	m := &meter{processes: o.Processes, gc: o.GC, client: o.httpClient()}
-	if _, err := m.cpu(); err != nil {
-		return nil, err
-	}
-	return m, nil
-}
-
-// cpu returns the CPU time of each process, in user and system mode, with a
-// resolution of 10 ms.
-func (m *meter) cpu() ([]time.Duration, error) {
-	return readAll(m.processes, cpuOf)
-}
-
 // readAll reads a quantity of each process.
 func readAll[T any](processes []Process, read func(pid int) (T, error)) ([]T, error) {
 	values := make([]T, len(processes))
@@ -60,6 +38,8 @@ func readAll[T any](processes []Process, read func(pid int) (T, error)) ([]T, er
 	return values, nil
 }
 
+// cpuOf returns the CPU time of a process, in user and system mode, with a resolution
+// of 10 ms.
 func cpuOf(pid int) (time.Duration, error) {
 	process, err := procfs.NewProc(pid)
 	if err != nil {
@@ -104,22 +84,22 @@ func spent(before, after []time.Duration) time.Duration {
 // than 1 % for stableFor, or after the longest time to wait. Meanwhile it lets them
 // collect garbage, because Go returns freed memory to the system in the background,
 // after the next collections. Without processes it does not wait.
-func (m *meter) stableSizes(ctx context.Context, atMost time.Duration) ([]int64, error) {
-	lowest, err := readAll(m.processes, memoryOf)
+func (r *run) stableSizes(ctx context.Context) ([]int64, error) {
+	lowest, err := readAll(r.options.Processes, memoryOf)
 	if err != nil || len(lowest) == 0 {
 		return nil, err
 	}
 	since := time.Now()
-	for begin := since; time.Since(begin) < atMost && time.Since(since) < stableFor; {
-		for _, url := range m.gc {
-			if err := m.get(ctx, url); err != nil {
+	for begin := since; time.Since(begin) < r.options.MemoryWait && time.Since(since) < stableFor; {
+		for _, url := range r.options.GC {
+			if err := r.get(ctx, url); err != nil {
 				return nil, err
 			}
 		}
 		if err := wait(ctx, checkInterval); err != nil {
 			return nil, err
 		}
-		now, err := readAll(m.processes, memoryOf)
+		now, err := readAll(r.options.Processes, memoryOf)
 		if err != nil {
 			return nil, err
 		}
@@ -154,12 +134,12 @@ func memoryOf(pid int) (int64, error) {
 }
 
 // get gets a URL and discards the content.
-func (m *meter) get(ctx context.Context, url string) error {
+func (r *run) get(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
-	response, err := m.client.Do(request)
+	response, err := r.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
@@ -201,6 +181,6 @@ func (r *run) snapshot() (*snapshot, error) {
 	s.client, _ = cpuOf(os.Getpid()) // unknown except on Linux
 	s.busy, s.all = machine()
 	var err error
-	s.servers, err = r.meter.cpu()
+	s.servers, err = readAll(r.options.Processes, cpuOf)
 	return s, err
 }

@@ -91,7 +91,7 @@ func (r *Result) setWindow(run *run, begin, end *snapshot) {
 		r.MessagesPerRead = float64(r.Deliveries) / float64(reads)
 	}
 	r.Client = r.cpu("chatload", end.client-begin.client)
-	for i, process := range run.meter.processes {
+	for i, process := range run.options.Processes {
 		r.CPU = append(r.CPU, r.cpu(process.Name, end.servers[i]-begin.servers[i]))
 	}
 	if all := end.all - begin.all; all > 0 && len(r.CPU) > 0 {

@@ -23,8 +23,7 @@ type run struct {
 	// Fixed.
 	options  *Options
 	protocol Protocol
-	progress *progress
-	meter    *meter
+	client   *http.Client
 	start    time.Time
 	rooms    []*room
 	conns    []*conn
@@ -36,8 +35,10 @@ type run struct {
 	reading     sync.WaitGroup
 
 	mu             sync.Mutex
-	disconnected   int   // connections that the server closed, or that failed
-	disconnectedBy error // the first of these
+	log            io.Writer
+	logged         time.Time // when the last line was
+	disconnected   int       // connections that the server closed, or that failed
+	disconnectedBy error     // the first of these
 	refusedFor     string
 }
 
@@ -47,16 +48,18 @@ func Run(ctx context.Context, o *Options, protocol Protocol, log io.Writer) (*Re
 	r := &run{
 		options:  o,
 		protocol: protocol,
-		progress: &progress{to: log, last: time.Now()},
+		client:   o.httpClient(),
+		log:      log,
 		start:    time.Now(),
+		logged:   time.Now(),
 	}
 	r.from.Store(math.MaxInt64)
 	r.until.Store(math.MaxInt64)
-	var err error
-	if r.meter, err = newMeter(o); err != nil {
+	// Fails early if a process does not exist.
+	if _, err := readAll(o.Processes, cpuOf); err != nil {
 		return nil, err
 	}
-	defer r.meter.client.CloseIdleConnections()
+	defer r.client.CloseIdleConnections()
 	defer r.close()
 	if err := r.admit(ctx); err != nil {
 		return nil, err
@@ -67,6 +70,7 @@ func Run(ctx context.Context, o *Options, protocol Protocol, log io.Writer) (*Re
 			result.Stalled++
 		}
 	}
+	var err error
 	switch {
 	case o.Idle > 0:
 		err = r.idle(ctx, result)
@@ -129,19 +133,17 @@ func (r *run) close() {
 
 // admit creates the rooms and admits their members.
 func (r *run) admit(ctx context.Context) error {
-	client := r.options.httpClient()
-	defer client.CloseIdleConnections()
-
+	defer r.client.CloseIdleConnections() // they would count as memory of the server
 	sizes := r.options.roomSizes()
 	r.rooms = make([]*room, len(sizes))
 	var admitted atomic.Int64
 	err := each(ctx, len(sizes)+r.options.Empty, r.options.Parallel, func(ctx context.Context, i int) error {
 		base := r.options.node(i)
 		if i >= len(sizes) { // a room without connections
-			_, err := r.protocol.Open(ctx, client, base, i, 1)
+			_, err := r.protocol.Open(ctx, r.client, base, i, 1)
 			return err
 		}
-		members, err := r.protocol.Open(ctx, client, base, i, sizes[i])
+		members, err := r.protocol.Open(ctx, r.client, base, i, sizes[i])
 		if err != nil {
 			return err
 		}
@@ -151,7 +153,7 @@ func (r *run) admit(ctx context.Context) error {
 			room.conns = append(room.conns, &conn{run: r, room: room, member: m, node: r.options.node(i + j)})
 		}
 		r.rooms[i] = room
-		r.progress.line("%d members admitted", admitted.Add(int64(sizes[i])))
+		r.progress("%d members admitted", admitted.Add(int64(sizes[i])))
 		return nil
 	})
 	if err != nil {
@@ -180,7 +182,7 @@ func (r *run) connect(ctx context.Context, took *Histogram) error {
 			return fmt.Errorf("joining: %w", err)
 		}
 		took.Record(time.Since(begin))
-		r.progress.line("%d of %d joined", connected.Add(1), len(r.conns))
+		r.progress("%d of %d joined", connected.Add(1), len(r.conns))
 		return nil
 	})
 	if err != nil {
@@ -218,21 +220,13 @@ func wait(ctx context.Context, d time.Duration) error {
 // progressInterval is the shortest time between two lines of progress.
 const progressInterval = 5 * time.Second
 
-// progress writes a line now and then. It is safe for concurrent use.
-type progress struct {
-	to io.Writer
-
-	mu   sync.Mutex
-	last time.Time
-}
-
-// line writes a line, unless the run or the previous line has just begun.
-func (p *progress) line(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// progress logs a line, unless the run or the previous line has just begun.
+func (r *run) progress(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	// A little less than the interval, so that no tick of a ticker is skipped.
-	if now := time.Now(); now.Sub(p.last) >= progressInterval-progressInterval/10 {
-		p.last = now
-		_, _ = fmt.Fprintf(p.to, "… "+format+"\n", args...)
+	if now := time.Now(); now.Sub(r.logged) >= progressInterval-progressInterval/10 {
+		r.logged = now
+		_, _ = fmt.Fprintf(r.log, "… "+format+"\n", args...)
 	}
 }
