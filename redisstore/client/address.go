@@ -19,9 +19,10 @@ const (
 )
 
 // setAddrs parses the addresses.
-func (r *resolved) setAddrs(addrs []string) error {
-	port := defaultPort
-	if r.sentinel.Master != "" {
+func (o *Options) setAddrs() error {
+	addrs, port := o.Addrs, defaultPort
+	o.Addrs = nil
+	if o.Sentinel.Master != "" {
 		port = defaultSentinelPort
 	}
 	for _, addr := range addrs {
@@ -29,22 +30,22 @@ func (r *resolved) setAddrs(addrs []string) error {
 		switch {
 		case addr == "":
 			return errors.New("redisstore: address: empty")
-		case r.several() && (isPath || isURL):
+		case o.several() && (isPath || isURL):
 			return errors.New("redisstore: address: of sentinels and of a cluster, host or host:port is expected")
 		case isPath:
-			r.network, r.addrs = "unix", []string{addr}
+			o.network, o.Addrs = "unix", []string{addr}
 			return nil
 		case isURL:
-			return r.setURL(addr)
+			return o.setURL(addr)
 		}
 		full, err := withPort(addr, port)
 		if err != nil {
 			return err
 		}
-		if slices.Contains(r.addrs, full) {
+		if slices.Contains(o.Addrs, full) {
 			return errors.New("redisstore: address: given twice")
 		}
-		r.network, r.addrs = "tcp", append(r.addrs, full)
+		o.network, o.Addrs = "tcp", append(o.Addrs, full)
 	}
 	return nil
 }
@@ -64,7 +65,7 @@ func withPort(addr, port string) (string, error) {
 	return net.JoinHostPort(host, given), nil
 }
 
-func (r *resolved) setURL(addr string) error {
+func (o *Options) setURL(addr string) error {
 	u, err := url.Parse(addr)
 	if err != nil {
 		return errors.New("redisstore: address: not a URL")
@@ -79,21 +80,21 @@ func (r *resolved) setURL(addr string) error {
 		return errors.New("redisstore: address: not a redis://, rediss:// or unix:// URL")
 	}
 	switch {
-	case parsed.Username != "" && r.username != "":
+	case parsed.Username != "" && o.Username != "":
 		return errors.New("redisstore: user name: given twice, in the address too")
-	case parsed.Password != "" && r.password != "":
+	case parsed.Password != "" && o.Password != "":
 		return errors.New("redisstore: password: given twice, in the address too")
-	case parsed.DB != 0 && r.db != 0:
+	case parsed.DB != 0 && o.DB != 0:
 		return errors.New("redisstore: db: given twice, in the address too")
 	}
-	r.network, r.addrs = parsed.Network, []string{parsed.Addr}
-	r.username, r.password = cmp.Or(parsed.Username, r.username), cmp.Or(parsed.Password, r.password)
-	r.db = cmp.Or(parsed.DB, r.db)
-	if r.tls == nil {
-		r.tls = parsed.TLSConfig
-	} else if r.tls.ServerName == "" && parsed.TLSConfig != nil {
-		r.tls = r.tls.Clone()
-		r.tls.ServerName = parsed.TLSConfig.ServerName
+	o.network, o.Addrs = parsed.Network, []string{parsed.Addr}
+	o.Username, o.Password = cmp.Or(parsed.Username, o.Username), cmp.Or(parsed.Password, o.Password)
+	o.DB = cmp.Or(parsed.DB, o.DB)
+	if o.TLS == nil {
+		o.TLS = parsed.TLSConfig
+	} else if o.TLS.ServerName == "" && parsed.TLSConfig != nil {
+		o.TLS = o.TLS.Clone()
+		o.TLS.ServerName = parsed.TLSConfig.ServerName
 	}
 	return nil
 }

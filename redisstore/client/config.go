@@ -32,17 +32,21 @@ const (
 	maxRedirects = 3
 )
 
-// topology returns the clients for the options. They connect with the first command.
-func (r *resolved) topology() Topology {
-	o := r.config()
+// Open returns the servers of the options. It connects to none: the first command
+// does.
+func (o Options) Open() (Topology, error) {
+	r, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
 	switch {
-	case r.cluster:
-		config := o.Cluster()
+	case r.Cluster:
+		config := r.config().Cluster()
 		config.ClusterStateReloadInterval = slotMapAge
 		// The library would ask for a table of commands to find the keys in them.
 		config.DisableRoutingPolicies = true
-		return &cluster{client: redis.NewClusterClient(config)}
-	case r.sentinel.Master != "":
+		return &cluster{client: redis.NewClusterClient(config)}, nil
+	case r.Sentinel.Master != "":
 		// The library asks the sentinels for the master with each new connection, and
 		// subscribes to one of them for changes, upon which it drops the connections to the
 		// demoted master. The tracker handles those that it misses.
@@ -51,16 +55,16 @@ func (r *resolved) topology() Topology {
 		// would hold on for good to a sentinel whose machine is gone, so Dialer is bounded by
 		// dialTimeout.
 		master := newMasterTracker(r)
-		config := o.Failover()
+		config := r.config().Failover()
 		config.DialTimeout = failoverDialTimeout
 		config.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return master.dial(ctx, network, addr, r.tls)
+			return master.dial(ctx, network, addr, r.TLS)
 		}
-		return standalone{redis.NewFailoverClient(config), master}
+		return standalone{redis.NewFailoverClient(config), master}, nil
 	default:
-		config := o.Simple()
+		config := r.config().Simple()
 		config.Network = r.network
-		return standalone{redis.NewClient(config), nil}
+		return standalone{redis.NewClient(config), nil}, nil
 	}
 }
 
@@ -73,11 +77,11 @@ func (r *resolved) topology() Topology {
 //   - A context that is done ends the call.
 //   - A new connection sends nothing but the login. CLIENT SETINFO and maintenance
 //     notifications need permissions that are not needed otherwise.
-func (r *resolved) config() *redis.UniversalOptions {
+func (o *Options) config() *redis.UniversalOptions {
 	return &redis.UniversalOptions{
-		Addrs: r.addrs, MasterName: r.sentinel.Master,
-		SentinelUsername: r.sentinel.Username, SentinelPassword: r.sentinel.Password,
-		Username: r.username, Password: r.password, DB: r.db, TLSConfig: r.tls,
+		Addrs: o.Addrs, MasterName: o.Sentinel.Master,
+		SentinelUsername: o.Sentinel.Username, SentinelPassword: o.Sentinel.Password,
+		Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLS,
 		Protocol: protocol, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		MaxRetries:               -1, DialerRetries: 1, MaxRedirects: maxRedirects,

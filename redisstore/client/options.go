@@ -40,6 +40,8 @@ type Options struct {
 	// Log is called for the logger at each log entry. Nil, or a nil logger, logs
 	// nothing.
 	Log func() *zap.Logger
+
+	network string // "tcp" or "unix"; set by resolve
 }
 
 // Sentinel names the master whose sentinels are asked for its address.
@@ -58,35 +60,12 @@ func (o Options) Validate() error {
 	return err
 }
 
-// Open returns the servers of the options. It connects to none: the first command
-// does.
-func (o Options) Open() (Topology, error) {
-	r, err := o.resolve()
-	if err != nil {
-		return nil, err
-	}
-	return r.topology(), nil
-}
-
-// resolved are validated options with URLs parsed and defaults filled in.
-type resolved struct {
-	network            string   // "tcp" or "unix"
-	addrs              []string // host:port, or the path of a socket; one, unless cluster or sentinel
-	username, password string
-	db                 int
-	tls                *tls.Config
-	sentinel           Sentinel
-	cluster            bool
-}
-
 // several reports whether more than one address is allowed.
-func (r *resolved) several() bool { return r.cluster || r.sentinel.Master != "" }
+func (o *Options) several() bool { return o.Cluster || o.Sentinel.Master != "" }
 
-func (o Options) resolve() (*resolved, error) {
-	r := &resolved{
-		username: o.Username, password: o.Password, db: o.DB, tls: o.TLS,
-		sentinel: o.Sentinel, cluster: o.Cluster,
-	}
+// resolve returns validated options with URLs parsed and defaults filled in: an address
+// is host:port, or the path of a socket.
+func (o Options) resolve() (*Options, error) {
 	switch {
 	case o.Cluster && o.Sentinel.Master != "":
 		return nil, errors.New("redisstore: cluster: has no sentinels; one of the two")
@@ -96,23 +75,23 @@ func (o Options) resolve() (*resolved, error) {
 		return nil, errors.New("redisstore: sentinel password: missing for the user name")
 	case len(o.Addrs) == 0:
 		return nil, errors.New("redisstore: address: missing")
-	case len(o.Addrs) > 1 && !r.several():
+	case len(o.Addrs) > 1 && !o.several():
 		return nil, errors.New("redisstore: address: more than one are those of sentinels or of a cluster")
 	}
-	if err := r.setAddrs(o.Addrs); err != nil {
+	if err := o.setAddrs(); err != nil {
 		return nil, err
 	}
 	switch {
-	case r.db < 0:
+	case o.DB < 0:
 		return nil, errors.New("redisstore: db: negative")
-	case r.cluster && r.db != 0:
+	case o.Cluster && o.DB != 0:
 		return nil, errors.New("redisstore: db: a cluster has only 0")
-	case r.username != "" && r.password == "":
+	case o.Username != "" && o.Password == "":
 		return nil, errors.New("redisstore: password: missing for the user name")
 	case strings.ContainsAny(o.KeyPrefix, "{}"):
 		return nil, errors.New("redisstore: key prefix: must not contain { or }, which have a meaning in a cluster")
 	}
-	return r, nil
+	return &o, nil
 }
 
 // Name returns addresses, the sentinels' name of the master, database and key
@@ -123,7 +102,7 @@ func (o Options) Name() string {
 	if err != nil {
 		return ""
 	}
-	parts := []string{strings.Join(r.addrs, ","), r.sentinel.Master, strconv.Itoa(r.db), o.KeyPrefix}
+	parts := []string{strings.Join(r.Addrs, ","), r.Sentinel.Master, strconv.Itoa(r.DB), o.KeyPrefix}
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")
 }
 
@@ -142,9 +121,9 @@ func (o Options) Identity() string {
 	if err != nil {
 		return "redis:invalid"
 	}
-	slices.Sort(r.addrs)
-	b := fmt.Appendf(nil, "%q %q %d %q %q %q %t %q", r.network, r.addrs, r.db, r.username, r.password, r.sentinel, r.cluster, o.KeyPrefix)
-	if t := r.tls; t != nil {
+	slices.Sort(r.Addrs)
+	b := fmt.Appendf(nil, "%q %q %d %q %q %q %t %q", r.network, r.Addrs, r.DB, r.Username, r.Password, r.Sentinel, r.Cluster, r.KeyPrefix)
+	if t := r.TLS; t != nil {
 		b = fmt.Appendf(b, "%q %t %d", t.ServerName, t.InsecureSkipVerify, t.MinVersion)
 		for _, certificate := range t.Certificates {
 			b = fmt.Appendf(b, "%q", certificate.Certificate)

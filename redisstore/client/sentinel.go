@@ -44,12 +44,12 @@ func (c *trackedConn) Close() error {
 	return c.TCPConn.Close()
 }
 
-func newMasterTracker(r *resolved) *masterTracker {
-	t := &masterTracker{name: r.sentinel.Master, demoted: make(map[string]bool), conns: make(map[*trackedConn]struct{})}
-	for _, addr := range r.addrs {
-		config := r.config().Simple()
+func newMasterTracker(o *Options) *masterTracker {
+	t := &masterTracker{name: o.Sentinel.Master, demoted: make(map[string]bool), conns: make(map[*trackedConn]struct{})}
+	for _, addr := range o.Addrs {
+		config := o.config().Simple()
 		config.Addr, config.DB = addr, 0
-		config.Username, config.Password = r.sentinel.Username, r.sentinel.Password
+		config.Username, config.Password = o.Sentinel.Username, o.Sentinel.Password
 		config.ReadTimeout, config.WriteTimeout = dialTimeout, dialTimeout
 		config.PoolSize, config.MaxActiveConns = 1, 0
 		t.sentinels = append(t.sentinels, redis.NewSentinelClient(config))

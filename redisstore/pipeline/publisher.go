@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -21,7 +22,7 @@ type Publisher struct {
 	keys     script.Keyspace
 	spawn    func(task func(context.Context)) // see batcher
 
-	mu       sync.RWMutex
+	mu       sync.Mutex
 	batchers map[*redis.Client]*batcher // guarded by mu
 }
 
@@ -56,15 +57,10 @@ func (p *Publisher) do(ctx context.Context, pending *pendingPost) error {
 }
 
 func (p *Publisher) batcher(server *redis.Client) *batcher {
-	p.mu.RLock()
-	b := p.batchers[server]
-	p.mu.RUnlock()
-	if b != nil {
-		return b
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b = p.batchers[server]; b == nil {
+	b := p.batchers[server]
+	if b == nil {
 		b = &batcher{server: server, topology: p.topology, spawn: p.spawn}
 		p.batchers[server] = b
 	}
@@ -75,9 +71,5 @@ func (p *Publisher) batcher(server *redis.Client) *batcher {
 func (p *Publisher) Keep(servers map[*redis.Client]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for server := range p.batchers {
-		if !servers[server] {
-			delete(p.batchers, server)
-		}
-	}
+	maps.DeleteFunc(p.batchers, func(server *redis.Client, _ *batcher) bool { return !servers[server] })
 }
