@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -22,9 +21,6 @@ const (
 	// maxQueued is how many bytes of events a feed keeps during a resync.
 	maxQueued = 4 << 20
 )
-
-// errDisconnected means that a resync is void because the connection was lost.
-var errDisconnected = fmt.Errorf("redisstore: %w: the connection for events was lost", room.ErrUnavailable)
 
 // feed is one watcher of one instance of a room.
 //
@@ -105,7 +101,7 @@ func (s *Store) Watch(ctx context.Context, instanceID string, watcher func(room.
 		if err == nil {
 			return snapshot, f, nil
 		}
-		if !errors.Is(err, errDisconnected) {
+		if !errors.Is(err, errVoid) {
 			f.Close()
 			return room.Snapshot{}, nil, err
 		}
@@ -133,7 +129,7 @@ func (f *feed) first(ctx context.Context) (room.Snapshot, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.marker != r.marker || f.queued >= maxQueued {
-		return room.Snapshot{}, errDisconnected
+		return room.Snapshot{}, errVoid
 	}
 	f.epoch, f.seq = r.Room.Epoch, r.Room.Seq
 	if r.Entry != "" {
@@ -226,12 +222,13 @@ func (f *feed) Enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 		return 0, room.ErrRoomNotFound
 	}
 	defer f.forgetIfOver()
-	return f.store.presence.enter(ctx, f.user(p.UserID), p, func(newest string) (uint64, error) {
+	err = f.store.presence.enter(ctx, f.user(p.UserID), p, func(newest string) (err error) {
 		f.announce(p)
-		lastID, err := f.storeEntry(ctx, p, newest, maxOnline)
+		lastID, err = f.storeEntry(ctx, p, newest, maxOnline)
 		f.confirmAnnouncement(p.SocketID, err)
-		return lastID, err
+		return err
 	})
+	return lastID, err
 }
 
 // storeEntry writes a connection to Redis. It takes O(1), unless too many users seem to

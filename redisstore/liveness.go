@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,7 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
-	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 )
 
 const (
@@ -32,12 +33,8 @@ const (
 // knowledge about its peers: the other nodes that users of watched rooms are online
 // through.
 type liveness struct {
-	// Fixed by init.
-	node     string
-	topology client.Topology
-	scripts  *script.Runner
-	keys     script.Keyspace
-	clock    *clock
+	// Fixed by newPresence.
+	store    *Store
 	renewNow chan struct{} // holds a token when a renewal is due at once
 
 	renewedAt atomic.Int64 // local time of the last renewal; zero without a lease to keep
@@ -53,38 +50,17 @@ type peer struct {
 	missed int // checks in a row without a lease
 }
 
-func (l *liveness) init(s *Store) {
-	l.node, l.topology, l.scripts, l.keys, l.clock = s.node, s.topology, s.scripts, s.keys, s.clock
-	l.renewNow = make(chan struct{}, 1)
-	l.peers = make(map[string]*peer)
-}
-
 // markUnstable notes an outage.
-func (l *liveness) markUnstable() { l.stableAt.Store(int64(l.clock.Local() + stableAfter)) }
+func (l *liveness) markUnstable() { l.stableAt.Store(int64(l.store.clock.Local() + stableAfter)) }
 
 // isStable reports whether a node without a lease must be dead: Redis has been available
 // long enough for every living node to renew its lease.
-func (l *liveness) isStable() bool { return int64(l.clock.Local()) > l.stableAt.Load() }
+func (l *liveness) isStable() bool { return int64(l.store.clock.Local()) > l.stableAt.Load() }
 
 // renewalDue reports whether the last renewal is so long ago.
 func (l *liveness) renewalDue(after time.Duration) bool {
 	last := l.renewedAt.Load()
-	return last == 0 || int64(l.clock.Local())-last >= int64(after)
-}
-
-// letExpire stops renewing until the next feed.
-func (l *liveness) letExpire() { l.renewedAt.Store(0) }
-
-// renew renews the lease. lost means that it did not exist any more: Redis has lost
-// data, or other nodes have taken this one for dead.
-func (l *liveness) renew(ctx context.Context) (lost bool, err error) {
-	before := l.renewedAt.Load()
-	known, err := l.scripts.RenewLease(ctx, l.keys.Lease(l.node), int(leaseTTL/time.Second))
-	if err != nil {
-		return false, err
-	}
-	l.renewedAt.Store(int64(l.clock.Local()))
-	return before != 0 && !known, nil
+	return last == 0 || int64(l.store.clock.Local())-last >= int64(after)
 }
 
 // shortenLease lets the lease end soon. It is called after the end of keepAlive.
@@ -95,22 +71,26 @@ func (l *liveness) shortenLease() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	// If this fails the lease ends by itself, only later.
-	key := l.keys.Lease(l.node)
-	_ = client.Send(ctx, l.topology, key, redis.NewStatusCmd(ctx, "set", key, 1, "ex", int(closingTTL/time.Second), "xx"))
+	key := l.store.keys.Lease(l.store.node)
+	_ = client.Send(ctx, l.store.topology, key, redis.NewStatusCmd(ctx, "set", key, 1, "ex", int(closingTTL/time.Second), "xx"))
 }
 
-// withoutLease returns which of the nodes have no lease.
+// withoutLease returns which of the nodes have no lease: none after an outage, until each
+// has been able to renew its lease.
 func (l *liveness) withoutLease(ctx context.Context, nodes []string) (map[string]bool, error) {
+	if len(nodes) == 0 || !l.isStable() {
+		return nil, nil
+	}
 	exist, commands := make([]*redis.IntCmd, len(nodes)), make([]redis.Cmder, len(nodes))
 	for i, node := range nodes {
-		exist[i] = redis.NewIntCmd(ctx, "exists", l.keys.Lease(node))
+		exist[i] = redis.NewIntCmd(ctx, "exists", l.store.keys.Lease(node))
 		commands[i] = exist[i]
 	}
-	l.topology.Pipeline(ctx, commands...)
+	l.store.topology.Pipeline(ctx, commands...)
 	without := make(map[string]bool)
 	for i, command := range exist {
 		if err := command.Err(); err != nil {
-			l.topology.NoteError(ctx, err)
+			l.store.topology.NoteError(ctx, err)
 			return nil, client.Unavailable("leases", err)
 		}
 		without[nodes[i]] = command.Val() == 0
@@ -120,7 +100,7 @@ func (l *liveness) withoutLease(ctx context.Context, nodes []string) (map[string
 
 // addPeer notes that a node occurs in one more feed, and removePeer in one less.
 func (l *liveness) addPeer(node string) {
-	if node == l.node {
+	if node == l.store.node {
 		return
 	}
 	l.peersMu.Lock()
@@ -144,14 +124,8 @@ func (l *liveness) removePeer(node string) {
 // deadPeers checks the leases of all peers, and returns those that are dead.
 func (l *liveness) deadPeers(ctx context.Context) (dead []string, err error) {
 	l.peersMu.Lock()
-	peers := make([]string, 0, len(l.peers))
-	for node := range l.peers {
-		peers = append(peers, node)
-	}
+	peers := slices.Collect(maps.Keys(l.peers))
 	l.peersMu.Unlock()
-	if len(peers) == 0 || !l.isStable() {
-		return nil, nil
-	}
 	without, err := l.withoutLease(ctx, peers)
 	if err != nil {
 		return nil, err
@@ -194,7 +168,7 @@ func (s *Store) keepAlive(ctx context.Context) {
 
 func (s *Store) checkLiveness(ctx context.Context, now bool) error {
 	if s.conn.Idle() {
-		s.presence.letExpire()
+		s.presence.renewedAt.Store(0)
 		return s.presence.reconcile(ctx)
 	}
 	if now || s.presence.renewalDue(leaseInterval) {
@@ -216,16 +190,22 @@ func (s *Store) checkLiveness(ctx context.Context, now bool) error {
 	return s.presence.reconcile(ctx)
 }
 
-// renewLease renews the lease, and resyncs all rooms if it was lost.
+// renewLease renews the lease. It resyncs all rooms if the lease did not exist any more:
+// Redis has lost data, or other nodes have taken this one for dead.
 func (s *Store) renewLease(ctx context.Context) error {
-	lost, err := s.presence.renew(ctx)
-	if lost {
+	before := s.presence.renewedAt.Load()
+	known, err := s.scripts.RenewLease(ctx, s.keys.Lease(s.node), int(leaseTTL/time.Second))
+	if err != nil {
+		return err
+	}
+	s.presence.renewedAt.Store(int64(s.clock.Local()))
+	if before != 0 && !known {
 		s.presence.markUnstable()
 		for _, f := range s.conn.Subscribers() {
 			f.requestResync()
 		}
 	}
-	return err
+	return nil
 }
 
 // expirePeer ends the presence of all users through a dead node, for all nodes.

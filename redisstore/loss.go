@@ -36,7 +36,7 @@ func (f *feed) detectLoss(ctx context.Context, r *snapshot) (loss, error) {
 		next := room.NewNonce()
 		current, err := f.store.scripts.NewEpoch(ctx, f.keys, r.Room.Epoch, next)
 		if err != nil {
-			return loss{}, changedIfGone(err)
+			return loss{}, err
 		}
 		if r.Room.Epoch = current; current == next {
 			f.store.logger().Warn("Redis has lost messages of a room; its numbering begins a new epoch",
@@ -80,7 +80,7 @@ func (f *feed) replayMissed(ctx context.Context, r *snapshot, l loss) error {
 	f.mu.Lock()
 	if f.over || f.marker != r.marker {
 		f.mu.Unlock()
-		return errDisconnected
+		return errVoid
 	}
 	if !r.Room.Deadline.IsZero() && !r.Room.Deadline.Equal(f.clock.Deadline) {
 		f.start(room.Clock{StartedAt: r.Room.StartedAt, Deadline: r.Room.Deadline})
@@ -98,7 +98,7 @@ func (f *feed) replayMissed(ctx context.Context, r *snapshot, l loss) error {
 			return err
 		}
 		if page.Epoch != r.Room.Epoch || len(page.Entries) == 0 {
-			return errChanged
+			return errVoid
 		}
 		if seq, err = f.emitPage(r, page); err != nil {
 			return err
@@ -122,7 +122,7 @@ func (f *feed) emitPage(r *snapshot, page room.Page) (uint64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.over || f.marker != r.marker {
-		return 0, errDisconnected
+		return 0, errVoid
 	}
 	if page.First > f.seq+1 {
 		f.emitGap(page.First - 1) // some are no longer kept

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
@@ -59,11 +60,7 @@ func (s *onlineSet) surplus() int { return s.entries - len(s.nodesOf) }
 
 // users returns all users.
 func (s *onlineSet) users() []string {
-	users := make([]string, 0, len(s.nodesOf))
-	for userID := range s.nodesOf {
-		users = append(users, userID)
-	}
-	return users
+	return slices.AppendSeq(make([]string, 0, len(s.nodesOf)), maps.Keys(s.nodesOf))
 }
 
 // list returns the entries of one node, or of all if node is "".
@@ -80,46 +77,32 @@ func (s *onlineSet) list(node string) (entries []script.PresenceEntry) {
 
 // readOnline reads the users online in a room, and deletes the entries of dead nodes.
 func (p *presence) readOnline(ctx context.Context, k script.Keys) (*onlineSet, error) {
-	entries, err := p.scripts.Online(ctx, k)
+	entries, err := p.store.scripts.Online(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	live, stale, err := p.classify(ctx, entries)
+	dead, err := p.deadNodes(ctx, entries)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.scripts.Exit(ctx, k, stale...); err != nil {
-		return nil, err
-	}
-	online := &onlineSet{}
-	for _, e := range live {
-		online.add(e.Node, e.UserID)
-	}
-	return online, nil
-}
-
-// classify separates the entries of living nodes from those of dead ones. After an
-// outage it takes all nodes for alive, until each has been able to renew its lease.
-func (p *presence) classify(ctx context.Context, entries []script.PresenceEntry) (live, stale []script.PresenceEntry, err error) {
-	var others []string
-	for _, e := range entries {
-		if e.Node != p.node && !slices.Contains(others, e.Node) {
-			others = append(others, e.Node)
-		}
-	}
-	if len(others) == 0 || !p.isStable() {
-		return entries, nil, nil
-	}
-	dead, err := p.withoutLease(ctx, others)
-	if err != nil {
-		return nil, nil, err
-	}
+	online, stale := &onlineSet{}, []script.PresenceEntry(nil)
 	for _, e := range entries {
 		if dead[e.Node] {
 			stale = append(stale, e)
 		} else {
-			live = append(live, e)
+			online.add(e.Node, e.UserID)
 		}
 	}
-	return live, stale, nil
+	return online, p.store.scripts.Exit(ctx, k, stale...)
+}
+
+// deadNodes returns the other nodes in the entries that have no lease.
+func (p *presence) deadNodes(ctx context.Context, entries []script.PresenceEntry) (map[string]bool, error) {
+	var others []string
+	for _, e := range entries {
+		if e.Node != p.store.node && !slices.Contains(others, e.Node) {
+			others = append(others, e.Node)
+		}
+	}
+	return p.withoutLease(ctx, others)
 }

@@ -21,14 +21,13 @@ import (
 // dirty, to be reconciled later.
 type presence struct {
 	liveness
-	spawn func(task func(context.Context)) bool
 
 	mu sync.Mutex
 	// All below is guarded by mu.
 	rooms map[string]map[string]attendance // by instance and user
-	turns map[roomUser]*turn
-	dirty map[roomUser]struct{} // Redis may differ from rooms
-	exits []recentExit          // the oldest first
+	turns map[roomUser]chan struct{}       // those that are taken; closed on release
+	dirty map[roomUser]struct{}            // Redis may differ from rooms
+	exits []recentExit                     // the oldest first
 }
 
 // roomUser is a user in one instance of a room.
@@ -43,11 +42,6 @@ type attendance struct {
 }
 
 func (a attendance) online() bool { return a.order > a.exited }
-
-type turn struct {
-	token   chan struct{} // holds a token while the turn is taken
-	waiting int           // callers that have it or wait for it; guarded by presence.mu
-}
 
 // recentExit is the end of a user's presence through this node, stored in Redis at a
 // time. A replica that becomes the master may lack it, and no other node knows it once
@@ -66,40 +60,40 @@ const (
 )
 
 func newPresence(s *Store) *presence {
-	p := &presence{
-		spawn: s.spawn,
-		rooms: make(map[string]map[string]attendance),
-		turns: make(map[roomUser]*turn),
-		dirty: make(map[roomUser]struct{}),
+	return &presence{
+		liveness: liveness{store: s, renewNow: make(chan struct{}, 1), peers: make(map[string]*peer)},
+		rooms:    make(map[string]map[string]attendance),
+		turns:    make(map[roomUser]chan struct{}),
+		dirty:    make(map[roomUser]struct{}),
 	}
-	p.init(s)
-	return p
 }
 
-// takeTurn waits for the turn of a user, until ctx is done.
-func (p *presence) takeTurn(ctx context.Context, u roomUser) (release func(), err error) {
-	p.mu.Lock()
-	t := p.turns[u]
-	if t == nil {
-		t = &turn{token: make(chan struct{}, 1)}
-		p.turns[u] = t
-	}
-	t.waiting++
-	p.mu.Unlock()
-	leave := func() {
+// inTurn runs a task with the turn of a user, for which it waits until ctx is done.
+func (p *presence) inTurn(ctx context.Context, u roomUser, task func() error) error {
+	turn := make(chan struct{})
+	for {
 		p.mu.Lock()
-		defer p.mu.Unlock()
-		if t.waiting--; t.waiting == 0 {
-			delete(p.turns, u)
+		taken := p.turns[u]
+		if taken == nil {
+			p.turns[u] = turn
+		}
+		p.mu.Unlock()
+		if taken == nil {
+			break
+		}
+		select {
+		case <-taken:
+		case <-ctx.Done():
+			return client.Unavailable("presence", ctx.Err())
 		}
 	}
-	select {
-	case t.token <- struct{}{}:
-		return func() { <-t.token; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, client.Unavailable("presence", ctx.Err())
-	}
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.turns, u)
+		close(turn)
+	}()
+	return task()
 }
 
 func (p *presence) attendance(u roomUser) attendance {
@@ -168,47 +162,39 @@ func (p *presence) isDirty(u roomUser) bool {
 
 // enter records a connection and writes it to Redis with store, which gets the user's
 // newest connection.
-func (p *presence) enter(ctx context.Context, u roomUser, c room.Presence, store func(newest string) (lastID uint64, err error)) (lastID uint64, err error) {
-	release, err := p.takeTurn(ctx, u)
-	if err != nil {
-		return 0, err
-	}
-	defer release()
-	if c.Order <= p.attendance(u).exited {
-		return 0, fmt.Errorf("redisstore: enter: %w: the connection has gone", room.ErrUnavailable)
-	}
-	// Here before Redis, or a resync that finds the user there would take the entry for
-	// a stale one.
-	before := p.update(u, func(a *attendance) {
-		if c.Order > a.order {
-			a.order, a.socketID = c.Order, c.SocketID
+func (p *presence) enter(ctx context.Context, u roomUser, c room.Presence, store func(newest string) error) error {
+	return p.inTurn(ctx, u, func() error {
+		if c.Order <= p.attendance(u).exited {
+			return fmt.Errorf("redisstore: enter: %w: the connection has gone", room.ErrUnavailable)
 		}
-	})
-	lastID, err = store(p.attendance(u).socketID)
-	if err != nil {
-		p.update(u, func(a *attendance) { a.order, a.socketID = before.order, before.socketID })
+		// Here before Redis, or a resync that finds the user there would take the entry for
+		// a stale one.
+		before := p.update(u, func(a *attendance) {
+			if c.Order > a.order {
+				a.order, a.socketID = c.Order, c.SocketID
+			}
+		})
+		err := store(p.attendance(u).socketID)
+		if err != nil {
+			p.update(u, func(a *attendance) { a.order, a.socketID = before.order, before.socketID })
+		}
 		if errors.Is(err, room.ErrUnavailable) {
 			p.markDirty(u) // it may have happened
 		}
-		return 0, err
-	}
-	return lastID, nil
+		return err
+	})
 }
 
 // exit records that no connection up to order is left, and writes that to Redis.
 func (p *presence) exit(ctx context.Context, u roomUser, order uint64) {
 	p.update(u, func(a *attendance) { a.exited = max(a.exited, order) })
-	release, err := p.takeTurn(ctx, u)
+	err := p.inTurn(ctx, u, func() error {
+		if a := p.attendance(u); a.online() || (a.order == 0 && !p.isDirty(u)) {
+			return nil
+		}
+		return p.write(ctx, u)
+	})
 	if err != nil {
-		p.markDirty(u)
-		return
-	}
-	defer release()
-	a := p.attendance(u)
-	if a.online() || (a.order == 0 && !p.isDirty(u)) {
-		return
-	}
-	if err := p.write(ctx, u); err != nil {
 		p.markDirty(u)
 	}
 }
@@ -218,14 +204,12 @@ func (p *presence) evict(u roomUser) {
 	if p.socketID(u) == "" {
 		return
 	}
-	p.spawn(func(ctx context.Context) {
-		release, err := p.takeTurn(ctx, u)
+	p.store.spawn(func(ctx context.Context) {
+		err := p.inTurn(ctx, u, func() error {
+			p.update(u, func(a *attendance) { a.exited = max(a.exited, a.order) })
+			return p.write(ctx, u)
+		})
 		if err != nil {
-			return // the store is closed
-		}
-		defer release()
-		p.update(u, func(a *attendance) { a.exited = max(a.exited, a.order) })
-		if err := p.write(ctx, u); err != nil {
 			p.markDirty(u)
 		}
 	})
@@ -239,7 +223,7 @@ func (p *presence) reconcile(ctx context.Context) (err error) {
 	p.mu.Unlock()
 	for u := range dirty {
 		if err == nil {
-			err = p.writeInTurn(ctx, u)
+			err = p.inTurn(ctx, u, func() error { return p.write(ctx, u) })
 		}
 		if err != nil {
 			p.markDirty(u)
@@ -248,28 +232,18 @@ func (p *presence) reconcile(ctx context.Context) (err error) {
 	return err
 }
 
-// writeInTurn waits for the user's turn and writes.
-func (p *presence) writeInTurn(ctx context.Context, u roomUser) error {
-	release, err := p.takeTurn(ctx, u)
-	if err != nil {
-		return err
-	}
-	defer release()
-	return p.write(ctx, u)
-}
-
 // write writes to Redis whether a user is online through this node. The caller has the
 // user's turn.
 func (p *presence) write(ctx context.Context, u roomUser) error {
-	k := p.keys.Room(u.instanceID)
-	entry := script.PresenceEntry{Node: p.node, UserID: u.userID, SocketID: p.socketID(u)}
+	k := p.store.keys.Room(u.instanceID)
+	entry := script.PresenceEntry{Node: p.store.node, UserID: u.userID, SocketID: p.socketID(u)}
 	if entry.SocketID != "" {
-		if err := p.scripts.RepairPresence(ctx, k, entry); !errors.Is(err, room.ErrRoomNotFound) {
+		if err := p.store.scripts.RepairPresence(ctx, k, entry); !errors.Is(err, room.ErrRoomNotFound) {
 			return err
 		}
 		return nil
 	}
-	if err := p.scripts.Exit(ctx, k, entry); err != nil {
+	if err := p.store.scripts.Exit(ctx, k, entry); err != nil {
 		return err
 	}
 	p.rememberExit(u)
@@ -284,7 +258,7 @@ func (p *presence) write(ctx context.Context, u roomUser) error {
 }
 
 func (p *presence) rememberExit(u roomUser) {
-	now := p.clock.Local()
+	now := p.store.clock.Local()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := 0
@@ -296,7 +270,7 @@ func (p *presence) rememberExit(u roomUser) {
 
 // rewriteExits marks the users of recent exits dirty, and forgets the exits.
 func (p *presence) rewriteExits() {
-	now := p.clock.Local()
+	now := p.store.clock.Local()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.exits {
@@ -307,33 +281,28 @@ func (p *presence) rewriteExits() {
 	p.exits = nil
 }
 
-// missing returns the users online through this node without their entry in Redis,
-// except removed ones.
-func (p *presence) missing(instanceID string, entries []script.PresenceEntry, removed map[string]bool) (missing []script.PresenceEntry) {
+// repair writes the entries that Redis lacks of users online through this node, except
+// removed ones, and returns them. It takes no turns, so users may come and go meanwhile:
+// those are reconciled later.
+func (p *presence) repair(ctx context.Context, k script.Keys, entries []script.PresenceEntry, removed map[string]bool) (missing []script.PresenceEntry, err error) {
 	known := make(map[string]string)
 	for _, e := range entries {
-		if e.Node == p.node {
+		if e.Node == p.store.node {
 			known[e.UserID] = e.SocketID
 		}
 	}
-	for userID, socketID := range p.users(instanceID) {
+	for userID, socketID := range p.users(k.InstanceID) {
 		if !removed[userID] && known[userID] != socketID {
-			missing = append(missing, script.PresenceEntry{Node: p.node, UserID: userID, SocketID: socketID})
+			missing = append(missing, script.PresenceEntry{Node: p.store.node, UserID: userID, SocketID: socketID})
 		}
 	}
-	return missing
-}
-
-// repair writes missing entries. It takes no turns, so users may come and go meanwhile:
-// those are reconciled later.
-func (p *presence) repair(ctx context.Context, k script.Keys, missing []script.PresenceEntry) error {
-	if err := p.scripts.RepairPresence(ctx, k, missing...); err != nil {
-		return err
+	if err := p.store.scripts.RepairPresence(ctx, k, missing...); err != nil {
+		return nil, err
 	}
 	for _, e := range missing {
 		if u := (roomUser{k.InstanceID, e.UserID}); p.socketID(u) != e.SocketID {
 			p.markDirty(u)
 		}
 	}
-	return nil
+	return missing, nil
 }

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -14,15 +15,12 @@ import (
 // the presence of users through this node. It updates r accordingly.
 func (f *feed) repair(ctx context.Context, r *snapshot) error {
 	f.mu.Lock()
-	c, removed := f.clock, make([]string, 0, len(f.removed))
-	for userID := range f.removed {
-		removed = append(removed, userID)
-	}
+	c, removed := f.clock, slices.Collect(maps.Keys(f.removed))
 	f.mu.Unlock()
-	scripts, presence := f.store.scripts, f.store.presence
+	scripts := f.store.scripts
 	if !c.Deadline.IsZero() && (r.Room.Deadline.IsZero() || r.Room.Deadline.After(c.Deadline)) {
 		if err := scripts.RepairClock(ctx, f.keys, c); err != nil {
-			return changedIfGone(err)
+			return err
 		}
 		r.Room.StartedAt, r.Room.Deadline = c.StartedAt, c.Deadline
 	}
@@ -31,29 +29,20 @@ func (f *feed) repair(ctx context.Context, r *snapshot) error {
 			continue
 		}
 		if err := scripts.Remove(ctx, f.keys, userID, true); err != nil {
-			return changedIfGone(err)
+			return err
 		}
 		r.Removed[userID] = true
 	}
 	if err := scripts.Exit(ctx, f.keys, r.stale...); err != nil {
 		return err
 	}
-	missing := presence.missing(f.keys.InstanceID, r.Online, r.Removed)
-	if err := presence.repair(ctx, f.keys, missing); err != nil {
-		return changedIfGone(err)
+	missing, err := f.store.presence.repair(ctx, f.keys, r.Online, r.Removed)
+	if err != nil {
+		return err
 	}
 	// Those with another connection are in it already, which does no harm.
 	r.Online = append(r.Online, missing...)
 	return nil
-}
-
-// changedIfGone returns errChanged for a room that has ended since it was read: the
-// resync must start over.
-func changedIfGone(err error) error {
-	if errors.Is(err, room.ErrRoomNotFound) {
-		return errChanged
-	}
-	return err
 }
 
 // repairRetractions retracts messages again whose retraction Redis has lost. The
@@ -72,7 +61,7 @@ func (f *feed) repairRetractions(ctx context.Context, r *snapshot, l loss) error
 		}
 		err := f.store.scripts.Retract(ctx, f.keys, room.Retraction{Seq: seq, Epoch: r.Room.Epoch, Any: true})
 		if err != nil && !errors.Is(err, room.ErrMessageNotFound) {
-			return changedIfGone(err)
+			return err
 		}
 	}
 	return nil

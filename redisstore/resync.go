@@ -3,7 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,8 +18,9 @@ import (
 // markerTimeout is how long a marker may take from Redis to this node.
 const markerTimeout = 2 * time.Second
 
-// errChanged means that the room changed during a resync in a way that makes it void.
-var errChanged = fmt.Errorf("redisstore: %w: the room changes too fast", room.ErrUnavailable)
+// errVoid means that a read of the room is void, because the connection was lost or the
+// room changes too fast. The caller reads it again.
+var errVoid = errors.New("redisstore: the read of a room is void")
 
 // snapshot is the state of a room in Redis at the moment of a marker.
 type snapshot struct {
@@ -121,7 +122,7 @@ func (f *feed) read(ctx context.Context) (*snapshot, error) {
 	f.mu.Lock()
 	if f.over || !f.connected {
 		f.mu.Unlock()
-		return nil, errDisconnected
+		return nil, errVoid
 	}
 	marked, down := make(chan struct{}), f.down
 	f.live, f.marker, f.marked, f.hasMarker, f.queue, f.queued = false, r.marker, marked, false, nil, 0
@@ -131,12 +132,7 @@ func (f *feed) read(ctx context.Context) (*snapshot, error) {
 		// client that received them may be left to notice.
 		args.NewEpoch = room.NewNonce()
 	}
-	for userID := range users {
-		args.Users = append(args.Users, userID)
-	}
-	for userID := range f.removed {
-		args.Users = append(args.Users, userID)
-	}
+	args.Users = slices.AppendSeq(slices.Collect(maps.Keys(users)), maps.Keys(f.removed))
 	for _, a := range f.announced {
 		if a.stored {
 			r.announced = append(r.announced, a.Presence)
@@ -162,9 +158,9 @@ func (f *feed) read(ctx context.Context) (*snapshot, error) {
 	case <-marked:
 		return r, nil
 	case <-down:
-		return nil, errDisconnected
+		return nil, errVoid
 	case <-timeout.C:
-		return nil, errDisconnected
+		return nil, errVoid
 	case <-ctx.Done():
 		return nil, client.Unavailable("sync", ctx.Err())
 	}
@@ -172,17 +168,20 @@ func (f *feed) read(ctx context.Context) (*snapshot, error) {
 
 // separateStale moves presence entries of dead nodes, and those of this node without a
 // user, from r.Online to r.stale.
-func (f *feed) separateStale(ctx context.Context, r *snapshot) (err error) {
-	r.Online, r.stale, err = f.store.presence.classify(ctx, r.Online)
+func (f *feed) separateStale(ctx context.Context, r *snapshot) error {
+	dead, err := f.store.presence.deadNodes(ctx, r.Online)
+	if err != nil {
+		return err
+	}
 	users := f.store.presence.users(f.keys.InstanceID)
 	r.Online = slices.DeleteFunc(r.Online, func(e script.PresenceEntry) bool {
-		stale := e.Node == f.store.node && users[e.UserID] == ""
+		stale := dead[e.Node] || (e.Node == f.store.node && users[e.UserID] == "")
 		if stale {
 			r.stale = append(r.stale, e)
 		}
 		return stale
 	})
-	return err
+	return nil
 }
 
 // gone ends a room that Redis does not have, at the server's time now.
@@ -209,9 +208,9 @@ func (f *feed) finishResync(r *snapshot) error {
 	defer f.mu.Unlock()
 	switch {
 	case f.over || f.marker != r.marker:
-		return errDisconnected
+		return errVoid
 	case f.queued >= maxQueued:
-		return errChanged
+		return errVoid
 	}
 	f.lobby = r.Lobby
 	for userID, removed := range r.Removed {
@@ -231,7 +230,7 @@ func (f *feed) finishResync(r *snapshot) error {
 	}
 	f.resumeLive()
 	if !f.live && !f.over {
-		return errChanged
+		return errVoid
 	}
 	return nil
 }

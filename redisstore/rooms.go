@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/script"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
 
@@ -58,4 +59,55 @@ func (s *Store) Delete(ctx context.Context, instanceID string) error {
 		s.tombstones.add(instanceID)
 	}
 	return s.noteGone(instanceID, err)
+}
+
+// Member implements room.Store.
+func (s *Store) Member(ctx context.Context, instanceID, userID string) (room.Room, room.Membership, error) {
+	r, membership, err := s.scripts.Load(ctx, s.keys.Room(instanceID), userID)
+	return r, membership, s.noteGone(instanceID, err)
+}
+
+// Join implements room.Store. It takes O(1), unless too many users seem to be online:
+// then it reads the presence entries of the room.
+func (s *Store) Join(ctx context.Context, instanceID string, join room.Join) (room.Joined, error) {
+	k := s.keys.Room(instanceID)
+	joined, tooManyOnline, err := s.scripts.Join(ctx, k, join, 0)
+	if tooManyOnline {
+		online, readErr := s.presence.readOnline(ctx, k)
+		if readErr != nil {
+			return room.Joined{}, readErr
+		}
+		joined, _, err = s.scripts.Join(ctx, k, join, online.surplus())
+	}
+	return joined, s.noteGone(instanceID, err)
+}
+
+// Remove implements room.Store. Each node ends the user's presence when it receives the
+// event.
+func (s *Store) Remove(ctx context.Context, instanceID, userID string) error {
+	return s.noteGone(instanceID, s.scripts.Remove(ctx, s.keys.Room(instanceID), userID, false))
+}
+
+// Post implements room.Store, in one round trip, which concurrent posts share.
+func (s *Store) Post(ctx context.Context, instanceID string, post room.Post) (room.Receipt, error) {
+	receipt, err := s.posts.Post(ctx, instanceID, post)
+	return receipt, s.noteGone(instanceID, err)
+}
+
+// Retract implements room.Store.
+func (s *Store) Retract(ctx context.Context, instanceID string, r room.Retraction) error {
+	return s.noteGone(instanceID, s.scripts.Retract(ctx, s.keys.Room(instanceID), r))
+}
+
+// Before implements room.Store.
+func (s *Store) Before(ctx context.Context, instanceID string, before uint64, limit, maxBytes int) (room.Page, error) {
+	page, err := s.scripts.History(ctx, s.keys.Room(instanceID), script.Before, before, limit, maxBytes)
+	return page, s.noteGone(instanceID, err)
+}
+
+// After implements room.Store.
+func (s *Store) After(ctx context.Context, instanceID string, after uint64, maxBytes int) (room.Page, error) {
+	const unlimited = 1 << 30
+	page, err := s.scripts.History(ctx, s.keys.Room(instanceID), script.After, after, unlimited, maxBytes)
+	return page, s.noteGone(instanceID, err)
 }

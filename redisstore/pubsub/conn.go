@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 )
 
 // silenceTimeout is how long the connection may be silent before it gets a PING, and
@@ -29,19 +31,6 @@ type Subscriber interface {
 	Up()
 	// Down means that events may be lost from now on, until Up.
 	Down()
-}
-
-// Servers are the Redis servers. Package client implements it.
-type Servers interface {
-	// Subscriber returns the client of a server that delivers everything published on
-	// any server: another one than last time, if possible.
-	Subscriber(ctx context.Context) (*redis.Client, error)
-	// Masters returns the clients of all servers that hold keys.
-	Masters(ctx context.Context) ([]*redis.Client, error)
-	// NoteError is called for each error of a call.
-	NoteError(ctx context.Context, err error)
-	// CheckMaster is called about once per second while the Conn has subscribers.
-	CheckMaster(ctx context.Context)
 }
 
 // Hooks are called when the state of the connection or of the servers changes. All
@@ -65,7 +54,7 @@ type Hooks struct {
 // many of them share one command. A third one (runProbe) checks that events arrive.
 type Conn[S Subscriber] struct {
 	// Fixed by New.
-	servers     Servers
+	servers     client.Topology
 	nodeChannel string // the channel of the probes
 	hooks       Hooks
 	probe       *probe
@@ -85,7 +74,7 @@ type Conn[S Subscriber] struct {
 
 // New returns a Conn that publishes its probes in nodeChannel. It does nothing before
 // Run.
-func New[S Subscriber](servers Servers, nodeChannel string, hooks Hooks) *Conn[S] {
+func New[S Subscriber](servers client.Topology, nodeChannel string, hooks Hooks) *Conn[S] {
 	return &Conn[S]{
 		servers:     servers,
 		nodeChannel: nodeChannel,

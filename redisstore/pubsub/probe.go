@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 )
 
 const (
@@ -38,7 +40,7 @@ type Probe struct {
 // probe keeps one connection per master to notice that.
 type probe struct {
 	// Fixed by newProbe.
-	servers Servers
+	servers client.Topology
 	channel string
 
 	// Owned by the goroutine of run. Nil until the masters are known; a nil
@@ -57,7 +59,7 @@ type pendingProbe struct {
 	late bool // timedOut has counted it once
 }
 
-func newProbe(servers Servers, channel string) *probe {
+func newProbe(servers client.Topology, channel string) *probe {
 	return &probe{servers: servers, channel: channel, pending: make(map[string]*pendingProbe)}
 }
 

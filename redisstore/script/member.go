@@ -45,7 +45,7 @@ func (r *Runner) Join(ctx context.Context, k Keys, join room.Join, surplus int) 
 // Remove ends a membership: also one that Redis does not have, if force is set.
 func (r *Runner) Remove(ctx context.Context, k Keys, userID string, force bool) error {
 	event := pubsub.Event{Type: pubsub.TypeRemoved, UserID: userID}
-	result, err := r.run(ctx, removeScript, k.names, k.Channel, userID, event.Encode(), flag(force), k.instance)
+	result, err := r.run(ctx, removeScript, k.names, k.Channel, userID, event.Encode(), force, k.instance)
 	if result.status() == statusNot {
 		err = room.ErrMemberNotFound
 	}
@@ -100,7 +100,7 @@ func (r *Runner) Enter(ctx context.Context, k Keys, a EnterArgs) (lastID uint64,
 	p := a.Presence
 	event := pubsub.Event{Type: pubsub.TypeOpened, Node: a.Node, UserID: p.UserID, SocketID: p.SocketID, Session: p.Session}
 	result, err := r.run(ctx, enterScript, k.names, k.Channel, p.UserID, PresenceEntry{Node: a.Node, UserID: p.UserID}.field(),
-		a.Newest, p.Session, event.Encode(), a.MaxOnline, a.Surplus, flag(a.IsOnline), k.instance)
+		a.Newest, p.Session, event.Encode(), a.MaxOnline, a.Surplus, a.IsOnline, k.instance)
 	if result.status() == statusNot {
 		err = room.ErrInvalidSession
 	}

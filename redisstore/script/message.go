@@ -14,19 +14,16 @@ var (
 	newEpochScript = load("new_epoch")
 )
 
-// Direction is the direction in which History reads.
-type Direction string
-
-// Directions.
+// Directions in which History reads.
 const (
-	Before Direction = "before" // the newest messages below a number, or of all if it is 0
-	After  Direction = "after"  // the oldest messages above a number
+	Before = "before" // the newest messages below a number, or of all if it is 0
+	After  = "after"  // the oldest messages above a number
 )
 
 // History returns at most limit messages and maxBytes bytes of entries, but one message
 // at least. The page is consistent in itself: clients count on from its numbers.
-func (r *Runner) History(ctx context.Context, k Keys, d Direction, seq uint64, limit, maxBytes int) (room.Page, error) {
-	result, err := r.run(ctx, historyScript, k.names, string(d), seq, limit, maxBytes, k.instance)
+func (r *Runner) History(ctx context.Context, k Keys, direction string, seq uint64, limit, maxBytes int) (room.Page, error) {
+	result, err := r.run(ctx, historyScript, k.names, direction, seq, limit, maxBytes, k.instance)
 	if err != nil {
 		return room.Page{}, err
 	}
@@ -55,7 +52,7 @@ func (r *Runner) History(ctx context.Context, k Keys, d Direction, seq uint64, l
 // Retract deletes the text of a message.
 func (r *Runner) Retract(ctx context.Context, k Keys, ret room.Retraction) error {
 	_, err := r.run(ctx, retractScript, k.names, k.Channel, ret.Seq, ret.Epoch, ret.UserID,
-		message.SenderField(ret.UserID), flag(ret.Any), k.instance)
+		message.SenderField(ret.UserID), ret.Any, k.instance)
 	return err
 }
 

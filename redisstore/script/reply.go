@@ -163,12 +163,5 @@ func textFlag(set bool) string {
 	return ""
 }
 
-func flag(set bool) int {
-	if set {
-		return 1
-	}
-	return 0
-}
-
 // wholeSeconds rounds up.
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

@@ -91,7 +91,7 @@ func (r *Runner) RepairClock(ctx context.Context, k Keys, c room.Clock) error {
 // SetLocked locks or unlocks the room.
 func (r *Runner) SetLocked(ctx context.Context, k Keys, locked bool) error {
 	event := pubsub.Event{Type: pubsub.TypeLocked, Locked: locked}
-	_, err := r.run(ctx, lockScript, k.names, k.Channel, flag(locked), event.Encode(), k.instance)
+	_, err := r.run(ctx, lockScript, k.names, k.Channel, locked, event.Encode(), k.instance)
 	return err
 }
 
