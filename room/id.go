@@ -35,18 +35,8 @@ func SplitInstanceID(instanceID string) (roomID, instance string) {
 
 // ValidID reports whether s can be a room id: 1 to 64 characters of base64url.
 func ValidID(s string) bool {
-	if s == "" || len(s) > 64 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return true
+	const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return s != "" && len(s) <= 64 && strings.Trim(s, characters) == ""
 }
 
 func randomText(bytes int) string {

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -141,16 +142,6 @@ func (c *conn) fail(err error) {
 	}
 }
 
-// closeReason returns the reason of the connection's end, for the metrics.
-func (c *conn) closeReason() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.endReason == "" {
-		return closedLost
-	}
-	return c.endReason
-}
-
 func (c *conn) isClosing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -200,6 +191,7 @@ func (c *conn) finish() {
 		c.closing = true
 		c.dropQueue()
 	}
+	c.endReason = cmp.Or(c.endReason, closedLost)
 	c.held = false
 	c.startWriting()
 	if c.pingTimer != nil {

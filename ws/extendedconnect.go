@@ -64,8 +64,6 @@ type streamConn struct {
 	writes *http.ResponseController
 	ended  chan struct{} // closed by Close
 
-	closing sync.Once
-
 	// Neither the writers nor their controllers may be used once the handler has
 	// returned. Close takes both locks.
 	writing   sync.Mutex // held during a write
@@ -121,19 +119,20 @@ func (s *streamConn) Write(p []byte) (int, error) {
 
 // Close returns when no write is in progress. The stream ends when the handler returns.
 func (s *streamConn) Close() error {
-	s.closing.Do(func() {
-		s.deadlines.Lock()
-		defer s.deadlines.Unlock()
-		if !s.writing.TryLock() {
-			// The write may be stalled. Without one no deadline is set: it would
-			// reset a stream that is to end cleanly.
-			_ = s.writes.SetWriteDeadline(time.Unix(1, 0))
-			s.writing.Lock()
-		}
-		s.closed = true
-		s.writing.Unlock()
-		close(s.ended)
-	})
+	s.deadlines.Lock()
+	defer s.deadlines.Unlock()
+	if s.closed {
+		return nil
+	}
+	if !s.writing.TryLock() {
+		// The write may be stalled. Without one no deadline is set: it would
+		// reset a stream that is to end cleanly.
+		_ = s.writes.SetWriteDeadline(time.Unix(1, 0))
+		s.writing.Lock()
+	}
+	s.closed = true
+	s.writing.Unlock()
+	close(s.ended)
 	return nil
 }
 

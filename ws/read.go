@@ -62,7 +62,7 @@ func (c *conn) end(entered bool) {
 		c.hub.release(c.room)
 	}
 	c.abort()
-	c.hub.remove(c, c.closeReason())
+	c.hub.remove(c, c.endReason) // which finish has fixed
 }
 
 // readLoop handles the frames of the client until the connection ends.

@@ -118,12 +118,8 @@ func (c *conn) moveCursor(cursor uint64, page *room.Page) {
 
 // sleep waits for d, and reports whether it has: false if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	timer, stop := context.WithTimeout(ctx, d)
+	defer stop()
+	<-timer.Done()
+	return ctx.Err() == nil
 }

@@ -3,8 +3,6 @@ package ws
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
 
@@ -63,7 +61,7 @@ func appendFrame(b []byte, messageType int, payload []byte) []byte {
 func textFrame(payload []byte) *frame { return newFrame(websocket.TextMessage, payload) }
 
 // jsonFrame encodes one of the structs below.
-func jsonFrame(v any) *frame { return textFrame(encode(v)) }
+func jsonFrame(v any) *frame { return textFrame(message.JSON(v)) }
 
 // The frames of the server, in the order of the documentation.
 type (
@@ -148,17 +146,6 @@ type (
 	}
 )
 
-// encode encodes one of the structs above. HTML characters stay as they are.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(fmt.Sprintf("ws: encoding %T: %v", v, err)) // structs of strings and numbers
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
-
 // pageFrame encodes one of the structs above with the entries of a page, which are
 // JSON already, as its messages.
 func pageFrame(head any, page *room.Page) *frame {
@@ -166,7 +153,7 @@ func pageFrame(head any, page *room.Page) *frame {
 	for _, entry := range page.Entries {
 		size += len(entry) + 1
 	}
-	b := bytes.TrimSuffix(encode(head), []byte("}"))
+	b := bytes.TrimSuffix(message.JSON(head), []byte("}"))
 	b = append(slices.Grow(b, len(`,"messages":[]}`)+size), `,"messages":[`...)
 	for i, entry := range page.Entries {
 		if i > 0 {
@@ -181,8 +168,7 @@ func pageFrame(head any, page *room.Page) *frame {
 func newRoomState(r *room.Room) roomState {
 	state := roomState{RoomID: r.ID, RoomName: r.Name, TTL: int64(r.TTL.Seconds()), Locked: r.Locked}
 	if r.Started() {
-		started, expires := message.FormatTime(r.StartedAt), message.FormatTime(r.Deadline)
-		state.StartedAt, state.ExpiresAt = &started, &expires
+		state.StartedAt, state.ExpiresAt = new(message.FormatTime(r.StartedAt)), new(message.FormatTime(r.Deadline))
 	}
 	return state
 }

@@ -10,45 +10,45 @@ import (
 // history holds the newest messages of a room, as frames, in a ring that grows as
 // needed. The zero value is empty.
 type history struct {
-	ring  [][]byte
-	first uint64 // number of the oldest message; meaningless while count is 0
-	head  int    // index of the oldest message in ring
-	count int
+	ring   [][]byte
+	head   int // index of the oldest message in ring
+	count  int
+	newest uint64 // number of the newest message, also when it was not kept
 }
 
 // frameSurplus is how many bytes longer a frame is than its entry.
 var frameSurplus = len(message.Frame(1, nil)) - len(message.Entry(1, nil))
+
+// first returns the number of the oldest message, or of the next one if there is none.
+func (h *history) first() uint64 { return h.newest + 1 - uint64(h.count) } //nolint:gosec // G115: count is not negative
 
 // oldest returns the number of the oldest message, zero if there is none.
 func (h *history) oldest() uint64 {
 	if h.count == 0 {
 		return 0
 	}
-	return h.first
+	return h.first()
 }
-
-// newest returns the number of the newest message. The history must not be empty.
-func (h *history) newest() uint64 { return h.first + uint64(h.count) - 1 } //nolint:gosec // G115: count is not negative
 
 // frame returns the frame of the message i places after the oldest.
 func (h *history) frame(i int) []byte { return h.ring[(h.head+i)%len(h.ring)] }
 
 // message returns the slot that holds the frame of the message seq, nil for none.
 func (h *history) message(seq uint64) *[]byte {
-	if h.count == 0 || seq < h.first || seq > h.newest() {
+	if seq < h.first() || seq > h.newest {
 		return nil
 	}
-	at := int(seq - h.first) //nolint:gosec // G115: below count
+	at := int(seq - h.first()) //nolint:gosec // G115: below count
 	return &h.ring[(h.head+at)%len(h.ring)]
 }
 
 // add appends the message seq, which follows the newest, and drops the oldest until
 // at most keep are left.
 func (h *history) add(seq uint64, frame []byte, keep int) {
+	h.newest = seq
 	for h.count > 0 && h.count >= keep {
 		h.ring[h.head] = nil
 		h.head = (h.head + 1) % len(h.ring)
-		h.first++
 		h.count--
 	}
 	if keep < 1 {
@@ -56,9 +56,6 @@ func (h *history) add(seq uint64, frame []byte, keep int) {
 	}
 	if h.count == len(h.ring) {
 		h.grow(keep)
-	}
-	if h.count == 0 {
-		h.first = seq
 	}
 	h.ring[(h.head+h.count)%len(h.ring)] = frame
 	h.count++
@@ -78,12 +75,12 @@ func (h *history) grow(keep int) {
 // zero: within both limits, but at least one message if any matches. It returns how
 // many places after the oldest they start and end.
 func (h *history) before(before uint64, limit, maxBytes int) (start, end int) {
-	if h.count == 0 || before != 0 && before <= h.first {
+	if before != 0 && before <= h.first() {
 		return 0, 0
 	}
 	end = h.count
-	if before != 0 && before <= h.newest() {
-		end = int(before - h.first) //nolint:gosec // G115: between 1 and count
+	if before != 0 && before <= h.newest {
+		end = int(before - h.first()) //nolint:gosec // G115: between 1 and count
 	}
 	start = end
 	for start > 0 && end-start < max(limit, 1) {
@@ -98,11 +95,11 @@ func (h *history) before(before uint64, limit, maxBytes int) (start, end int) {
 
 // after is before for the oldest messages above the number after.
 func (h *history) after(after uint64, maxBytes int) (start, end int) {
-	if h.count == 0 || after >= h.newest() {
+	if after >= h.newest {
 		return 0, 0
 	}
-	if after >= h.first {
-		start = int(after-h.first) + 1 //nolint:gosec // G115: below count
+	if after >= h.first() {
+		start = int(after-h.first()) + 1 //nolint:gosec // G115: below count
 	}
 	end = start
 	for end < h.count {
@@ -187,7 +184,7 @@ func (s *Store) page(instanceID string, find func(*history) (start, end int)) (r
 	page := room.Page{Oldest: in.history.oldest(), Newest: in.room.Seq, Epoch: in.room.Epoch}
 	start, end := find(&in.history)
 	if start < end {
-		page.First = in.history.first + uint64(start) //nolint:gosec // G115: start is not negative
+		page.First = in.history.first() + uint64(start) //nolint:gosec // G115: start is not negative
 		page.Entries = make([][]byte, 0, end-start)
 	}
 	for i := start; i < end; i++ {

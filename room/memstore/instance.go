@@ -64,7 +64,11 @@ func (in *instance) expire() {
 func (in *instance) end(reason room.EndReason) {
 	in.ended = true
 	in.timer.Stop()
-	in.store.forget(in)
+	in.store.mu.Lock()
+	if in.store.rooms[in.room.ID] == in {
+		delete(in.store.rooms, in.room.ID)
+	}
+	in.store.mu.Unlock()
 	in.publish(room.Event{Kind: room.EventEnded, Reason: reason})
 	for _, f := range in.feeds {
 		f.present, f.exited = nil, nil
@@ -105,5 +109,5 @@ func (in *instance) admit(userID string) {
 // dropRetractions drops the numbers of messages that are no longer kept. Readers of
 // the set call it first, so that posts don't have to.
 func (in *instance) dropRetractions() {
-	in.retracted.DropBelow(in.room.Seq + 1 - uint64(in.history.count)) //nolint:gosec // G115: count is not negative
+	in.retracted.DropBelow(in.history.first())
 }

@@ -78,15 +78,6 @@ func (s *Store) lockAny(roomID string) (*instance, error) {
 	return in, in.lock()
 }
 
-// forget removes an ended room from the store.
-func (s *Store) forget(in *instance) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.rooms[in.room.ID] == in {
-		delete(s.rooms, in.room.ID)
-	}
-}
-
 // Close ends all rooms and their timers, without any event.
 func (s *Store) Close() error {
 	s.mu.Lock()

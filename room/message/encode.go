@@ -5,6 +5,8 @@ package message
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -55,13 +57,19 @@ func appendString(b *bytes.Buffer, s string) {
 		b.WriteByte('"')
 		return
 	}
-	var escaped bytes.Buffer // b would escape to the heap, for plain text too
-	encoder := json.NewEncoder(&escaped)
+	b.Write(JSON(s))
+}
+
+// JSON encodes a value that has only strings, booleans and numbers. Characters of HTML
+// stay as they are.
+func JSON(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(s); err != nil {
-		panic("message: a string does not encode: " + err.Error())
+	if err := encoder.Encode(v); err != nil {
+		panic(fmt.Sprintf("message: encoding %T: %v", v, err))
 	}
-	b.Write(bytes.TrimSuffix(escaped.Bytes(), []byte("\n"))) // which Encode adds
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")) // which Encode adds
 }
 
 // isPlain reports whether s needs no escapes, as most ASCII text doesn't.
@@ -95,9 +103,7 @@ func FrameOfEntry(entry []byte) []byte { return exchange(entry, entryPrefix, fra
 func EntryOfFrame(frame []byte) []byte { return exchange(frame, framePrefix, entryPrefix) }
 
 func exchange(b []byte, from, to string) []byte {
-	out := make([]byte, 0, len(b)-len(from)+len(to))
-	out = append(out, to...)
-	return append(out, b[len(from):]...)
+	return slices.Concat([]byte(to), b[len(from):])
 }
 
 // SeqOfEntry returns the number of the message with this entry. It reports false

@@ -1,6 +1,9 @@
 package message
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // A retracted message keeps its place: its number, time and sender, and the
 // sender's id and session. Its text is gone, and a mark precedes the empty text:
@@ -25,11 +28,7 @@ func WithoutText(b []byte) []byte {
 		return b
 	}
 	head := b[:len(b)-len(textPrefix)-len(text)-len(envelope)]
-	out := make([]byte, 0, len(head)+len(retractionMark)+len(textPrefix)+len(envelope))
-	out = append(out, head...)
-	out = append(out, retractionMark...)
-	out = append(out, textPrefix...)
-	return append(out, envelope...)
+	return slices.Concat(head, []byte(retractionMark+textPrefix), envelope)
 }
 
 // IsRetracted reports whether b is the entry or frame of a retracted message.
