@@ -18,10 +18,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// defaultListen is the address of the command without a domain: a port that needs no
-// privileges.
-const defaultListen = ":8080"
-
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "ephemeral-chat",
@@ -56,7 +52,7 @@ func runCommand(flags caddycmd.Flags) (int, error) {
 	caddy.TrapSignals()
 	domain, listen := flags.String("domain"), flags.String("listen")
 	if domain == "" && listen == "" {
-		listen = defaultListen
+		listen = ":8080" // a port that needs no privileges
 	}
 	handler, err := commandHandler(flags.String("redis"), flags.String("ttl"))
 	if err != nil {

@@ -131,9 +131,6 @@ func (b *body) optionalText(name string) string {
 	return b.text(name)
 }
 
-// flag returns a required boolean.
-func (b *body) flag(name string) bool { return required[bool](b, name, "true or false") }
-
 // required decodes a required field; kind describes its type for clients.
 func required[T any](b *body, name, kind string) (value T) {
 	switch {

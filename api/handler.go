@@ -86,9 +86,6 @@ func New(config Config) *Handler {
 	}
 }
 
-// webSocketPath is the endpoint that opens WebSockets.
-const webSocketPath = "/ws"
-
 // endpoint serves a request whose method, origin, user and body are valid. It returns
 // the body of the 200 response.
 type endpoint func(h *Handler, r *http.Request, b *body) (any, error)
@@ -108,7 +105,7 @@ var endpoints = map[string]endpoint{
 // Serve serves a request if path, which is relative to the mount point, is an
 // endpoint. It reports whether it is.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, path string) bool {
-	if path == webSocketPath {
+	if path == "/ws" {
 		h.serveWebSocket(w, r)
 		return true
 	}

@@ -148,7 +148,7 @@ func (h *Handler) removeMember(r *http.Request, b *body) (any, error) {
 }
 
 func (h *Handler) lockRoom(r *http.Request, b *body) (any, error) {
-	credentials, locked := b.credentials(), b.flag("locked")
+	credentials, locked := b.credentials(), required[bool](b, "locked", "true or false")
 	if b.err != nil {
 		return nil, b.err
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -26,14 +25,12 @@ type process struct {
 	done chan struct{} // closed when it has ended
 }
 
-// dialer opens a connection, to check that a program listens.
-type dialer interface {
-	DialContext(ctx context.Context, network, address string) (net.Conn, error)
-}
+// dial opens a connection, to check that a program listens.
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // startProcess starts a program and waits until it listens on the address. The
 // program keeps its files and its log in the directory.
-func startProcess(ctx context.Context, d dialer, dir, name, address, program string, args ...string) (*process, error) {
+func startProcess(ctx context.Context, d dial, dir, name, address, program string, args ...string) (*process, error) {
 	log := filepath.Join(dir, name+".log")
 	output, err := os.Create(log) //nolint:gosec // in our temporary directory
 	if err != nil {
@@ -62,13 +59,13 @@ func startProcess(ctx context.Context, d dialer, dir, name, address, program str
 	return p, nil
 }
 
-func (p *process) awaitListening(ctx context.Context, d dialer, address string) error {
+func (p *process) awaitListening(ctx context.Context, d dial, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	ticker := time.NewTicker(dialInterval)
 	defer ticker.Stop()
 	for {
-		conn, err := d.DialContext(ctx, "tcp", address)
+		conn, err := d(ctx, "tcp", address)
 		if err == nil {
 			return conn.Close()
 		}
@@ -89,5 +86,3 @@ func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
 	<-p.done
 }
-
-func (p *process) pid() string { return p.name + "=" + strconv.Itoa(p.cmd.Process.Pid) }

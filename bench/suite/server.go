@@ -53,8 +53,8 @@ func (s *server) stop() {
 	_ = os.RemoveAll(s.dir) // temporary
 }
 
-// run starts a process and waits until the dialer reaches it.
-func (s *server) run(ctx context.Context, d dialer, name, address, program string, args ...string) error {
+// run starts a process and waits until it can be reached.
+func (s *server) run(ctx context.Context, d dial, name, address, program string, args ...string) error {
 	p, err := startProcess(ctx, d, s.dir, name, address, program, args...)
 	if err == nil {
 		s.processes = append(s.processes, p)
@@ -67,9 +67,9 @@ func (s *server) run(ctx context.Context, d dialer, name, address, program strin
 func (s *server) runSite(ctx context.Context, name, address, debug, program string, args ...string) error {
 	s.urls = append(s.urls, s.url(address))
 	s.gc = append(s.gc, debug+"/debug/pprof/heap?gc=1")
-	var d dialer = new(net.Dialer)
+	d := new(net.Dialer).DialContext
 	if s.tls {
-		d = &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the certificate is self-signed
+		d = (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext //nolint:gosec // the certificate is self-signed
 	}
 	return s.run(ctx, d, name, address, program, args...)
 }
@@ -81,7 +81,7 @@ func (s *server) runRedis(ctx context.Context) (address string, err error) {
 		return "", err
 	}
 	_, port, _ := strings.Cut(address, ":")
-	return address, s.run(ctx, new(net.Dialer), redisName, address, "redis-server",
+	return address, s.run(ctx, new(net.Dialer).DialContext, redisName, address, "redis-server",
 		"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", s.dir)
 }
 
@@ -100,7 +100,7 @@ func (s *server) url(address string) string {
 func (s *server) pids() string {
 	var pids []string
 	for _, p := range s.processes {
-		pids = append(pids, p.pid())
+		pids = append(pids, fmt.Sprintf("%s=%d", p.name, p.cmd.Process.Pid))
 	}
 	return strings.Join(pids, ",")
 }

@@ -50,6 +50,8 @@ type conn struct {
 	// Owned by the reader, and by others when it has ended.
 	buffer   []byte
 	message  []byte // fragments of a message that is not complete
+	messages uint64 // in the frames of the current read
+	done     bool   // has joined and stalls
 	sequence sequence
 
 	received atomic.Uint64 // messages
@@ -148,8 +150,7 @@ func (c *conn) read() {
 
 func (c *conn) readAll() error {
 	for {
-		done, err := c.parse()
-		if done || err != nil {
+		if err := c.parse(); err != nil || c.done {
 			return err
 		}
 		n, err := c.net.Read(c.buffer[len(c.buffer):cap(c.buffer)])
@@ -160,69 +161,66 @@ func (c *conn) readAll() error {
 	}
 }
 
-// parse handles the frames in the buffer and makes room for more. It reports
-// whether the reader is done.
-func (c *conn) parse() (done bool, err error) {
+// parse handles the frames in the buffer and makes room for more.
+func (c *conn) parse() (err error) {
 	now := c.run.now()
 	full := len(c.buffer) == cap(c.buffer)
-	at, need, messages := 0, 0, 0
-	for !done && err == nil {
+	at, need := 0, 0
+	for !c.done && err == nil {
 		var f frame
 		f, need, err = parseFrame(c.buffer[at:])
 		if err != nil || need == 0 || need > len(c.buffer)-at {
 			break
 		}
 		at += need
-		var n int
-		n, done, err = c.handle(f, now)
-		messages += n
+		err = c.handle(f, now)
 	}
-	if messages > 0 {
-		c.received.Add(uint64(messages))
+	if c.messages > 0 {
+		c.received.Add(c.messages)
 		c.reads.Add(1)
+		c.messages = 0
 	}
 	rest := c.buffer[at:]
 	if size := cap(c.buffer); need > size || full && size < maxBuffer {
 		c.buffer = make([]byte, 0, max(need, 2*size))
 	}
 	c.buffer = append(c.buffer[:0], rest...)
-	return done, err
+	return err
 }
 
-// handle handles a frame and returns the number of messages in it.
-func (c *conn) handle(f frame, now int64) (messages int, done bool, err error) {
+func (c *conn) handle(f frame, now int64) error {
 	switch f.opcode {
 	case opText, opContinuation:
 		payload := f.payload
 		if !f.final || len(c.message) > 0 {
 			if len(c.message)+len(payload) > maxFrame {
-				return 0, false, errTooLarge
+				return errTooLarge
 			}
 			c.message = append(c.message, payload...)
 			if !f.final {
-				return 0, false, nil
+				return nil
 			}
 			payload, c.message = c.message, nil
 		}
 		return c.handlePayload(payload, now)
 	case opPing:
-		return 0, false, c.sendFrame(opPong, f.payload)
+		return c.sendFrame(opPong, f.payload)
 	case opClose:
 		if len(f.payload) < 2 {
-			return 0, false, errors.New("load: closed by the server")
+			return errors.New("load: closed by the server")
 		}
-		return 0, false, fmt.Errorf("load: closed by the server: %d %q", binary.BigEndian.Uint16(f.payload), f.payload[2:])
+		return fmt.Errorf("load: closed by the server: %d %q", binary.BigEndian.Uint16(f.payload), f.payload[2:])
 	}
-	return 0, false, nil
+	return nil
 }
 
-func (c *conn) handlePayload(payload []byte, now int64) (messages int, done bool, err error) {
+func (c *conn) handlePayload(payload []byte, now int64) error {
 	for len(payload) > 0 {
 		var e Event
 		e, payload = c.run.protocol.Next(payload)
 		switch e.Kind {
 		case EventMessage:
-			messages++
+			c.messages++
 			if c.sequence.observe(e.Seq) {
 				c.deliver(e.Text, now)
 			}
@@ -232,18 +230,18 @@ func (c *conn) handlePayload(payload []byte, now int64) (messages int, done bool
 			case c.joined <- nil:
 			default: // joined before
 			}
-			done = done || c.stalled
+			c.done = c.stalled
 		case EventRefused:
 			c.refused.Add(1)
 			c.run.noteRefusal(string(e.Text))
 		case EventPing:
 			if err := c.sendFrame(opText, e.Text); err != nil {
-				return messages, done, err
+				return err
 			}
 		case EventOther:
 		}
 	}
-	return messages, done, nil
+	return nil
 }
 
 // deliver records a message that has not arrived before.
@@ -267,7 +265,7 @@ var errUpgrade = errors.New("load: the server does not upgrade to a WebSocket")
 // before the first frame of a member, so no bytes follow its answer to the upgrade.
 func dial(ctx context.Context, address string, config *tls.Config) (net.Conn, error) {
 	dialer := websocket.Dialer{TLSClientConfig: config, HandshakeTimeout: dialTimeout}
-	ws, answer, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(address, "http"), nil)
+	ws, answer, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(address, "http"), nil) //nolint:bodyclose // it ends with the connection
 	switch {
 	case errors.Is(err, websocket.ErrBadHandshake):
 		return nil, fmt.Errorf("%w: %w: %q", errUpgrade, err, answer.Status)
