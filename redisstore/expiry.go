@@ -123,9 +123,9 @@ func (s *Store) reapNext(ctx context.Context, lobby int64) (more bool, err error
 	if err != nil {
 		return false, err
 	}
-	done := make([]script.LobbyEntry, 0, len(entries))
+	done := make([]string, 0, len(entries))
 	for _, entry := range entries {
-		if createdAt, instanceID, ok := entry.Parse(); ok {
+		if createdAt, instanceID, ok := script.ParseLobbyEntry(entry); ok {
 			if now < createdAt+lobby*1000 {
 				break
 			}

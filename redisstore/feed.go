@@ -223,7 +223,6 @@ func (f *feed) Enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 	}
 	defer f.forgetIfOver()
 	err = f.store.presence.enter(ctx, f.user(p.UserID), p, func(newest string) (err error) {
-		f.announce(p)
 		lastID, err = f.storeEntry(ctx, p, newest, maxOnline)
 		f.confirmAnnouncement(p.SocketID, err)
 		return err
@@ -231,11 +230,12 @@ func (f *feed) Enter(ctx context.Context, p room.Presence, maxOnline int) (lastI
 	return lastID, err
 }
 
-// storeEntry writes a connection to Redis. It takes O(1), unless too many users seem to
+// storeEntry writes a connection to Redis, whose EventOpened is to come then. It takes O(1), unless too many users seem to
 // be online: then it reads the presence entries of the room, as this node's knowledge may
 // be slightly older.
 func (f *feed) storeEntry(ctx context.Context, p room.Presence, newest string, maxOnline int) (lastID uint64, err error) {
 	f.mu.Lock()
+	f.announced[p.SocketID] = &announcement{Presence: p}
 	args := script.EnterArgs{
 		Node: f.store.node, Presence: p, Newest: newest, MaxOnline: maxOnline,
 		Surplus: f.online.surplus(), IsOnline: f.online.has(p.UserID),
@@ -251,13 +251,6 @@ func (f *feed) storeEntry(ctx context.Context, p room.Presence, newest string, m
 		lastID, err = f.store.scripts.Enter(ctx, f.keys, args)
 	}
 	return lastID, f.store.noteGone(f.keys.InstanceID, err)
-}
-
-// announce notes that EventOpened is to come for a connection.
-func (f *feed) announce(p room.Presence) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.announced[p.SocketID] = &announcement{Presence: p}
 }
 
 // confirmAnnouncement notes the outcome of storing an announced connection.

@@ -13,16 +13,9 @@ import (
 // pageBytes is how many bytes of missed messages are read at a time.
 const pageBytes = 256 << 10
 
-// loss describes messages that Redis has lost.
-type loss struct {
-	found bool
-	epoch string // the new epoch
-	seq   uint64 // the last message that is as it was emitted
-}
-
 // detectLoss finds out whether Redis has lost messages. If it has, a new epoch begins,
-// unless another node was first.
-func (f *feed) detectLoss(ctx context.Context, r *snapshot) (loss, error) {
+// unless another node was first, and r.Room.Epoch becomes that.
+func (f *feed) detectLoss(ctx context.Context, r *snapshot) (err error) {
 	f.mu.Lock()
 	epoch, seq := f.epoch, f.seq
 	lost := r.Room.Seq < seq ||
@@ -30,21 +23,22 @@ func (f *feed) detectLoss(ctx context.Context, r *snapshot) (loss, error) {
 	restored := slices.Contains(f.pastEpochs, r.Room.Epoch)
 	f.mu.Unlock()
 	if r.Room.Epoch == epoch && !lost {
-		return loss{}, nil
+		return nil
 	}
 	if r.Room.Epoch == epoch || restored {
 		next := room.NewNonce()
 		current, err := f.store.scripts.NewEpoch(ctx, f.keys, r.Room.Epoch, next)
 		if err != nil {
-			return loss{}, err
+			return err
 		}
 		if r.Room.Epoch = current; current == next {
 			f.store.logger().Warn("Redis has lost messages of a room; its numbering begins a new epoch",
 				zap.Uint64("emitted", seq), zap.Uint64("kept", r.Room.Seq))
 		}
 	}
-	common, err := f.lastCommon(ctx, r)
-	return loss{true, r.Room.Epoch, common}, err
+	r.lost = true
+	r.common, err = f.lastCommon(ctx, r)
+	return err
 }
 
 // lastCommon returns the newest message that is kept and the same as was emitted under
@@ -76,7 +70,7 @@ func (f *feed) lastCommon(ctx context.Context, r *snapshot) (uint64, error) {
 }
 
 // replayMissed emits the start, the gap and the messages that were missed.
-func (f *feed) replayMissed(ctx context.Context, r *snapshot, l loss) error {
+func (f *feed) replayMissed(ctx context.Context, r *snapshot) error {
 	f.mu.Lock()
 	if f.over || f.marker != r.marker {
 		f.mu.Unlock()
@@ -85,10 +79,10 @@ func (f *feed) replayMissed(ctx context.Context, r *snapshot, l loss) error {
 	if !r.Room.Deadline.IsZero() && !r.Room.Deadline.Equal(f.clock.Deadline) {
 		f.start(room.Clock{StartedAt: r.Room.StartedAt, Deadline: r.Room.Deadline})
 	}
-	if l.found {
+	if r.lost {
 		f.pastEpochs = append(f.pastEpochs, f.epoch)
-		f.epoch = l.epoch
-		f.emitGap(l.seq)
+		f.epoch = r.Room.Epoch
+		f.emitGap(r.common)
 	}
 	seq := f.seq
 	f.mu.Unlock()

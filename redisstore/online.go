@@ -49,10 +49,6 @@ func (s *onlineSet) remove(node, userID string) (last bool) {
 	return true
 }
 
-func (s *onlineSet) contains(node, userID string) bool {
-	return slices.Contains(s.nodesOf[userID], node)
-}
-
 func (s *onlineSet) has(userID string) bool { return len(s.nodesOf[userID]) > 0 }
 
 // surplus is the number of entries beyond one per user.

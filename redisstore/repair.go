@@ -47,11 +47,11 @@ func (f *feed) repair(ctx context.Context, r *snapshot) error {
 
 // repairRetractions retracts messages again whose retraction Redis has lost. The
 // messages after a loss are others, and stay.
-func (f *feed) repairRetractions(ctx context.Context, r *snapshot, l loss) error {
+func (f *feed) repairRetractions(ctx context.Context, r *snapshot) error {
 	f.mu.Lock()
 	newest := f.seq
-	if l.found {
-		newest = l.seq
+	if r.lost {
+		newest = r.common
 	}
 	retracted := slices.Clone(f.retracted.Between(r.Oldest, newest))
 	f.mu.Unlock()
@@ -98,15 +98,12 @@ func (t *tombstones) add(instanceID string) {
 	t.instanceIDs = append(t.instanceIDs, instanceID)
 }
 
-func (t *tombstones) all() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.instanceIDs)
-}
-
 // redelete ends the instances again that have a tombstone. It ends with ctx.
 func (s *Store) redelete(ctx context.Context) {
-	for _, instanceID := range s.tombstones.all() {
+	s.tombstones.mu.Lock()
+	instanceIDs := slices.Clone(s.tombstones.instanceIDs)
+	s.tombstones.mu.Unlock()
+	for _, instanceID := range instanceIDs {
 		k := s.keys.Room(instanceID)
 		for attempt := 0; errors.Is(s.scripts.Delete(ctx, k), room.ErrUnavailable); attempt++ {
 			if !client.Backoff(ctx, attempt) {

@@ -30,6 +30,10 @@ type snapshot struct {
 	stale  []script.PresenceEntry // to be deleted
 	// announced are connections that were announced and stored before the marker.
 	announced []room.Presence
+
+	// Set by detectLoss.
+	lost   bool   // Redis has lost messages
+	common uint64 // the last message that is as it was emitted
 }
 
 // requestResync compares the feed with Redis soon.
@@ -95,21 +99,12 @@ func (f *feed) resyncOnce(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	if err := f.repair(ctx, r); err != nil {
-		return err
-	}
-	l, err := f.detectLoss(ctx, r)
-	if err != nil {
-		return err
-	}
-	if err := f.repairRetractions(ctx, r, l); err != nil {
-		return err
-	}
-	if err := f.replayMissed(ctx, r, l); err != nil {
-		return err
-	}
-	if err := f.finishResync(r); err != nil {
-		return err
+	for _, step := range []func(context.Context, *snapshot) error{
+		f.repair, f.detectLoss, f.repairRetractions, f.replayMissed, f.finishResync,
+	} {
+		if err := step(ctx, r); err != nil {
+			return err
+		}
 	}
 	f.store.counters.resyncs.Add(1)
 	return nil
@@ -203,7 +198,7 @@ func (f *feed) gone(now time.Time) {
 }
 
 // finishResync emits all other changes and then the events after the marker.
-func (f *feed) finishResync(r *snapshot) error {
+func (f *feed) finishResync(_ context.Context, r *snapshot) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
@@ -243,7 +238,7 @@ func (f *feed) applyOnline(entries []script.PresenceEntry) {
 		f.setOnline(e, true)
 	}
 	for _, e := range f.online.list("") {
-		if !now.contains(e.Node, e.UserID) {
+		if !slices.Contains(now.nodesOf[e.UserID], e.Node) {
 			f.setOnline(e, false)
 		}
 	}

@@ -79,7 +79,11 @@ func New(o Options) (*Store, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.scripts = script.NewRunner(topology, s.clock)
-	s.posts = pipeline.New(topology, s.keys, s.spawnOrRun)
+	s.posts = pipeline.New(topology, s.keys, func(task func(context.Context)) {
+		if !s.spawn(task) {
+			task(s.ctx)
+		}
+	})
 	s.presence = newPresence(s)
 	s.conn = pubsub.New[*feed](topology, s.keys.NodeChannel(s.node), pubsub.Hooks{
 		Lost: s.connLost, Restored: s.connRestored, Probed: s.probed,
@@ -137,13 +141,6 @@ func (s *Store) spawn(task func(context.Context)) bool {
 	// Ends with its task, which ends with the store's context. Close waits.
 	s.work.Go(func() { task(s.ctx) })
 	return true
-}
-
-// spawnOrRun runs a task in a goroutine, or itself if the store is closed.
-func (s *Store) spawnOrRun(task func(context.Context)) {
-	if !s.spawn(task) {
-		task(s.ctx)
-	}
 }
 
 // logger returns the current logger, which may discard everything.

@@ -42,13 +42,11 @@ func (c *cluster) Subscriber(ctx context.Context) (*redis.Client, error) {
 		all = slices.DeleteFunc(all, func(server *redis.Client) bool { return server == c.last })
 	}
 	if len(all) == 0 {
-		return nil, errNoServers
+		return nil, errors.New("redisstore: the cluster has no servers")
 	}
 	c.last = all[rand.IntN(len(all))] //nolint:gosec // G404: nothing secret
 	return c.last, nil
 }
-
-var errNoServers = errors.New("redisstore: the cluster has no servers")
 
 // collect returns the clients that forEach calls its argument with.
 func collect(ctx context.Context, forEach func(context.Context, func(context.Context, *redis.Client) error) error) ([]*redis.Client, error) {

@@ -10,9 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// errDemoted means that an address is that of a demoted master.
-var errDemoted = errors.New("redisstore: another server has become the master")
-
 // masterTracker asks the sentinels for the master, and closes every connection to a
 // demoted one. If that is alive it accepts writes for another ten seconds, and drops
 // them when it becomes a replica. The library closes the connections that are idle or
@@ -98,7 +95,7 @@ func (t *masterTracker) track(conn *net.TCPConn, addr string) (*trackedConn, err
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.demoted[addr] {
-		return nil, errDemoted
+		return nil, errors.New("redisstore: another server has become the master")
 	}
 	c := &trackedConn{conn, addr, t}
 	t.conns[c] = struct{}{}
@@ -147,11 +144,5 @@ func (t *masterTracker) setMaster(addr string) {
 			delete(t.conns, c)
 			_ = c.TCPConn.Close() // its user gets an error
 		}
-	}
-}
-
-func (t *masterTracker) close() {
-	for _, sentinel := range t.sentinels {
-		_ = sentinel.Close() // fails only if it is closed
 	}
 }

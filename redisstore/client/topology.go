@@ -98,7 +98,9 @@ func (s standalone) CheckMaster(ctx context.Context) {
 
 func (s standalone) Close() error {
 	if s.master != nil {
-		s.master.close()
+		for _, sentinel := range s.master.sentinels {
+			_ = sentinel.Close() // fails only if it is closed
+		}
 	}
 	return s.client.Close()
 }

@@ -63,7 +63,6 @@ type Conn[S Subscriber] struct {
 
 	mu sync.RWMutex
 	// All below is guarded by mu.
-	closed        bool
 	pubsub        *redis.PubSub // nil while there is no connection
 	fault         error         // the argument of cut, until the reader takes it
 	probeDirty    bool          // nodeChannel must be subscribed to
@@ -95,13 +94,7 @@ func (c *Conn[S]) Run(ctx context.Context) {
 	work.Go(func() { c.write(ctx) })
 	work.Go(func() { c.runProbe(ctx) })
 	<-ctx.Done()
-	c.mu.Lock()
-	pubsub := c.pubsub
-	c.closed = true
-	c.mu.Unlock()
-	if pubsub != nil {
-		_ = pubsub.Close() // fails only if it is closed
-	}
+	c.cut(nil)
 	work.Wait()
 }
 
@@ -114,7 +107,7 @@ func signal(c chan struct{}) {
 }
 
 // cut closes the connection because of a fault that it does not show by itself. The
-// reader makes a new one.
+// reader makes a new one, unless its context is done.
 func (c *Conn[S]) cut(fault error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -165,7 +158,7 @@ func (c *Conn[S]) connect(ctx context.Context, up func()) error {
 		return err
 	}
 	pubsub := server.Subscribe(ctx) // connects with the first SUBSCRIBE
-	if c.begin(pubsub) {
+	if c.begin(ctx, pubsub) {
 		err = c.receive(ctx, pubsub, up)
 	}
 	_ = pubsub.Close() // fails only if it is closed
@@ -175,11 +168,12 @@ func (c *Conn[S]) connect(ctx context.Context, up func()) error {
 	return err
 }
 
-// begin hands a new connection to the writer, which subscribes to all channels.
-func (c *Conn[S]) begin(pubsub *redis.PubSub) bool {
+// begin hands a new connection to the writer, which subscribes to all channels. It
+// returns false if ctx is done: cut may have been called already.
+func (c *Conn[S]) begin(ctx context.Context, pubsub *redis.PubSub) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	if ctx.Err() != nil {
 		return false
 	}
 	for channel, sub := range c.channels {

@@ -33,8 +33,6 @@ type Keys struct {
 // Room returns the key of the room itself, which is on the same server as all others.
 func (k Keys) Room() string { return k.names[0] }
 
-func (k Keys) online() string { return k.names[3] }
-
 // Room returns the names of an instance.
 func (s Keyspace) Room(instanceID string) Keys { return s.names(instanceID, len(kinds)-1) }
 

@@ -27,37 +27,34 @@ func (r *Runner) LobbyEnqueue(ctx context.Context, s Keyspace, instanceID string
 	return result.time(1), seconds, nil
 }
 
-// LobbyEntry is an entry of a lobby list.
-type LobbyEntry string
-
-// Parse returns the time of creation, in milliseconds, and the instance. It returns
-// false for an entry of another program.
-func (e LobbyEntry) Parse() (createdAt int64, instanceID string, ok bool) {
-	text, instanceID, ok := strings.Cut(string(e), ":")
+// ParseLobbyEntry returns the time of creation, in milliseconds, and the instance. It
+// returns false for an entry of another program.
+func ParseLobbyEntry(entry string) (createdAt int64, instanceID string, ok bool) {
+	text, instanceID, ok := strings.Cut(entry, ":")
 	createdAt, err := strconv.ParseInt(text, 10, 64)
 	return createdAt, instanceID, ok && err == nil
 }
 
 // LobbyPeek returns the first entries of a lobby list, and the server's time in
 // milliseconds.
-func (r *Runner) LobbyPeek(ctx context.Context, s Keyspace, lobby int64, limit int) (now int64, entries []LobbyEntry, err error) {
+func (r *Runner) LobbyPeek(ctx context.Context, s Keyspace, lobby int64, limit int) (now int64, entries []string, err error) {
 	result, err := r.run(ctx, lobbyPeekScript, s.lobby(lobby)[:1], limit)
 	if err != nil {
 		return 0, nil, err
 	}
 	list := result.list(2)
 	for i := range list {
-		entries = append(entries, LobbyEntry(list.text(i)))
+		entries = append(entries, list.text(i))
 	}
 	return result.number(1), entries, nil
 }
 
 // LobbyDequeue removes the entries from the head of a lobby list, and the list from the
 // set of all lists if it is empty.
-func (r *Runner) LobbyDequeue(ctx context.Context, s Keyspace, lobby int64, entries []LobbyEntry) error {
+func (r *Runner) LobbyDequeue(ctx context.Context, s Keyspace, lobby int64, entries []string) error {
 	args := []any{lobby}
 	for _, entry := range entries {
-		args = append(args, string(entry))
+		args = append(args, entry)
 	}
 	_, err := r.run(ctx, lobbyDequeueScript, s.lobby(lobby), args...)
 	return err

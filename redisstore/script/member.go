@@ -77,8 +77,9 @@ func presenceEntries(fields reply) []PresenceEntry {
 
 // Online returns the presence entries of a room, with HGETALL.
 func (r *Runner) Online(ctx context.Context, k Keys) ([]PresenceEntry, error) {
-	command := redis.NewSliceCmd(ctx, "hgetall", k.online())
-	if err := client.Send(ctx, r.topology, k.online(), command); err != nil {
+	key := k.names[3]
+	command := redis.NewSliceCmd(ctx, "hgetall", key)
+	if err := client.Send(ctx, r.topology, key, command); err != nil {
 		return nil, client.Unavailable("online", err)
 	}
 	return presenceEntries(command.Val()), nil

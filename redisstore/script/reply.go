@@ -65,8 +65,6 @@ func (r reply) status() int64 {
 	return statusMalformed
 }
 
-func (r reply) err() error { return statusError(r.status()) }
-
 func (r reply) at(i int) any {
 	if i >= len(r) {
 		return nil
@@ -123,7 +121,7 @@ func (r reply) list(i int) reply {
 	return l
 }
 
-// room decodes the fields that room_fields.lua returns. The result has the room id of
+// room decodes the fields that room_fields.lua returns, except the lobby time. The result has the room id of
 // instanceID, and the instance of the reply. A field that every room has must be
 // there: sessions are signed with the key, and a time to live of zero ends at once.
 func (r reply) room(instanceID string) (room.Room, error) {
@@ -151,9 +149,6 @@ func (r reply) room(instanceID string) (room.Room, error) {
 		SignedIn:      r.text(14) == textFlag(true),
 	}, nil
 }
-
-// lobby is how long the room may wait for its start, from the same fields.
-func (r reply) lobby() time.Duration { return time.Duration(r.number(11)) * time.Second }
 
 // textFlag is a flag that is stored as a field, which is absent if it is not set.
 func textFlag(set bool) string {

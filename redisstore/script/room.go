@@ -23,8 +23,12 @@ var (
 // Create stores a room that LobbyEnqueue has queued at createdAt for the lobby time, in
 // seconds. It returns the room that exists then, and whether it is the new one.
 func (r *Runner) Create(ctx context.Context, k Keys, n room.Room, createdAt time.Time, lobby int64) (existing room.Room, created bool, err error) {
+	skeleton := "" // no two users of a room may have confusable names, unless they are signed in
+	if !n.SignedIn && n.Admin != "" {
+		skeleton = name.Skeleton(n.Admin)
+	}
 	result, err := r.call(ctx, createScript, k.names, createdAt.UnixMilli(), lobby, n.Admin, n.Name,
-		wholeSeconds(n.TTL), n.Epoch, n.Key, n.Password, n.AdminPassword, n.Instance, textFlag(n.SignedIn), skeletonIn(&n, n.Admin))
+		wholeSeconds(n.TTL), n.Epoch, n.Key, n.Password, n.AdminPassword, n.Instance, textFlag(n.SignedIn), skeleton)
 	if err != nil {
 		return room.Room{}, false, err
 	}
@@ -41,15 +45,6 @@ func (r *Runner) Create(ctx context.Context, k Keys, n room.Room, createdAt time
 	default:
 		return room.Room{}, false, errMalformed
 	}
-}
-
-// skeletonIn returns the skeleton of a name in a room that allows no two confusable
-// names, else "".
-func skeletonIn(r *room.Room, userID string) string {
-	if r.SignedIn || userID == "" {
-		return ""
-	}
-	return name.Skeleton(userID)
 }
 
 // Load returns the room and, unless userID is empty, the user's membership.

@@ -38,15 +38,11 @@ func load(name string, functions ...string) script {
 	return script{name, b.String(), redis.NewScript(b.String()).Hash(), slices.Contains(functions, "now")}
 }
 
-// command returns a call of the script by its hash, or, for a server that does not know
-// it, by its source.
-func (s script) command(ctx context.Context, bySource bool, keys []string, args []any) *redis.Cmd {
+// newCommand returns a call of a script: with evalsha by its hash, or, for a server that
+// does not know it, with eval by its source.
+func newCommand(ctx context.Context, eval, script string, keys []string, args []any) *redis.Cmd {
 	all := make([]any, 0, 3+len(keys)+len(args))
-	if bySource {
-		all = append(all, "eval", s.source, len(keys))
-	} else {
-		all = append(all, "evalsha", s.sha1, len(keys))
-	}
+	all = append(all, eval, script, len(keys))
 	for _, key := range keys {
 		all = append(all, key)
 	}
@@ -76,7 +72,7 @@ func NewRunner(topology client.Topology, clock Clock) *Runner { return &Runner{t
 func (r *Runner) run(ctx context.Context, s script, keys []string, args ...any) (reply, error) {
 	result, err := r.call(ctx, s, keys, args...)
 	if err == nil {
-		err = result.err()
+		err = statusError(result.status())
 	}
 	return result, err
 }
@@ -87,10 +83,10 @@ func (r *Runner) call(ctx context.Context, s script, keys []string, args ...any)
 	if err := ctx.Err(); err != nil {
 		return nil, client.Unavailable(s.name, err)
 	}
-	sent, command := r.clock.Local(), s.command(ctx, false, keys, args)
+	sent, command := r.clock.Local(), newCommand(ctx, "evalsha", s.sha1, keys, args)
 	err := client.Send(ctx, r.topology, keys[0], command)
 	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
-		sent, command = r.clock.Local(), s.command(ctx, true, keys, args)
+		sent, command = r.clock.Local(), newCommand(ctx, "eval", s.source, keys, args)
 		err = client.Send(ctx, r.topology, keys[0], command)
 	}
 	var elements []any

@@ -68,7 +68,8 @@ func (r *Runner) Sync(ctx context.Context, k Keys, a SyncArgs) (Snapshot, error)
 	if s.Room.Seq > maxSeq || kept > s.Room.Seq {
 		return Snapshot{}, errMalformed
 	}
-	s.Lobby, s.Oldest, s.Entry = fields.lobby(), s.Room.Seq-kept+1, result.text(4)
+	s.Lobby = time.Duration(fields.number(11)) * time.Second
+	s.Oldest, s.Entry = s.Room.Seq-kept+1, result.text(4)
 	s.Online = presenceEntries(result.list(5))
 	s.Removed = make(map[string]bool, len(a.Users))
 	for i, user := range a.Users {
