@@ -95,9 +95,6 @@ func (d *DeclaredRoom) nextInstance(ctx context.Context) (Room, error) {
 	}, nil
 }
 
-// info returns the public facts of the room while it has no instance.
-func (d *DeclaredRoom) info() Info { return Info{PasswordRequired: d.declared.Password != ""} }
-
 // openDeclared opens the declared room on a first join, or returns the instance
 // that a concurrent join opened; opened reports which. role is the joining user's.
 func (r *Rooms) openDeclared(ctx context.Context, d *DeclaredRoom, req JoinRequest) (current Room, role Role, opened bool, err error) {

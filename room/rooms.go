@@ -136,7 +136,7 @@ type Info struct {
 func (r *Rooms) Info(ctx context.Context, roomID string) (Info, error) {
 	room, _, err := r.find(ctx, roomID, "")
 	if d, ok := r.declaredIfMissing(roomID, err); ok {
-		return d.info(), nil
+		return Info{PasswordRequired: d.declared.Password != ""}, nil
 	}
 	if err != nil {
 		return Info{}, err

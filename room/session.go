@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 )
 
 // A session id is stateless: a nonce, the role, and an HMAC-SHA256 over room,
@@ -30,11 +31,8 @@ var sessionEncoding = base64.RawURLEncoding.Strict()
 
 // NewSession issues a session id under the key of a room.
 func NewSession(key []byte, roomID, userID string, role Role) string {
-	b := make([]byte, 0, sessionSize)
-	b = append(b, randomBytes(nonceSize)...)
-	b = append(b, role[0]) // its first letter, a or m
-	b = append(b, sessionMAC(key, roomID, userID, b)...)
-	return sessionEncoding.EncodeToString(b)
+	head := append(randomBytes(nonceSize), role[0]) // a or m
+	return sessionEncoding.EncodeToString(slices.Concat(head, sessionMAC(key, roomID, userID, head)))
 }
 
 // VerifySession returns the session, or ErrInvalidSession if the id was not issued

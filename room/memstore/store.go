@@ -155,13 +155,9 @@ func (s *Store) add(r room.Room, limits room.CreateLimits) (in *instance, added 
 }
 
 // Load implements room.Store.
-func (s *Store) Load(_ context.Context, instanceID string) (room.Room, error) {
-	in, err := s.lockForRead(instanceID)
-	if err != nil {
-		return room.Room{}, err
-	}
-	defer in.mu.Unlock()
-	return in.room, nil
+func (s *Store) Load(ctx context.Context, instanceID string) (room.Room, error) {
+	r, _, err := s.Member(ctx, instanceID, "")
+	return r, err
 }
 
 // Member implements room.Store.

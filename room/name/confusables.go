@@ -1,6 +1,7 @@
 package name
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -9,47 +10,43 @@ import (
 
 // confusables maps each letter to the one that it is drawn like, or nearly. The
 // table is a selection of Unicode's confusables (UTS #39): the scripts with common
-// keyboards, and the phonetic extensions of Latin.
+// keyboards, and the phonetic extensions of Latin. It has the Greek capitals that
+// resemble another letter than their lower case does.
 var confusables = func() map[rune]string {
 	table := make(map[rune]string)
-	for _, row := range []struct{ letter, confusable string }{
-		{"a", "аαɑᴀꭺ"},
-		{"b", "вьβʙᏼ"},
-		{"c", "сϲᴄꮯ"},
-		{"d", "ԁᴅꭰ"},
-		{"e", "еεᴇꭼ"},
-		{"f", "ғϝꜰ"},
-		{"g", "ɡցԍɢꮐ"},
-		{"h", "нһհʜꮋ"},
-		{"j", "јϳյᴊꭻ"},
-		{"k", "кκĸᴋꮶ"},
-		{"l", "i1|ıіιӏɩɪʟꭵꮮǀ"},
-		{"n", "пηոɴ"},
-		{"o", "0оοσօᴏ"},
-		{"p", "рρᴘꮲ"},
-		{"q", "ԛզ"},
-		{"r", "гʀꮢ"},
-		{"rn", "mмᴍꮇ"},
-		{"s", "ѕꜱꮪ"},
-		{"t", "тτᴛꭲ"},
-		{"u", "υսʋᴜ"},
-		{"v", "νѵᴠꮩ"},
-		{"vv", "wԝωѡᴡꮃ"},
-		{"x", "хχ"},
-		{"y", "уүγʏ"},
-		{"z", "ζᴢꮓ"},
-		{"3", "зʒӡ"},
-		{"6", "б"},
-		{"-", "‐‑‒–—―−˗"},
-		{"'", "’‘ʼʹ′`´"},
-		// Greek capitals that resemble another letter than their lower case does.
-		{"h", "Η"},
-		{"n", "Ν"},
-		{"y", "Υ"},
-		{"rn", "Μ"},
+	for letter, likes := range map[string]string{
+		"a":  "аαɑᴀꭺ",
+		"b":  "вьβʙᏼ",
+		"c":  "сϲᴄꮯ",
+		"d":  "ԁᴅꭰ",
+		"e":  "еεᴇꭼ",
+		"f":  "ғϝꜰ",
+		"g":  "ɡցԍɢꮐ",
+		"h":  "нһհʜꮋΗ",
+		"j":  "јϳյᴊꭻ",
+		"k":  "кκĸᴋꮶ",
+		"l":  "i1|ıіιӏɩɪʟꭵꮮǀ",
+		"n":  "пηոɴΝ",
+		"o":  "0оοσօᴏ",
+		"p":  "рρᴘꮲ",
+		"q":  "ԛզ",
+		"r":  "гʀꮢ",
+		"rn": "mмᴍꮇΜ",
+		"s":  "ѕꜱꮪ",
+		"t":  "тτᴛꭲ",
+		"u":  "υսʋᴜ",
+		"v":  "νѵᴠꮩ",
+		"vv": "wԝωѡᴡꮃ",
+		"x":  "хχ",
+		"y":  "уүγʏΥ",
+		"z":  "ζᴢꮓ",
+		"3":  "зʒӡ",
+		"6":  "б",
+		"-":  "‐‑‒–—―−˗",
+		"'":  "’‘ʼʹ′`´",
 	} {
-		for _, r := range row.confusable {
-			table[r] = row.letter
+		for _, r := range likes {
+			table[r] = letter
 		}
 	}
 	return table
@@ -57,23 +54,19 @@ var confusables = func() map[rune]string {
 
 // reserved has the skeletons of names that claim to speak for the room or its
 // server, reduced to letters and digits.
-var reserved = func() map[string]bool {
-	skeletons := make(map[string]bool)
-	for _, name := range []string{"admin", "administrator", "moderator", "server", "system"} {
-		skeletons[Skeleton(name)] = true
-	}
-	return skeletons
-}()
+var reserved = []string{
+	Skeleton("admin"), Skeleton("administrator"), Skeleton("moderator"), Skeleton("server"), Skeleton("system"),
+}
 
 // IsReserved reports whether a name claims to speak for the room, which only an
 // admin may.
 func IsReserved(name string) bool {
-	return reserved[strings.Map(func(r rune) rune {
+	return slices.Contains(reserved, strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return r
 		}
 		return -1
-	}, Skeleton(name))]
+	}, Skeleton(name)))
 }
 
 // Skeleton returns the same string for names that people confuse at a glance (UTS
