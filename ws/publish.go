@@ -2,13 +2,9 @@ package ws
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
-
-// maxRefused is how many refused messages a connection remembers.
-const maxRefused = 128
 
 // handleMessage stores a message, or answers why not. id is the sender's number of it,
 // zero for none.
@@ -140,14 +136,4 @@ func (c *conn) refusedFor(id uint64) error {
 		}
 	}
 	return nil
-}
-
-func (c *conn) noteRefused(id uint64, reason error) {
-	if id == 0 || c.refusedFor(id) != nil {
-		return
-	}
-	if len(c.refused) == maxRefused {
-		c.refused = slices.Delete(c.refused, 0, 1)
-	}
-	c.refused = append(c.refused, refusal{id, reason})
 }

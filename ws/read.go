@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -26,6 +27,8 @@ const (
 	// maxErrors is how many error frames a connection may cause within errorWindow.
 	maxErrors   = 50
 	errorWindow = 10 * time.Second
+	// maxRefused is how many refused messages a connection remembers.
+	maxRefused = 128
 )
 
 // run starts a connection after its upgrade. ctx is the one that c.cancel ends; joined
@@ -221,7 +224,12 @@ func (c *conn) sendError(err error, id, seq uint64) {
 // if that is exceeded. From now on, a message with this id is refused for the same
 // reason.
 func (c *conn) refuse(err error, id, seq uint64) error {
-	c.noteRefused(id, err)
+	if id > 0 && c.refusedFor(id) == nil {
+		if len(c.refused) == maxRefused {
+			c.refused = slices.Delete(c.refused, 0, 1)
+		}
+		c.refused = append(c.refused, refusal{id, err})
+	}
 	c.noteAnswered(id)
 	c.sendError(err, id, seq)
 	if now := time.Now(); now.Sub(c.errorsSince) > errorWindow {
