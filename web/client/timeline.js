@@ -62,7 +62,7 @@ export class Timeline {
   #epoch = null // null: never connected
   /** @type {string | null} */
   #logEpoch = null // of the messages in the log, which may be about to be replaced
-  #seq = 0 // of the newest message that the server has announced
+  #seq = 0 // the server continues with the message after this one
   #tag = '' // marks the messages of this session
   #generation = 0 // counts the replacements of the log
   /** @type {Message[] | null} */
@@ -116,12 +116,14 @@ export class Timeline {
    */
   welcome(frame, received) {
     const returning = this.#epoch !== null
-    const follows = received.length === 0 ? frame.seq === this.#seq : received[0]?.message.seq === this.#seq + 1
+    const follows = received.length === 0 ? frame.seq >= this.#seq : received[0]?.message.seq === this.#seq + 1
     const resumed = returning && this.#incoming === null && !frame.gap && follows
     this.#tag = frame.session
     this.#epoch = frame.epoch
     const messages = received.map(each => this.#matchEcho(each))
-    this.#seq = messages.at(-1)?.seq ?? frame.seq
+    // Not frame.seq: it counts messages that were posted while the server made the
+    // welcome, and a replay brings these.
+    this.#seq = messages.at(-1)?.seq ?? (resumed ? this.#seq : 0)
     if (resumed) return { resumed, gap: false, announce: () => this.#addMissed(messages, frame.retracted ?? []) }
     this.#replace(messages, frame.more)
     return { resumed, gap: returning, announce: () => { if (returning) this.#owner.emit('gap', {}) } }

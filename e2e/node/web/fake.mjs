@@ -25,6 +25,8 @@ export class FakeServer {
   mute = false
   /** Whether echoes are lost. */
   forgetful = false
+  /** Whether each welcome has no messages, as if all were posted while it was made. */
+  late = false
   /** Replaces the welcome, if set. */
   greet = null
 
@@ -97,7 +99,7 @@ export class FakeServer {
   #join(connection, { after }) {
     if (this.greet !== null) return this.greet(connection)
     const messages = after === undefined ? this.kept : this.kept.slice(after)
-    const first = messages.slice(0, Math.ceil(this.#random() * (messages.length + 1)))
+    const first = this.late ? [] : messages.slice(0, Math.floor(this.#random() * (messages.length + 1)))
     connection.send({
       type: 'welcome', socketId: 'x', userId: 'anna', session: 'tag', role: 'admin',
       room: { roomId: 'room', roomName: 'r', ttl: 60, locked: false, startedAt: null, expiresAt: null },

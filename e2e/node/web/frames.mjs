@@ -65,6 +65,23 @@ await run(async () => {
     assert.deepEqual([seen.ended, seen.welcome, storage.length], [[{ reason }], [], 0])
   }
 
+  // Messages that are posted while the server makes a welcome follow it in a replay: its
+  // `seq` counts them.
+  {
+    const { server, room } = await make()
+    server.late = true
+    server.kept.push({ seq: 1, message: 'while anna joined', userId: 'ben', timestamp: time })
+    const seen = await connected(room)
+    await until('the first message is there', () => room.messages.length === 1)
+    server.kept.push({ seq: 2, message: 'while anna returned', userId: 'ben', timestamp: time })
+    server.current.lose(1006)
+    await until('the second message is there', () => room.messages.length === 2)
+    await processed(server, seen)
+    assert.deepEqual(texts(room.messages), ['while anna joined', 'while anna returned'])
+    assert.deepEqual([seen.welcome, seen.gap], [[{ resumed: false, gap: false }, { resumed: true, gap: false }], []])
+    room.close()
+  }
+
   // Messages arrive during a request for others, and gaps while gaps are filled.
   {
     const { server, room, seen } = await join()
