@@ -9,7 +9,8 @@ import (
 	"github.com/ephemeralchat/caddy-ephemeral-chat/internal/apierror"
 )
 
-// Stats are the state of a hub, and its counters since it was made.
+// Stats are the state of a hub, and its counters since it was made. The JSON names are
+// those of the admin API.
 type Stats struct {
 	// Connections are open now, Rooms have connections now.
 	Connections int `json:"connections"`
@@ -58,7 +59,8 @@ func (h *Hub) Stats() Stats {
 	}
 }
 
-// RoomStats are the state of a room with connections, as its hub knows it.
+// RoomStats are the state of a room with connections, as its hub knows it. The JSON
+// names are those of the admin API.
 type RoomStats struct {
 	ID string `json:"id"`
 	// Connections are those to this hub, Online the users online on any node.
