@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"time"
 	"unsafe"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/pubsub"
@@ -62,7 +63,7 @@ func (f *feed) apply(payload string) {
 	}
 	switch e.Type {
 	case pubsub.TypeStarted:
-		f.applyStarted(e.Clock())
+		f.applyStarted(room.Clock{StartedAt: time.UnixMilli(e.StartedAt), Deadline: time.UnixMilli(e.Deadline)})
 	case pubsub.TypeLocked:
 		f.applyLocked(e.Locked)
 	case pubsub.TypeRemoved:

@@ -57,7 +57,7 @@ func (f *feed) expire(ctx context.Context) {
 	case f.store.Now().Before(deadline):
 		f.setTimer()
 	default:
-		f.store.tombstones.add(f.keys.InstanceID)
+		f.store.addTombstone(f.keys.InstanceID)
 		f.end(room.EndExpired)
 	}
 }

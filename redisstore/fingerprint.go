@@ -16,8 +16,6 @@ type fingerprints struct {
 	hashes []uint64 // without a hole, the newest last
 }
 
-func (p *fingerprints) empty() bool { return len(p.hashes) == 0 }
-
 // add adds a message. One that does not follow the newest drops all others.
 func (p *fingerprints) add(seq, hash uint64) {
 	if seq != p.last+1 {
@@ -35,7 +33,7 @@ func (p *fingerprints) first() uint64 { return p.last - uint64(len(p.hashes)) + 
 
 // has reports whether the message with this number was the same, retracted or not.
 func (p *fingerprints) has(seq, hash uint64) bool {
-	return seq >= p.first() && seq <= p.last && !p.empty() && sameMessage(p.hashes[seq-p.first()], hash)
+	return seq >= p.first() && seq <= p.last && sameMessage(p.hashes[seq-p.first()], hash)
 }
 
 // truncate makes seq the newest message, and drops those that do not lead to it.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -29,68 +27,49 @@ const (
 	deadChecks = 2
 )
 
-// liveness is the lease of this node, which it renews while it has feeds, and the
-// knowledge about its peers: the other nodes that users of watched rooms are online
-// through.
-type liveness struct {
-	// Fixed by newPresence.
-	store    *Store
-	renewNow chan struct{} // holds a token when a renewal is due at once
-
-	renewedAt atomic.Int64 // local time of the last renewal; zero without a lease to keep
-	stableAt  atomic.Int64 // local time from which on a missing lease proves death
-
-	peersMu sync.Mutex
-	peers   map[string]*peer // guarded by peersMu
-}
-
-// peer is another node.
+// peer is another node, which users of watched rooms are online through.
 type peer struct {
 	feeds  int // that it occurs in
 	missed int // checks in a row without a lease
 }
 
 // markUnstable notes an outage.
-func (l *liveness) markUnstable() { l.stableAt.Store(int64(l.store.clock.Local() + stableAfter)) }
-
-// isStable reports whether a node without a lease must be dead: Redis has been available
-// long enough for every living node to renew its lease.
-func (l *liveness) isStable() bool { return int64(l.store.clock.Local()) > l.stableAt.Load() }
+func (p *presence) markUnstable() { p.stableAt.Store(int64(p.store.clock.Local() + stableAfter)) }
 
 // renewalDue reports whether the last renewal is so long ago.
-func (l *liveness) renewalDue(after time.Duration) bool {
-	last := l.renewedAt.Load()
-	return last == 0 || int64(l.store.clock.Local())-last >= int64(after)
+func (p *presence) renewalDue(after time.Duration) bool {
+	last := p.renewedAt.Load()
+	return last == 0 || int64(p.store.clock.Local())-last >= int64(after)
 }
 
 // shortenLease lets the lease end soon. It is called after the end of keepAlive.
-func (l *liveness) shortenLease() {
-	if l.renewedAt.Load() == 0 {
+func (p *presence) shortenLease() {
+	if p.renewedAt.Load() == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	// If this fails the lease ends by itself, only later.
-	key := l.store.keys.Lease(l.store.node)
-	_ = client.Send(ctx, l.store.topology, key, redis.NewStatusCmd(ctx, "set", key, 1, "ex", int(closingTTL/time.Second), "xx"))
+	key := p.store.keys.Lease(p.store.node)
+	_ = client.Send(ctx, p.store.topology, key, redis.NewStatusCmd(ctx, "set", key, 1, "ex", int(closingTTL/time.Second), "xx"))
 }
 
-// withoutLease returns which of the nodes have no lease: none after an outage, until each
-// has been able to renew its lease.
-func (l *liveness) withoutLease(ctx context.Context, nodes []string) (map[string]bool, error) {
-	if len(nodes) == 0 || !l.isStable() {
+// withoutLease returns which of the nodes have no lease, so that they must be dead: none
+// until Redis has been available long enough for every living node to renew its lease.
+func (p *presence) withoutLease(ctx context.Context, nodes []string) (map[string]bool, error) {
+	if len(nodes) == 0 || int64(p.store.clock.Local()) <= p.stableAt.Load() {
 		return nil, nil
 	}
 	exist, commands := make([]*redis.IntCmd, len(nodes)), make([]redis.Cmder, len(nodes))
 	for i, node := range nodes {
-		exist[i] = redis.NewIntCmd(ctx, "exists", l.store.keys.Lease(node))
+		exist[i] = redis.NewIntCmd(ctx, "exists", p.store.keys.Lease(node))
 		commands[i] = exist[i]
 	}
-	l.store.topology.Pipeline(ctx, commands...)
+	p.store.topology.Pipeline(ctx, commands...)
 	without := make(map[string]bool)
 	for i, command := range exist {
 		if err := command.Err(); err != nil {
-			l.store.topology.NoteError(ctx, err)
+			p.store.topology.NoteError(ctx, err)
 			return nil, client.Unavailable("leases", err)
 		}
 		without[nodes[i]] = command.Val() == 0
@@ -99,46 +78,46 @@ func (l *liveness) withoutLease(ctx context.Context, nodes []string) (map[string
 }
 
 // addPeer notes that a node occurs in one more feed, and removePeer in one less.
-func (l *liveness) addPeer(node string) {
-	if node == l.store.node {
+func (p *presence) addPeer(node string) {
+	if node == p.store.node {
 		return
 	}
-	l.peersMu.Lock()
-	defer l.peersMu.Unlock()
-	if l.peers[node] == nil {
-		l.peers[node] = &peer{}
+	p.peersMu.Lock()
+	defer p.peersMu.Unlock()
+	if p.peers[node] == nil {
+		p.peers[node] = &peer{}
 	}
-	l.peers[node].feeds++
+	p.peers[node].feeds++
 }
 
-func (l *liveness) removePeer(node string) {
-	l.peersMu.Lock()
-	defer l.peersMu.Unlock()
-	if p := l.peers[node]; p != nil {
-		if p.feeds--; p.feeds <= 0 {
-			delete(l.peers, node)
+func (p *presence) removePeer(node string) {
+	p.peersMu.Lock()
+	defer p.peersMu.Unlock()
+	if other := p.peers[node]; other != nil {
+		if other.feeds--; other.feeds <= 0 {
+			delete(p.peers, node)
 		}
 	}
 }
 
 // deadPeers checks the leases of all peers, and returns those that are dead.
-func (l *liveness) deadPeers(ctx context.Context) (dead []string, err error) {
-	l.peersMu.Lock()
-	peers := slices.Collect(maps.Keys(l.peers))
-	l.peersMu.Unlock()
-	without, err := l.withoutLease(ctx, peers)
+func (p *presence) deadPeers(ctx context.Context) (dead []string, err error) {
+	p.peersMu.Lock()
+	peers := slices.Collect(maps.Keys(p.peers))
+	p.peersMu.Unlock()
+	without, err := p.withoutLease(ctx, peers)
 	if err != nil {
 		return nil, err
 	}
-	l.peersMu.Lock()
-	defer l.peersMu.Unlock()
+	p.peersMu.Lock()
+	defer p.peersMu.Unlock()
 	for node, missing := range without {
-		switch p := l.peers[node]; {
-		case p == nil:
+		switch other := p.peers[node]; {
+		case other == nil:
 		case !missing:
-			p.missed = 0
+			other.missed = 0
 		default:
-			if p.missed++; p.missed >= deadChecks {
+			if other.missed++; other.missed >= deadChecks {
 				dead = append(dead, node)
 			}
 		}

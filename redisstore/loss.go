@@ -19,7 +19,7 @@ func (f *feed) detectLoss(ctx context.Context, r *snapshot) (err error) {
 	f.mu.Lock()
 	epoch, seq := f.epoch, f.seq
 	lost := r.Room.Seq < seq ||
-		(r.Entry != "" && !f.fingerprints.empty() && !f.fingerprints.has(seq, fingerprintOf([]byte(r.Entry))))
+		(r.Entry != "" && len(f.fingerprints.hashes) > 0 && !f.fingerprints.has(seq, fingerprintOf([]byte(r.Entry))))
 	restored := slices.Contains(f.pastEpochs, r.Room.Epoch)
 	f.mu.Unlock()
 	if r.Room.Epoch == epoch && !lost {

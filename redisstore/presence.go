@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
@@ -13,14 +14,23 @@ import (
 )
 
 // presence holds which users are online through this node, and keeps Redis in line with
-// that. It includes the lease of this node and those of the other nodes (liveness), on
-// which depends which presence entries of Redis count (online.go).
+// that. It includes the lease of this node, which it renews while the node has feeds, and
+// those of its peers (liveness.go), on which depends which presence entries of Redis
+// count (online.go).
 //
 // One goroutine at a time, the one with the user's turn, writes the presence of a user,
 // so that Redis never ends up with an older state. A write that fails leaves the user
 // dirty, to be reconciled later.
 type presence struct {
-	liveness
+	// Fixed by newPresence.
+	store    *Store
+	renewNow chan struct{} // holds a token when a renewal is due at once
+
+	renewedAt atomic.Int64 // local time of the last renewal; zero without a lease to keep
+	stableAt  atomic.Int64 // local time from which on a missing lease proves death
+
+	peersMu sync.Mutex
+	peers   map[string]*peer // guarded by peersMu
 
 	mu sync.Mutex
 	// All below is guarded by mu.
@@ -61,7 +71,9 @@ const (
 
 func newPresence(s *Store) *presence {
 	return &presence{
-		liveness: liveness{store: s, renewNow: make(chan struct{}, 1), peers: make(map[string]*peer)},
+		store:    s,
+		renewNow: make(chan struct{}, 1),
+		peers:    make(map[string]*peer),
 		rooms:    make(map[string]map[string]attendance),
 		turns:    make(map[roomUser]chan struct{}),
 		dirty:    make(map[roomUser]struct{}),

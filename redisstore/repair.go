@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/redisstore/client"
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
@@ -82,27 +81,21 @@ func (s *Store) repairNode() {
 // maxTombstones is the maximum number of tombstones.
 const maxTombstones = 1024
 
-// tombstones are the instances that this node has ended recently. A Redis that comes
-// back with an older state, after a failover for one, may still have them.
-type tombstones struct {
-	mu          sync.Mutex
-	instanceIDs []string // the oldest first; guarded by mu
-}
-
-func (t *tombstones) add(instanceID string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.instanceIDs) == maxTombstones {
-		t.instanceIDs = slices.Delete(t.instanceIDs, 0, 1)
+// addTombstone remembers an instance that this node has ended.
+func (s *Store) addTombstone(instanceID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.tombstones) == maxTombstones {
+		s.tombstones = slices.Delete(s.tombstones, 0, 1)
 	}
-	t.instanceIDs = append(t.instanceIDs, instanceID)
+	s.tombstones = append(s.tombstones, instanceID)
 }
 
 // redelete ends the instances again that have a tombstone. It ends with ctx.
 func (s *Store) redelete(ctx context.Context) {
-	s.tombstones.mu.Lock()
-	instanceIDs := slices.Clone(s.tombstones.instanceIDs)
-	s.tombstones.mu.Unlock()
+	s.mu.Lock()
+	instanceIDs := slices.Clone(s.tombstones)
+	s.mu.Unlock()
 	for _, instanceID := range instanceIDs {
 		k := s.keys.Room(instanceID)
 		for attempt := 0; errors.Is(s.scripts.Delete(ctx, k), room.ErrUnavailable); attempt++ {

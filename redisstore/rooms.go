@@ -56,7 +56,7 @@ func (s *Store) SetLocked(ctx context.Context, instanceID string, locked bool) e
 func (s *Store) Delete(ctx context.Context, instanceID string) error {
 	err := s.scripts.Delete(ctx, s.keys.Room(instanceID))
 	if err == nil {
-		s.tombstones.add(instanceID)
+		s.addTombstone(instanceID)
 	}
 	return s.noteGone(instanceID, err)
 }

@@ -28,17 +28,16 @@ type (
 // of one process share a Redis.
 type Store struct {
 	// Fixed by New.
-	log        func() *zap.Logger
-	node       string // the id of this node
-	topology   client.Topology
-	keys       script.Keyspace
-	scripts    *script.Runner
-	posts      *pipeline.Publisher
-	conn       *pubsub.Conn[*feed]
-	clock      *clock
-	presence   *presence
-	tombstones *tombstones
-	resyncs    chan struct{} // holds a token for each resync in progress
+	log      func() *zap.Logger
+	node     string // the id of this node
+	topology client.Topology
+	keys     script.Keyspace
+	scripts  *script.Runner
+	posts    *pipeline.Publisher
+	conn     *pubsub.Conn[*feed]
+	clock    *clock
+	presence *presence
+	resyncs  chan struct{} // holds a token for each resync in progress
 
 	counters counters
 	periodic periodicResync
@@ -50,6 +49,10 @@ type Store struct {
 	mu     sync.Mutex
 	closed bool           // guarded by mu
 	work   sync.WaitGroup // the goroutines; added to under mu
+	// tombstones are the instances that this node has ended recently, the oldest first. A
+	// Redis that comes back with an older state, after a failover for one, may still have
+	// them. Guarded by mu.
+	tombstones []string
 }
 
 // counters count the losses of the connection for events and their consequences.
@@ -69,13 +72,12 @@ func New(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		log:        o.Log,
-		node:       room.NewNonce(),
-		topology:   topology,
-		keys:       script.Keyspace{Prefix: o.KeyPrefix, Tagged: topology.Sharded()},
-		clock:      newClock(),
-		tombstones: &tombstones{},
-		resyncs:    make(chan struct{}, maxResyncs),
+		log:      o.Log,
+		node:     room.NewNonce(),
+		topology: topology,
+		keys:     script.Keyspace{Prefix: o.KeyPrefix, Tagged: topology.Sharded()},
+		clock:    newClock(),
+		resyncs:  make(chan struct{}, maxResyncs),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.scripts = script.NewRunner(topology, s.clock)

@@ -12,18 +12,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Ports of addresses without one.
-const (
-	defaultPort         = "6379"
-	defaultSentinelPort = "26379"
-)
-
-// setAddrs parses the addresses.
+// setAddrs parses the addresses, and adds the usual port to those without one.
 func (o *Options) setAddrs() error {
-	addrs, port := o.Addrs, defaultPort
+	addrs, port := o.Addrs, "6379"
 	o.Addrs = nil
 	if o.Sentinel.Master != "" {
-		port = defaultSentinelPort
+		port = "26379"
 	}
 	for _, addr := range addrs {
 		isPath, isURL := strings.HasPrefix(addr, "/"), strings.Contains(addr, "://")

@@ -78,7 +78,7 @@ func New[S Subscriber](servers client.Topology, nodeChannel string, hooks Hooks)
 		servers:     servers,
 		nodeChannel: nodeChannel,
 		hooks:       hooks,
-		probe:       newProbe(servers, nodeChannel),
+		probe:       &probe{servers: servers, channel: nodeChannel, pending: make(map[string]*pendingProbe)},
 		demand:      make(chan struct{}, 1),
 		wake:        make(chan struct{}, 1),
 		channels:    make(map[string]*subscription[S]),
@@ -120,7 +120,14 @@ func (c *Conn[S]) cut(fault error) {
 // read keeps a connection while there are subscribers.
 func (c *Conn[S]) read(ctx context.Context) {
 	failures := 0
-	for c.awaitDemand(ctx) {
+	for {
+		for c.Idle() {
+			select {
+			case <-c.demand:
+			case <-ctx.Done():
+				return
+			}
+		}
 		err := c.connect(ctx, func() {
 			if failures > 0 {
 				c.hooks.Restored()
@@ -136,18 +143,6 @@ func (c *Conn[S]) read(ctx context.Context) {
 		}
 		failures++
 	}
-}
-
-// awaitDemand waits for a subscriber, and returns false if ctx is done.
-func (c *Conn[S]) awaitDemand(ctx context.Context) bool {
-	for c.Idle() {
-		select {
-		case <-c.demand:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return ctx.Err() == nil
 }
 
 // connect makes a connection and reads it until it fails. It calls up when the first
@@ -236,8 +231,12 @@ func (c *Conn[S]) receive(ctx context.Context, pubsub *redis.PubSub, up func()) 
 				s.Received(m.Payload)
 			}
 		case *redis.Subscription:
-			if err := c.confirm(m); err != nil {
+			subscribers, err := c.confirm(m)
+			if err != nil {
 				return err
+			}
+			for _, s := range subscribers {
+				s.Up()
 			}
 		}
 	}

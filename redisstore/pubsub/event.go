@@ -3,7 +3,6 @@ package pubsub
 import (
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/ephemeralchat/caddy-ephemeral-chat/room"
 )
@@ -78,9 +77,4 @@ func (e Event) Encode() string {
 		panic(err) // strings, numbers and booleans always encode
 	}
 	return string(b)
-}
-
-// Clock returns the times of a TypeStarted event.
-func (e Event) Clock() room.Clock {
-	return room.Clock{StartedAt: time.UnixMilli(e.StartedAt), Deadline: time.UnixMilli(e.Deadline)}
 }

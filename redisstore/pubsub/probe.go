@@ -39,7 +39,7 @@ type Probe struct {
 // stays up when a master was replaced or restarted, maybe without its memory. The
 // probe keeps one connection per master to notice that.
 type probe struct {
-	// Fixed by newProbe.
+	// Fixed by New.
 	servers client.Topology
 	channel string
 
@@ -57,10 +57,6 @@ type probe struct {
 type pendingProbe struct {
 	at   time.Time
 	late bool // timedOut has counted it once
-}
-
-func newProbe(servers client.Topology, channel string) *probe {
-	return &probe{servers: servers, channel: channel, pending: make(map[string]*pendingProbe)}
 }
 
 // runProbe probes while there are subscribers, until ctx is done.

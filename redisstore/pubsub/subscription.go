@@ -97,18 +97,10 @@ func (c *Conn[S]) Remove(channel string, s S) (last bool) {
 	return true
 }
 
-// confirm counts a confirmation of the server. One that no command has asked for
-// means that the library has reconnected by itself and events are lost.
-func (c *Conn[S]) confirm(m *redis.Subscription) error {
-	up, err := c.confirmed(m)
-	for _, s := range up {
-		s.Up()
-	}
-	return err
-}
-
-// confirmed returns the subscribers that get all events from now on.
-func (c *Conn[S]) confirmed(m *redis.Subscription) (up []S, err error) {
+// confirm counts a confirmation of the server. It returns the subscribers that get all
+// events from now on. A confirmation that no command has asked for means that the library
+// has reconnected by itself and events are lost.
+func (c *Conn[S]) confirm(m *redis.Subscription) (up []S, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if m.Channel == c.nodeChannel {
