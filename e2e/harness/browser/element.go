@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
@@ -140,29 +141,35 @@ func (e *Element) Click() {
 	}
 }
 
+// coveredTime is the longest time for which another element may cover one that is about
+// to be clicked, such as a dialog that fades out.
+const coveredTime = 5 * time.Second
+
 // middle scrolls the element into view and returns its middle. It fails the test if
-// another element covers that.
+// another element keeps covering that.
 func (e *Element) middle() (x, y float64) {
 	b := e.tab
 	b.t.Helper()
-	Command(b, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: e.node})
-	quads := Command(b, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: e.node}).Quads
-	if len(quads) == 0 {
-		b.t.Fatalf("%s %q takes no room", e.Role, e.Name)
-	}
-	quad := quads[0]
-	x, y = (quad[0]+quad[4])/2, (quad[1]+quad[5])/2
-	covered := CallOn[bool](e, `function(x, y) {
-		let top = document.elementFromPoint(x, y)
-		while (top?.shadowRoot) {
-			const inner = top.shadowRoot.elementFromPoint(x, y)
-			if (!inner || inner === top) break
-			top = inner
+	uncovered := harness.Poll(coveredTime, func() bool {
+		Command(b, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: e.node})
+		quads := Command(b, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: e.node}).Quads
+		if len(quads) == 0 {
+			b.t.Fatalf("%s %q takes no room", e.Role, e.Name)
 		}
-		const label = this.closest('label') ?? this
-		return !(top && (label.contains(top) || top.contains(this)))
-	}`, x, y)
-	if covered {
+		quad := quads[0]
+		x, y = (quad[0]+quad[4])/2, (quad[1]+quad[5])/2
+		return CallOn[bool](e, `function(x, y) {
+			let top = document.elementFromPoint(x, y)
+			while (top?.shadowRoot) {
+				const inner = top.shadowRoot.elementFromPoint(x, y)
+				if (!inner || inner === top) break
+				top = inner
+			}
+			const label = this.closest('label') ?? this
+			return !!top && (label.contains(top) || top.contains(this))
+		}`, x, y)
+	})
+	if !uncovered {
 		b.t.Fatalf("%s %q is covered at %.0f, %.0f", e.Role, e.Name, x, y)
 	}
 	return x, y
