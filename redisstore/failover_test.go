@@ -402,15 +402,15 @@ func TestFailoverForgetsUnwatched(t *testing.T) {
 			})
 		}
 		// The masters of other shards may report CLUSTERDOWN for longer than the room's.
-		eventually(t, awaitTimeout, func() string {
-			_, feed, err := third.Watch(t.Context(), s.room.ID, func(room.Event) {})
-			if err != nil {
-				return err.Error()
+		w := &watch{changed: make(chan struct{})}
+		eventually(t, awaitTimeout, func() (failure string) {
+			var err error
+			if w.snapshot, w.Feed, err = third.Watch(t.Context(), s.room.ID, w.record); err != nil {
+				failure = err.Error()
 			}
-			feed.Close()
-			return ""
+			return failure
 		})
-		w := watchRoom(t, third, s.room.ID)
+		t.Cleanup(w.Close)
 		if got := w.snapshot.Room; got.Seq != 10 || got.Epoch == s.room.Epoch {
 			t.Errorf("message %d is the newest, epoch %q; want 10 in another epoch than %q", got.Seq, got.Epoch, s.room.Epoch)
 		}
